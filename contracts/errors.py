@@ -1,0 +1,267 @@
+"""The one error table, and one exception class for each error that this server raises.
+
+A procedure raises where the failure is known; `rpc/dispatch.py` catches once; each dialect prints the outcome in its
+own form. Facts are attributes of the exception and become `details` on the wire, in camelCase.
+"""
+
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from http import HTTPStatus
+from typing import Any, ClassVar, Self
+
+from pydantic.alias_generators import to_camel
+
+JSONRPC_INVALID_PARAMS = -32602
+_INPUT_CODES = range(1200, 1300)
+
+
+class ErrorCode(IntEnum):
+    """code = number, sentence, HTTP status in the envelope, tRPC key. The numbers are those of VRSS's api-contracts."""
+
+    sentence: str
+    http_status: int
+    trpc_key: str
+
+    def __new__(  # noqa: D102 - the class tells the columns
+        cls, number: int, sentence: str, http_status: HTTPStatus, trpc_key: str
+    ) -> Self:
+        code = int.__new__(cls, number)
+        code._value_ = number
+        code.sentence, code.http_status, code.trpc_key = sentence, int(http_status), trpc_key
+        return code
+
+    UNAUTHORIZED = 1000, "Authentication required", HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED"
+    INVALID_CREDENTIALS = 1001, "Invalid credentials", HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED"
+    SESSION_EXPIRED = 1002, "Session expired", HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED"
+    INVALID_TOKEN = 1003, "Invalid token", HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED"
+    EMAIL_NOT_VERIFIED = 1004, "Email not verified", HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED"
+    ACCOUNT_DISABLED = 1005, "Account disabled", HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED"
+
+    FORBIDDEN = 1100, "Forbidden", HTTPStatus.FORBIDDEN, "FORBIDDEN"
+    INSUFFICIENT_PERMISSIONS = 1101, "Insufficient permissions", HTTPStatus.FORBIDDEN, "FORBIDDEN"
+    ACCESS_DENIED = 1102, "Access denied", HTTPStatus.FORBIDDEN, "FORBIDDEN"
+
+    VALIDATION_ERROR = 1200, "Invalid input", HTTPStatus.BAD_REQUEST, "BAD_REQUEST"
+    INVALID_INPUT = 1201, "The uploaded bytes differ from what was declared", HTTPStatus.BAD_REQUEST, "BAD_REQUEST"
+    MISSING_REQUIRED_FIELD = 1202, "A required field is missing", HTTPStatus.BAD_REQUEST, "BAD_REQUEST"
+    INVALID_FORMAT = 1203, "Invalid format", HTTPStatus.BAD_REQUEST, "BAD_REQUEST"
+    INVALID_EMAIL = 1204, "Invalid email", HTTPStatus.BAD_REQUEST, "BAD_REQUEST"
+    INVALID_PASSWORD = 1205, "Invalid password", HTTPStatus.BAD_REQUEST, "BAD_REQUEST"
+    INVALID_USERNAME = 1206, "Invalid username", HTTPStatus.BAD_REQUEST, "BAD_REQUEST"
+
+    NOT_FOUND = 1300, "Media not found", HTTPStatus.BAD_REQUEST, "NOT_FOUND"
+    RESOURCE_NOT_FOUND = 1301, "Resource not found", HTTPStatus.BAD_REQUEST, "NOT_FOUND"
+    USER_NOT_FOUND = 1302, "User not found", HTTPStatus.BAD_REQUEST, "NOT_FOUND"
+    POST_NOT_FOUND = 1303, "Post not found", HTTPStatus.BAD_REQUEST, "NOT_FOUND"
+    FEED_NOT_FOUND = 1304, "Feed not found", HTTPStatus.BAD_REQUEST, "NOT_FOUND"
+    CONVERSATION_NOT_FOUND = 1305, "Conversation not found", HTTPStatus.BAD_REQUEST, "NOT_FOUND"
+    MESSAGE_NOT_FOUND = 1306, "Message not found", HTTPStatus.BAD_REQUEST, "NOT_FOUND"
+
+    CONFLICT = 1400, "The media is in another state", HTTPStatus.CONFLICT, "CONFLICT"
+    ALREADY_EXISTS = 1401, "Already exists", HTTPStatus.CONFLICT, "CONFLICT"
+    DUPLICATE_USERNAME = 1402, "Username taken", HTTPStatus.CONFLICT, "CONFLICT"
+    DUPLICATE_EMAIL = 1403, "Email taken", HTTPStatus.CONFLICT, "CONFLICT"
+    ALREADY_FOLLOWING = 1404, "Already following", HTTPStatus.CONFLICT, "CONFLICT"
+    ALREADY_FRIENDS = 1405, "Already friends", HTTPStatus.CONFLICT, "CONFLICT"
+
+    RATE_LIMIT_EXCEEDED = 1500, "Rate limit exceeded", HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS"
+    TOO_MANY_REQUESTS = 1501, "Too many requests", HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS"
+    QUOTA_EXCEEDED = 1502, "Quota exceeded", HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS"
+
+    STORAGE_LIMIT_EXCEEDED = 1600, "Storage quota exceeded", HTTPStatus.BAD_REQUEST, "FORBIDDEN"
+    INVALID_FILE_TYPE = 1601, "The bytes are not of the declared type", HTTPStatus.BAD_REQUEST, "UNSUPPORTED_MEDIA_TYPE"
+    FILE_TOO_LARGE = 1602, "File size exceeds maximum allowed", HTTPStatus.BAD_REQUEST, "PAYLOAD_TOO_LARGE"
+    STORAGE_QUOTA_EXCEEDED = 1603, "Storage quota exceeded", HTTPStatus.BAD_REQUEST, "FORBIDDEN"
+
+    INTERNAL_SERVER_ERROR = 1900, "Internal server error", HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR"
+    DATABASE_ERROR = 1901, "Database error", HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR"
+    EXTERNAL_SERVICE_ERROR = 1902, "External service error", HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR"
+    SERVICE_UNAVAILABLE = 1903, "Service unavailable", HTTPStatus.INTERNAL_SERVER_ERROR, "SERVICE_UNAVAILABLE"
+    UNKNOWN_ERROR = 9999, "Unknown error", HTTPStatus.INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR"
+
+    @property
+    def jsonrpc(self) -> int:
+        """The number in JSON-RPC's `error.code`: -32602 for the 1200s (invalid params), else the code itself."""
+        return JSONRPC_INVALID_PARAMS if self in _INPUT_CODES else int(self)
+
+
+@dataclass(kw_only=True)
+class RpcError(Exception):
+    """A failure that the caller is told: its code, a sentence, and its facts as details."""
+
+    code: ClassVar[ErrorCode]
+    sentence: ClassVar[str | None] = None
+
+    @property
+    def message(self) -> str:
+        """What the caller reads; it never quotes an exception or a secret."""
+        return self.sentence or self.code.sentence
+
+    @property
+    def details(self) -> dict[str, Any] | None:
+        """The facts in camelCase, or None when there are none."""
+        return {to_camel(fact.name): getattr(self, fact.name) for fact in fields(self)} or None
+
+    def __str__(self) -> str:
+        return f"{int(self.code)} {self.message}"
+
+
+class AuthenticationRequired(RpcError):
+    """The procedure needs a caller and the request names none."""
+
+    code = ErrorCode.UNAUTHORIZED
+
+
+class SessionExpired(RpcError):
+    """The token was good once; its `exp` has passed."""
+
+    code = ErrorCode.SESSION_EXPIRED
+
+
+class InvalidToken(RpcError):
+    """The token's signature, algorithm, issuer, audience or claims are not what this server accepts."""
+
+    code = ErrorCode.INVALID_TOKEN
+
+
+@dataclass(kw_only=True)
+class ValidationFailed(RpcError):
+    """The input does not fit the procedure's model; the message is the first issue's."""
+
+    code = ErrorCode.VALIDATION_ERROR
+    field: str
+    errors: list[dict[str, Any]]
+    field_errors: dict[str, list[str]]
+
+    @property
+    def message(self) -> str:
+        """The first issue's sentence."""
+        return str(self.errors[0]["message"])
+
+
+class UploadExpired(RpcError):
+    """The signed URL ran out before the bytes came."""
+
+    code = ErrorCode.VALIDATION_ERROR
+    sentence = "Upload expired. Please initiate a new upload."
+
+
+@dataclass(kw_only=True)
+class SizeDiffers(RpcError):
+    """Storage holds another number of bytes than declared; the upload stays pending, so the PUT can be repeated."""
+
+    code = ErrorCode.INVALID_INPUT
+    sentence = "The uploaded size differs from the declared size"
+    declared: int
+    actual: int
+
+
+class DigestDiffers(RpcError):
+    """The bytes' SHA-256 is not the declared one; the upload stays pending, so the PUT can be repeated."""
+
+    code = ErrorCode.INVALID_INPUT
+    sentence = "The uploaded bytes differ from the declared SHA-256"
+
+
+class UnknownProcedure(RpcError):
+    """No procedure has this name."""
+
+    code = ErrorCode.NOT_FOUND
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def message(self) -> str:
+        """The sentence with the name that was asked for."""
+        return f"Procedure '{self.name[:100]}' not found"
+
+
+class MediaNotFound(RpcError):
+    """No media of this caller has this id: unknown, deleted and somebody else's read the same."""
+
+    code = ErrorCode.NOT_FOUND
+
+
+class UploadNotFound(MediaNotFound):
+    """`completeUpload` knows no upload of this caller with this id."""
+
+    sentence = "Upload not found or already completed"
+
+
+@dataclass(kw_only=True)
+class RenditionNotFound(RpcError):
+    """The media has no rendition of this name (yet)."""
+
+    code = ErrorCode.NOT_FOUND
+    sentence = "Rendition not found"
+    rendition: str
+
+
+@dataclass(kw_only=True)
+class UploadIncomplete(RpcError):
+    """The bytes have not arrived; the upload stays pending until `expires_at`."""
+
+    code = ErrorCode.CONFLICT
+    sentence = "The bytes have not arrived: PUT them to uploadUrl first"
+    media_id: str
+    expires_at: str
+
+
+@dataclass(kw_only=True)
+class UploadPending(RpcError):
+    """The media has no verified bytes yet, so there is nothing to download."""
+
+    code = ErrorCode.CONFLICT
+    sentence = "The upload is not completed"
+    media_id: str
+
+
+@dataclass(kw_only=True)
+class StorageLimitExceeded(RpcError):
+    """`required` bytes do not fit into what used and reserved bytes leave of the quota."""
+
+    code = ErrorCode.STORAGE_LIMIT_EXCEEDED
+    used: int
+    reserved: int
+    quota: int
+    available: int
+    required: int
+
+
+@dataclass(kw_only=True)
+class InvalidFileType(RpcError):
+    """The first bytes say another type than the declared one, or none; the upload is refused and its object goes."""
+
+    code = ErrorCode.INVALID_FILE_TYPE
+    declared: str
+    reason: str
+
+
+@dataclass(kw_only=True)
+class FileTooLarge(RpcError):
+    """The declared size is over the ceiling of its type."""
+
+    code = ErrorCode.FILE_TOO_LARGE
+    size: int
+    max_size: int
+    content_type: str
+
+    @property
+    def message(self) -> str:
+        """The sentence with the type whose ceiling it is."""
+        return f"File size exceeds maximum allowed for {self.content_type}"
+
+
+@dataclass(kw_only=True)
+class ServiceUnavailable(RpcError):
+    """`service` (database, storage or authentication) is down or too slow; the call may be repeated."""
+
+    code = ErrorCode.SERVICE_UNAVAILABLE
+    service: str
+
+
+class InternalError(RpcError):
+    """Anything unforeseen; the log has it under the request id."""
+
+    code = ErrorCode.INTERNAL_SERVER_ERROR

@@ -1,0 +1,55 @@
+"""The accepted media types, their ceilings in bytes, and what the first bytes of each are recognised as."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MIB = 1024 * 1024
+
+
+class MediaType(StrEnum):
+    """What kind of thing a media is; storage is counted by it."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One accepted content type. `detected_as` are the names that the sniffer may give to its bytes."""
+
+    content_type: str
+    extensions: tuple[str, ...]
+    detected_as: frozenset[str]
+    type: MediaType
+    max_bytes: int
+
+
+def _format(content_type: str, *extensions: str, also: tuple[str, ...] = (), max_bytes: int) -> Format:
+    return Format(
+        content_type=content_type,
+        extensions=extensions,
+        detected_as=frozenset({content_type, *also}),
+        type=MediaType(content_type.partition("/")[0]),
+        max_bytes=max_bytes,
+    )
+
+
+FORMATS: dict[str, Format] = {
+    accepted.content_type: accepted
+    for accepted in (
+        _format("image/jpeg", "jpg", "jpeg", max_bytes=10 * MIB),
+        _format("image/png", "png", also=("image/apng",), max_bytes=10 * MIB),
+        _format("image/gif", "gif", max_bytes=10 * MIB),
+        _format("image/webp", "webp", max_bytes=10 * MIB),
+        _format("image/heic", "heic", also=("image/heif",), max_bytes=10 * MIB),
+        _format("image/heif", "heif", also=("image/heic",), max_bytes=10 * MIB),
+        _format("image/avif", "avif", max_bytes=10 * MIB),
+        _format("video/mp4", "mp4", also=("video/x-m4v",), max_bytes=100 * MIB),
+        _format("video/webm", "webm", max_bytes=100 * MIB),
+        _format("video/quicktime", "mov", max_bytes=100 * MIB),
+        _format("audio/mpeg", "mp3", max_bytes=20 * MIB),
+        _format("audio/wav", "wav", also=("audio/x-wav",), max_bytes=20 * MIB),
+        _format("audio/ogg", "ogg", "oga", max_bytes=20 * MIB),
+    )
+}

@@ -1,0 +1,242 @@
+"""Inputs and outputs of the `media.*` procedures, and the states that a media goes through."""
+
+import re
+import unicodedata
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from contracts.formats import FORMATS, MediaType
+from contracts.wire import Timestamp, Wire
+
+MAX_FILENAME_CHARACTERS = 255
+MAX_PAGE = 100
+
+
+class MediaState(StrEnum):
+    """Where a media is in its life. The same words stand in the CHECK of `sql/migrations/0001_media.sql`."""
+
+    PENDING = "pending"  # initiated; -> processing when its bytes are verified, -> deleted
+    PROCESSING = "processing"  # verified and published; -> ready, failed, deleted
+    READY = "ready"  # -> deleted
+    FAILED = "failed"  # -> processing by a retry, -> deleted
+    DELETED = "deleted"  # a tombstone until storage is proven clean, then the row goes
+
+
+class Purpose(StrEnum):
+    """What a media is for."""
+
+    POST = "post"
+    PROFILE = "profile"
+
+
+def _uuid(value: Any) -> UUID | None:
+    try:
+        return UUID(value) if isinstance(value, str) and len(value) == len(str(UUID(int=0))) else None
+    except ValueError:
+        return None
+
+
+def _media_id(value: Any) -> UUID:
+    media_id = value if isinstance(value, UUID) else _uuid(value)
+    if media_id is None:
+        raise PydanticCustomError("media_id", "Invalid media ID format")
+    return media_id
+
+
+def _cursor(value: Any) -> UUID:
+    cursor = value if isinstance(value, UUID) else _uuid(value)
+    if cursor is None:
+        raise PydanticCustomError("cursor", "cursor must be the nextCursor of an earlier page")
+    return cursor
+
+
+def _filename(name: str) -> str:
+    if not name:
+        raise PydanticCustomError("filename", "Filename is required")
+    if len(name) > MAX_FILENAME_CHARACTERS:
+        raise PydanticCustomError("filename", "Filename must be at most 255 characters")
+    if name in {".", ".."} or "/" in name or "\\" in name:
+        raise PydanticCustomError("filename", "Filename must be a name, not a path")
+    if any(unicodedata.category(character) == "Cc" or character in _BIDI_CONTROLS for character in name):
+        raise PydanticCustomError("filename", "Filename must not contain control characters")
+    return name
+
+
+# Embeddings, overrides and isolates show a name in another order than its characters have: "gpj.exe" as "exe.jpg".
+_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _content_type(value: str) -> str:
+    content_type = value.partition(";")[0].strip().lower()
+    if content_type not in FORMATS:
+        raise PydanticCustomError("content_type", f"Invalid content type. Allowed types: {', '.join(FORMATS)}")
+    return content_type
+
+
+def _sha256(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", value):
+        raise PydanticCustomError("sha256", "sha256 must be 64 lower-case hex digits")
+    return value
+
+
+MediaId = Annotated[
+    UUID,
+    BeforeValidator(_media_id),
+    WithJsonSchema({"type": "string", "format": "uuid", "x-ts-brand": "MediaId"}),
+]
+Cursor = Annotated[UUID, BeforeValidator(_cursor), WithJsonSchema({"type": "string"})]
+Filename = Annotated[StrictStr, AfterValidator(_filename)]
+ContentType = Annotated[StrictStr, AfterValidator(_content_type)]
+Sha256 = Annotated[StrictStr, AfterValidator(_sha256)]
+ByteCount = Annotated[StrictInt, Field(gt=0, lt=2**53)]
+
+
+class InitiateUpload(Wire):
+    """Input of `media.initiateUpload`."""
+
+    filename: Filename
+    content_type: ContentType
+    size: ByteCount
+    purpose: Purpose = Purpose.POST
+    sha256: Sha256 | None = None
+
+
+class UploadTicket(Wire):
+    """Where and how to send the bytes: one request of `method` to `upload_url` with `headers`, before `expires_at`."""
+
+    upload_id: MediaId
+    media_id: MediaId
+    upload_url: str
+    method: Literal["PUT"]
+    headers: dict[str, str]
+    expires_at: Timestamp
+
+
+class CompleteUpload(Wire):
+    """Input of `media.completeUpload`; `upload_id`, when given, is the one of the ticket."""
+
+    media_id: MediaId
+    upload_id: MediaId | None = None
+
+
+class MediaReference(Wire):
+    """Input of the procedures that take one media."""
+
+    media_id: MediaId
+
+
+class Rendition(Wire):
+    """One published form of a media."""
+
+    name: str
+    url: str
+    mime_type: str
+    size: int
+    width: int | None
+    height: int | None
+    duration: float | None
+
+
+class MediaError(Wire):
+    """Why a media failed: a stable word and a sentence."""
+
+    code: str
+    reason: str
+
+
+class Media(Wire):
+    """A media as its owner sees it. Sizes in bytes, width and height in pixels as displayed, duration in seconds."""
+
+    id: MediaId
+    owner_id: str
+    user_id: str
+    type: MediaType
+    status: MediaState
+    url: str | None
+    thumbnail_url: str | None
+    filename: str
+    size: int
+    mime_type: str
+    width: int | None
+    height: int | None
+    duration: float | None
+    renditions: list[Rendition]
+    hls_url: str | None
+    post_id: str | None
+    metadata: dict[str, Any]
+    error: MediaError | None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class MediaAnswer(Wire):
+    """One media."""
+
+    media: Media
+
+
+class ListMedia(Wire):
+    """Input of `media.listMedia`. Without `status`, unfinished uploads are left out."""
+
+    limit: Annotated[StrictInt, Field(ge=1, le=MAX_PAGE)] = 20
+    cursor: Cursor | None = None
+    type: MediaType | None = None
+    status: Literal["pending", "processing", "ready", "failed"] | None = None
+
+
+class MediaPage(Wire):
+    """Newest first; `next_cursor` is null on the last page."""
+
+    items: list[Media]
+    next_cursor: Cursor | None
+
+
+class GetDownloadUrl(Wire):
+    """Input of `media.getDownloadUrl`; without `rendition`, the original."""
+
+    media_id: MediaId
+    rendition: Annotated[StrictStr, Field(min_length=1, max_length=64)] | None = None
+
+
+class DownloadUrl(Wire):
+    """A signed GET, good until `expires_at`."""
+
+    url: str
+    expires_at: Timestamp
+
+
+class Success(Wire):
+    """The effect is there, now or from an earlier call."""
+
+    success: Literal[True] = True
+
+
+class StorageUsage(Wire):
+    """Bytes. `used`: completed originals; `reserved`: what signed URLs may still bring or tombstones still hold."""
+
+    used: int
+    limit: int
+    percentage: float
+    reserved: int
+    breakdown: dict[MediaType, int]
+
+
+class SupportedFormat(Wire):
+    """One accepted content type and its ceiling in bytes."""
+
+    content_type: str
+    type: MediaType
+    extensions: list[str]
+    max_size: int
+
+
+class SupportedFormats(Wire):
+    """What `media.initiateUpload` accepts, and the names of the renditions that are made."""
+
+    formats: list[SupportedFormat]
+    renditions: list[str]
+    max_filename_characters: int

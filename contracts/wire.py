@@ -1,0 +1,31 @@
+"""How models look on the wire: camelCase, nothing unknown accepted, dates as JavaScript prints them."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+
+def iso_milliseconds(moment: datetime) -> str:
+    """`2026-01-02T03:04:05.678Z`: UTC, always three decimals, as `Date.prototype.toISOString` writes it."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Timestamp = Annotated[
+    datetime,
+    PlainSerializer(iso_milliseconds, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+class Wire(BaseModel):
+    """A JSON object of the API."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+
+class NoInput(Wire):
+    """The input of a procedure that takes none: `{}`, or nothing at all."""
