@@ -1,0 +1,48 @@
+"""Named queries: every `.sql` file of this folder holds `-- name: <name> :one|:many|:run` blocks, loaded once.
+
+`{media}` in a statement stands for the columns of `sql.rows.MediaRow`.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import LiteralString, cast
+
+from sql.rows import MediaRow, columns
+
+_BLOCK = re.compile(
+    r"^-- name: (?P<name>\w+) :(?P<kind>one|many|run)\n(?P<text>.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One named statement; `kind` says whether it answers a row or none, rows, or nothing."""
+
+    name: str
+    kind: str
+    text: LiteralString
+
+
+def parse(source: str) -> Iterator[Query]:
+    """The queries of one file, in order."""
+    for block in _BLOCK.finditer(source):
+        # Honest: the text comes from this package's files, never from a caller.
+        text = cast("LiteralString", block["text"].strip().replace("{media}", columns(MediaRow)))
+        yield Query(block["name"], block["kind"], text)
+
+
+def load() -> dict[str, Query]:
+    """Every query of the package by name; a name that stands twice is an error."""
+    queries: dict[str, Query] = {}
+    for file in sorted(files(__name__).iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".sql"):
+            for query in parse(file.read_text(encoding="utf-8")):
+                if query.name in queries:
+                    raise ValueError(f"query {query.name} stands twice")
+                queries[query.name] = query
+    return queries
+
+
+QUERIES = load()

@@ -1,0 +1,93 @@
+-- Queries about media rows. Each is `-- name: <name> :one|:many|:run`, a line of intent, the statement.
+
+-- name: reserve_upload :one
+-- Add a pending upload to its owner's reserved bytes, under the caller's plan; over the quota is an error.
+with plan as (
+    insert into storage_usage (owner_id, quota_bytes)
+    values (%(owner_id)s, coalesce(%(quota_bytes)s::bigint, 52428800))
+    on conflict (owner_id) do update set quota_bytes = excluded.quota_bytes
+        where %(quota_bytes)s::bigint is not null and storage_usage.quota_bytes <> excluded.quota_bytes
+)
+insert into media (
+    id, owner_id, type, purpose, filename, mime_type, size_bytes, sha256, staging_key,
+    url_expires_at, url_ends_at, sweep_at, created_at, updated_at
+) values (
+    %(id)s, %(owner_id)s, %(type)s, %(purpose)s, %(filename)s, %(mime_type)s, %(size_bytes)s, %(sha256)s,
+    %(staging_key)s, %(url_expires_at)s, %(url_ends_at)s, %(url_ends_at)s, %(now)s, %(now)s
+)
+returning {media};
+
+-- name: find_upload :one
+-- An owner's media in any state, tombstones included.
+select {media} from media where id = %(id)s and owner_id = %(owner_id)s;
+
+-- name: find_media :one
+-- An owner's media that is not deleted.
+select {media} from media where id = %(id)s and owner_id = %(owner_id)s and state <> 'deleted';
+
+-- name: read_media :one
+-- A media in any state, whoever owns it: for jobs.
+select {media} from media where id = %(id)s;
+
+-- name: list_media :many
+-- A page of an owner's media, newest first, from before the cursor on; unfinished uploads only when asked for.
+select {media} from media
+where owner_id = %(owner_id)s
+    and state <> 'deleted'
+    and (%(before)s::uuid is null or id < %(before)s::uuid)
+    and (%(type)s::text is null or type = %(type)s::text)
+    and case when %(state)s::text is null then state <> 'pending' else state = %(state)s::text end
+order by id desc
+limit %(limit)s;
+
+-- name: complete_upload :one
+-- Turn a pending upload into a media whose verified bytes stand at original_key; no row when it is pending no more.
+update media set
+    state = 'processing', original_key = %(original_key)s, width = %(width)s, height = %(height)s, updated_at = %(now)s
+where id = %(id)s and state = 'pending'
+returning {media};
+
+-- name: refuse_upload :one
+-- Bury a pending upload whose bytes are not what was declared, with the reason; no row when it is pending no more.
+update media set
+    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s,
+    error_code = %(error_code)s, error_reason = %(error_reason)s
+where id = %(id)s and state = 'pending'
+returning {media};
+
+-- name: mark_ready :one
+-- Show a processed media to the world; no row when it is not being processed.
+update media set state = 'ready', updated_at = %(now)s
+where id = %(id)s and state = 'processing'
+returning {media};
+
+-- name: delete_media :one
+-- Leave a tombstone; no row when the owner has no such media, or has deleted it before.
+update media set
+    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = coalesce(sweep_at, %(now)s + interval '15 minutes')
+where id = %(id)s and owner_id = %(owner_id)s and state <> 'deleted'
+returning {media};
+
+-- name: find_deletion :one
+-- Whether the owner had this media and deleted it, as the log remembers it.
+select media_id from events
+where media_id = %(id)s and owner_id = %(owner_id)s and type = 'media.deleted'
+limit 1;
+
+-- name: lease_due_media :many
+-- Take rows that are due for a look at storage, and put the next look off, so that nobody else takes them meanwhile.
+update media set sweep_at = %(leased_until)s
+where id in (
+    select id from media where sweep_at <= %(now)s order by sweep_at limit %(limit)s for update skip locked
+)
+returning id;
+
+-- name: settle_media :run
+-- Nothing but the original is left in storage and no URL can bring more: stop looking.
+update media set sweep_at = null
+where id = %(id)s and state not in ('pending', 'deleted') and url_ends_at <= %(now)s;
+
+-- name: remove_tombstone :one
+-- Drop a deleted row whose storage is clean and whose URL has ended; no row when it is too early.
+delete from media where id = %(id)s and state = 'deleted' and url_ends_at <= %(now)s
+returning id;

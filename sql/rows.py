@@ -1,0 +1,84 @@
+"""Rows as they come from the database: frozen, every column by name."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from uuid import UUID
+
+from contracts.formats import MediaType
+from contracts.media import MediaState, Purpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaRow:
+    """One row of `media`."""
+
+    id: UUID
+    owner_id: str
+    state: MediaState
+    type: MediaType
+    purpose: Purpose
+    filename: str
+    mime_type: str
+    size_bytes: int
+    sha256: str | None
+    staging_key: str
+    url_expires_at: datetime
+    url_ends_at: datetime
+    original_key: str | None
+    width: int | None
+    height: int | None
+    error_code: str | None
+    error_reason: str | None
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
+    sweep_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRow:
+    """What an owner uses and may use, in bytes."""
+
+    used_bytes: int
+    reserved_bytes: int
+    quota_bytes: int
+    image_bytes: int
+    video_bytes: int
+    audio_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftRow:
+    """An owner whose usage is not the sum over the media rows."""
+
+    owner_id: str
+    used_bytes: int | None
+    reserved_bytes: int | None
+    held_used_bytes: int | None
+    held_reserved_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaIdRow:
+    """The id of a media row that a statement took or removed."""
+
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionRow:
+    """A deletion that the log remembers."""
+
+    media_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationRow:
+    """A migration that the database has."""
+
+    name: str
+
+
+def columns(row: type) -> str:
+    """The column list of a row class, for `returning` and `select`."""
+    return ", ".join(field.name for field in fields(row))

@@ -1,0 +1,26 @@
+-- Queries about what an owner uses of the quota.
+
+-- name: read_usage :one
+-- An owner's bytes under the caller's plan; an owner without uploads has used nothing.
+select
+    coalesce(used_bytes, 0) as used_bytes,
+    coalesce(reserved_bytes, 0) as reserved_bytes,
+    coalesce(%(quota_bytes)s::bigint, quota_bytes, 52428800) as quota_bytes,
+    coalesce(image_bytes, 0) as image_bytes,
+    coalesce(video_bytes, 0) as video_bytes,
+    coalesce(audio_bytes, 0) as audio_bytes
+from (select %(owner_id)s::text as owner_id) as owner
+left join storage_usage using (owner_id);
+
+-- name: read_drift :many
+-- Owners whose usage is not the sum over their media rows: none, by construction.
+select owner_id, storage_usage.used_bytes, storage_usage.reserved_bytes, held.used_bytes as held_used_bytes,
+    held.reserved_bytes as held_reserved_bytes
+from storage_usage
+full join (
+    select owner_id, sum(media_used_bytes(media))::bigint as used_bytes,
+        sum(media_reserved_bytes(media))::bigint as reserved_bytes
+    from media group by owner_id
+) as held using (owner_id)
+where (coalesce(storage_usage.used_bytes, 0), coalesce(storage_usage.reserved_bytes, 0))
+    <> (coalesce(held.used_bytes, 0), coalesce(held.reserved_bytes, 0));
