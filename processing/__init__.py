@@ -1,0 +1,1 @@
+"""Files in, facts out: no database, no network."""

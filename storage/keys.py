@@ -1,0 +1,48 @@
+"""The names of objects. Only this server makes them; none comes from a client.
+
+    staging/users/{owner}/posts/{mediaId}_{name}             written through the signed URL
+    users/{owner}/posts/{mediaId}_{attempt}_{name}           the verified bytes, written once by the server
+
+Everything of one media stands under two prefixes that end in its id, which has a fixed length.
+"""
+
+import re
+import unicodedata
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+MAX_NAME_CHARACTERS = 80
+
+
+def staging_key(owner_id: str, media_id: UUID, filename: str) -> str:
+    """The key that the signed URL of an upload writes to."""
+    return f"staging/{_home(owner_id)}/{media_id}_{safe_name(filename)}"
+
+
+def original_key(owner_id: str, media_id: UUID, filename: str) -> str:
+    """A new key for the verified bytes of an upload; no two calls give the same, so no two attempts share one."""
+    return f"{_home(owner_id)}/{media_id}_{uuid4().hex[:8]}_{safe_name(filename)}"
+
+
+def prefixes(owner_id: str, media_id: UUID) -> tuple[str, str]:
+    """The prefixes under which every object of a media stands."""
+    return f"staging/{_home(owner_id)}/{media_id}_", f"{_home(owner_id)}/{media_id}_"
+
+
+def safe_name(filename: str) -> str:
+    """An ASCII slug of a file name that keeps its extension; never empty, never with a dot in front."""
+    ascii_name = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode()
+    stem, dot, extension = ascii_name.rpartition(".")
+    stem, extension = (stem, extension) if dot else (ascii_name, "")
+    slug = _slug(stem)[:MAX_NAME_CHARACTERS] or "file"
+    suffix = _slug(extension)[:10]
+    return f"{slug}.{suffix}" if suffix else slug
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-_")
+
+
+def _home(owner_id: str) -> str:
+    # S3 servers that keep objects as files read "." and ".." as folders.
+    return f"users/{quote(owner_id, safe='').replace('.', '%2E')}/posts"

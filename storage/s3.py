@@ -1,0 +1,207 @@
+"""Objects over the S3 protocol: one boto3 client, whose blocking calls run in threads of their own.
+
+Every call has a timeout. What the store answers becomes an object's facts, `ObjectMissing`, or `ServiceUnavailable`;
+nothing of boto3 leaves this package.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+from contracts.errors import ServiceUnavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CONNECT_TIMEOUT_SECONDS = 3
+READ_TIMEOUT_SECONDS = 20
+ATTEMPTS = 2
+THREADS = 32
+CHUNK_BYTES = 1024 * 1024
+DELETE_BATCH = 1000  # S3's own limit
+
+_MISSING = {"404", "NoSuchKey", "NotFound"}
+
+
+class ObjectMissing(LookupError):
+    """The store has no object at this key."""
+
+
+class ObjectsRemain(RuntimeError):
+    """Objects are still there after the store said that they were deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """How to reach a store. `public_endpoint` is what signed URLs name; its path, if any, is the proxy's to strip."""
+
+    endpoint: str | None
+    public_endpoint: str | None
+    region: str
+    bucket: str
+    public_bucket: str
+    access_key_id: str
+    secret_access_key: str
+    use_path_style: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFacts:
+    """What the store says of an object."""
+
+    size_bytes: int
+    etag: str
+
+
+def create_client(config: StoreConfig, endpoint: str | None) -> Any:
+    """A boto3 client for `endpoint`, with timeouts, and without the checksum headers that not every store knows."""
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=config.region,
+        aws_access_key_id=config.access_key_id,
+        aws_secret_access_key=config.secret_access_key,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path" if config.use_path_style else "virtual"},
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=READ_TIMEOUT_SECONDS,
+            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+            max_pool_connections=THREADS,
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
+
+
+class ObjectStore:
+    """The private bucket of originals."""
+
+    def __init__(self, config: StoreConfig) -> None:
+        self.bucket = config.bucket
+        self.public_bucket = config.public_bucket
+        self._client = create_client(config, config.endpoint)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
+
+    async def check(self) -> None:
+        """Raise ServiceUnavailable unless both buckets answer."""
+        for bucket in (self.bucket, self.public_bucket):
+            await self._call(ObjectStore._head_bucket, bucket)
+
+    async def create_buckets(self) -> None:
+        """Create the buckets that are not there."""
+        for bucket in (self.bucket, self.public_bucket):
+            await self._call(ObjectStore._create_bucket, bucket)
+
+    async def head(self, key: str) -> ObjectFacts:
+        """The size and ETag of an object; ObjectMissing when there is none."""
+        return await self._call(ObjectStore._head, key)
+
+    async def read(self, key: str, start: int, length: int) -> bytes:
+        """`length` bytes from `start`, fewer at the end of the object."""
+        return await self._call(ObjectStore.read_now, key, start, length)
+
+    async def sha256(self, key: str) -> str:
+        """The SHA-256 of an object's bytes as hex, read in chunks."""
+        return await self._call(ObjectStore._sha256, key)
+
+    async def copy(self, source: str, target: str) -> None:
+        """Copy an object inside the store; ObjectMissing when the source is not there."""
+        await self._call(ObjectStore._copy, source, target)
+
+    async def remove(self, keys: Iterable[str]) -> None:
+        """Delete objects and prove with HEAD that they are gone: S3 says so of anything. Raises ObjectsRemain."""
+        await self._call(ObjectStore._remove, sorted(set(keys)))
+
+    async def keys_under(self, prefix: str) -> list[str]:
+        """The keys that begin with `prefix`."""
+        return await self._call(ObjectStore._keys_under, prefix)
+
+    async def inspect(
+        self, function: Callable[Concatenate["ObjectStore", P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a function that reads objects with blocking calls, in a thread of the store."""
+        return await self._call(function, *args, **kwargs)
+
+    def read_now(self, key: str, start: int, length: int) -> bytes:
+        """`read`, blocking: for code that already runs in a thread of the store."""
+        try:
+            answer = self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={start}-{start + length - 1}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "InvalidRange":
+                return b""
+            raise
+        with answer["Body"] as body:
+            return bytes(body.read())
+
+    def close(self) -> None:
+        """Let running calls end; start no more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
+
+    async def _call(self, function: Callable[Concatenate["ObjectStore", P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def translated() -> T:
+            try:
+                return function(self, *args, **kwargs)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _MISSING:
+                    raise ObjectMissing from None
+                raise ServiceUnavailable(service="storage") from error
+            except (BotoCoreError, HTTPClientError, OSError) as error:
+                raise ServiceUnavailable(service="storage") from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, translated)
+
+    def _head_bucket(self, bucket: str) -> None:
+        try:
+            self._client.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            raise ServiceUnavailable(service="storage") from error
+
+    def _create_bucket(self, bucket: str) -> None:
+        try:
+            self._client.create_bucket(Bucket=bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                raise
+
+    def _head(self, key: str) -> ObjectFacts:
+        answer = self._client.head_object(Bucket=self.bucket, Key=key)
+        return ObjectFacts(size_bytes=answer["ContentLength"], etag=answer["ETag"])
+
+    def _sha256(self, key: str) -> str:
+        digest = hashlib.sha256()
+        with self._client.get_object(Bucket=self.bucket, Key=key)["Body"] as body:
+            for chunk in body.iter_chunks(CHUNK_BYTES):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    def _copy(self, source: str, target: str) -> None:
+        self._client.copy_object(Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": source})
+
+    def _keys_under(self, prefix: str) -> list[str]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+
+    def _remove(self, keys: list[str]) -> None:
+        for start in range(0, len(keys), DELETE_BATCH):
+            batch = [{"Key": key} for key in keys[start : start + DELETE_BATCH]]
+            self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True})
+        if any(self._exists(key) for key in keys):
+            raise ObjectsRemain
+
+    def _exists(self, key: str) -> bool:
+        try:
+            self._head(key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                return False
+            raise
+        return True
