@@ -1,0 +1,124 @@
+"""How an upload becomes a media, whether its client says so or the sweeper finds it.
+
+The signed URL writes to the staging key and stays valid after completion, so nothing that is verified there would
+stay verified. The staged object is therefore copied first, to a key that nobody was ever given and that no other
+attempt shares; what is checked is the copy. Verified bytes and served bytes are the same object.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from contracts.errors import DigestDiffers, InvalidFileType, SizeDiffers, UploadIncomplete
+from contracts.formats import FORMATS, MIB, MediaType
+from contracts.wire import iso_milliseconds
+from jobs.job import enqueue
+from jobs.process import process_media
+from jobs.purge import purge_media
+from processing.image import dimensions
+from processing.sniff import HEAD_BYTES, detect
+from sql.database import Database
+from sql.rows import MediaRow
+from storage.keys import original_key
+from storage.s3 import ObjectMissing, ObjectStore
+
+# An image's header is nearly always in the first 64 KiB; large colour profiles push it further down.
+HEADER_BYTES = (64 * 1024, MIB)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Verified bytes at their write-once key, and the pixels of an image as displayed."""
+
+    key: str
+    width: int | None
+    height: int | None
+
+
+async def complete_upload(db: Database, store: ObjectStore, upload: MediaRow, now: datetime) -> MediaRow | None:
+    """Publish a pending upload, then state, event and job in one transaction; None when it was pending no more.
+
+    Raises UploadIncomplete, SizeDiffers and DigestDiffers, which leave it pending, and InvalidFileType, which buries
+    it. Dying in between leaves at most a copy that the next attempt does not use and the sweeper removes.
+    """
+    try:
+        published = await publish(store, upload)
+    except InvalidFileType as mismatch:
+        await refuse_upload(db, upload, now, code=mismatch.code.name, reason=mismatch.reason)
+        raise
+    async with db.transaction() as tx:
+        media = await tx.one(
+            MediaRow,
+            "complete_upload",
+            id=upload.id,
+            original_key=published.key,
+            width=published.width,
+            height=published.height,
+            now=now,
+        )
+        if media is not None:
+            await enqueue(tx, process_media, media.id)
+    if media is None:
+        await store.remove([published.key])
+    return media
+
+
+async def refuse_upload(
+    db: Database, upload: MediaRow, now: datetime, *, code: str | None = None, reason: str | None = None
+) -> MediaRow | None:
+    """Bury a pending upload, with the reason if there is one; None when it was pending no more."""
+    async with db.transaction() as tx:
+        buried = await tx.one(MediaRow, "refuse_upload", id=upload.id, now=now, error_code=code, error_reason=reason)
+        if buried is not None:
+            await enqueue(tx, purge_media, buried.id)
+    return buried
+
+
+async def publish(store: ObjectStore, upload: MediaRow) -> Published:
+    """Copy the staged bytes to a write-once key and verify them there; a copy that fails is removed again."""
+    try:
+        staged = await store.head(upload.staging_key)
+        _check_size(upload, staged.size_bytes)
+        key = original_key(upload.owner_id, upload.id, upload.filename)
+        await store.copy(upload.staging_key, key)
+        try:
+            return await _verify(store, upload, key)
+        except (SizeDiffers, InvalidFileType, DigestDiffers):
+            await store.remove([key])
+            raise
+    except ObjectMissing:
+        # Never sent; or sent and completed by another call, whose job cleans up.
+        raise UploadIncomplete(media_id=str(upload.id), expires_at=iso_milliseconds(upload.url_expires_at)) from None
+
+
+async def _verify(store: ObjectStore, upload: MediaRow, key: str) -> Published:
+    _check_size(upload, (await store.head(key)).size_bytes)
+    head = await store.read(key, 0, HEADER_BYTES[0] if upload.type == MediaType.IMAGE else HEAD_BYTES)
+    _check_type(upload, head)
+    # The store may keep a declared checksum without ever having computed it, so the bytes are read back.
+    if upload.sha256 is not None and await store.sha256(key) != upload.sha256:
+        raise DigestDiffers
+    width, height = await _pixels(store, upload, key, head)
+    return Published(key, width, height)
+
+
+def _check_size(upload: MediaRow, size_bytes: int) -> None:
+    if size_bytes != upload.size_bytes:
+        raise SizeDiffers(declared=upload.size_bytes, actual=size_bytes)
+
+
+def _check_type(upload: MediaRow, head: bytes) -> None:
+    detected = detect(head)
+    if detected not in FORMATS[upload.mime_type].detected_as:
+        shown = f"show {detected}" if detected else "show no known media type"
+        raise InvalidFileType(declared=upload.mime_type, reason=f"The first bytes {shown}")
+
+
+async def _pixels(store: ObjectStore, upload: MediaRow, key: str, head: bytes) -> tuple[int, int] | tuple[None, None]:
+    if upload.type != MediaType.IMAGE:
+        return None, None
+    found = dimensions(head)
+    for length in (*HEADER_BYTES[1:], upload.size_bytes):
+        if found is None and len(head) < min(length, upload.size_bytes):
+            head = await store.read(key, 0, min(length, upload.size_bytes))
+            found = dimensions(head)
+    return found or (None, None)

@@ -1,0 +1,62 @@
+"""What happens without a client: uploads that nobody completed, tombstones whose URL has ended, late bytes.
+
+A row says itself when storage has to be looked at for it (`sweep_at`). One pass takes the rows that are due, puts
+their next look off, and enqueues a `settle_media` for each; so any number of workers may sweep at once, and a row whose
+settling fails for good comes back by itself.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from contracts.errors import DigestDiffers, InvalidFileType, SizeDiffers, UploadIncomplete
+from contracts.media import MediaState
+from jobs.job import Bench, enqueue, job
+from jobs.publish import complete_upload, refuse_upload
+from jobs.purge import purge_media, remove_objects
+from sql.database import Database
+from sql.rows import MediaIdRow, MediaRow
+
+LEASE = timedelta(minutes=10)
+BATCH_ROWS = 500
+
+# What is wrong with an upload that will never be completed.
+_UNFINISHED = (UploadIncomplete, SizeDiffers, DigestDiffers, InvalidFileType)
+
+
+async def sweep(db: Database, now: datetime) -> int:
+    """One pass: enqueue a settling for every row that is due; how many."""
+    swept = 0
+    while True:
+        async with db.transaction() as tx:
+            due = await tx.many(MediaIdRow, "lease_due_media", now=now, leased_until=now + LEASE, limit=BATCH_ROWS)
+            await enqueue(tx, settle_media, *(row.id for row in due))
+        swept += len(due)
+        if len(due) < BATCH_ROWS:
+            return swept
+
+
+@job
+async def settle_media(bench: Bench, media_id: UUID) -> str:
+    """Look at storage for one media whose URL has ended, and leave it as it has to be."""
+    media = await bench.db.one(MediaRow, "read_media", id=media_id)
+    if media is None:
+        return "gone"
+    if bench.now < media.url_ends_at and media.state != MediaState.DELETED:
+        return "too early"
+    if media.state == MediaState.PENDING:
+        return await _finish_or_bury(bench, media)
+    if media.state == MediaState.DELETED:
+        return await purge_media.run(bench, media_id)
+    await remove_objects(bench.store, media, keep=media.original_key)
+    await bench.db.run("settle_media", id=media.id, now=bench.now)
+    return "settled"
+
+
+async def _finish_or_bury(bench: Bench, upload: MediaRow) -> str:
+    """Finish an upload whose bytes are right, as if its client had called; bury any other."""
+    try:
+        await complete_upload(bench.db, bench.store, upload, bench.now)
+    except _UNFINISHED:
+        await refuse_upload(bench.db, upload, bench.now)
+        return "cleared"
+    return "completed"

@@ -1,0 +1,93 @@
+"""Run jobs and sweeps until told to stop. Any number of workers may run; none needs another."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import structlog
+from procrastinate import PsycopgConnector
+from procrastinate.exceptions import ConnectorException
+
+from contracts.errors import ServiceUnavailable
+from jobs import JOBS
+from jobs.job import QUEUE, utc_now
+from jobs.sweep import sweep
+from sql.database import Database, Pool
+from storage.s3 import ObjectStore
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("mediarpc.worker")
+
+CONCURRENCY = 8
+POLL_SECONDS = 5.0  # NOTIFY wakes a worker; polling is the net beneath it
+STALLED_SECONDS = 30.0  # without a heartbeat for so long, a worker counts as dead and its jobs go to others
+RECONNECT_SECONDS = 2.0
+DRAIN_SECONDS = 20.0  # how long running jobs may take to end when the worker is told to stop
+
+
+async def run_worker(pool: Pool, store: ObjectStore, *, sweep_interval_seconds: float) -> None:
+    """Work until cancelled; running jobs are given `DRAIN_SECONDS` to end."""
+    db = Database(pool)
+    async with open_queue(pool), asyncio.TaskGroup() as tasks:
+        log.info("worker started", jobs=[job.name for job in JOBS])
+        tasks.create_task(work(db, store))
+        tasks.create_task(every(sweep_interval_seconds, lambda: sweep_once(db)))
+        tasks.create_task(every(STALLED_SECONDS, rescue_stalled))
+
+
+@asynccontextmanager
+async def open_queue(pool: Pool) -> AsyncIterator[None]:
+    """Let the queue of this process fetch its jobs through `pool`."""
+    with QUEUE.replace_connector(PsycopgConnector()):
+        await QUEUE.open_async(pool)
+        yield
+
+
+async def work(db: Database, store: ObjectStore) -> None:
+    """Fetch and run jobs; after a database outage, begin again."""
+    while True:
+        try:
+            await run_jobs(db, store, wait=True)
+            log.warning("job queue stopped", retry_in_seconds=RECONNECT_SECONDS)
+        except ConnectorException:
+            log.warning("job queue unreachable", retry_in_seconds=RECONNECT_SECONDS, exc_info=True)
+        await asyncio.sleep(RECONNECT_SECONDS)
+
+
+async def run_jobs(db: Database, store: ObjectStore, *, wait: bool, clock: Callable[[], datetime] = utc_now) -> None:
+    """Run the jobs that are due, and those to come when told to `wait`; `clock` tells a job the time."""
+    await QUEUE.run_worker_async(
+        wait=wait,
+        concurrency=CONCURRENCY,
+        fetch_job_polling_interval=POLL_SECONDS,
+        listen_notify=wait,
+        shutdown_graceful_timeout=DRAIN_SECONDS,
+        delete_jobs="successful",
+        install_signal_handlers=False,
+        additional_context={"db": db, "store": store, "clock": clock},
+    )
+
+
+async def sweep_once(db: Database) -> None:
+    """One pass over what is due."""
+    swept = await sweep(db, utc_now())
+    if swept:
+        log.info("swept", media=swept)
+
+
+async def rescue_stalled() -> None:
+    """Give the jobs of dead workers to living ones."""
+    manager = QUEUE.job_manager
+    for stalled in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+        log.warning("job rescued", job=stalled.task_name, **stalled.task_kwargs)
+        await manager.retry_job(stalled)
+
+
+async def every(seconds: float, run_once: Callable[[], Awaitable[None]]) -> None:
+    """Run one pass after another, so many seconds apart, through outages of the database."""
+    while True:
+        try:
+            await run_once()
+        except (ServiceUnavailable, ConnectorException):
+            log.warning("database unreachable", retry_in_seconds=seconds)
+        await asyncio.sleep(seconds)
