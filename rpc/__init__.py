@@ -1,0 +1,1 @@
+"""How a procedure is called: the endpoint, its dialects, the dispatcher, the caller."""

@@ -1,0 +1,55 @@
+"""What a procedure gets beside its input."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from contracts.errors import AuthenticationRequired
+from rpc.auth import Caller
+from sql.database import Database
+from storage.presign import Presigner
+from storage.s3 import ObjectStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadPolicy:
+    """How long a signed URL is good for, and how much later its bytes may still be arriving, in seconds."""
+
+    url_ttl_seconds: int
+    grace_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What outlives a call: opened once per process, by `server/resources.py`."""
+
+    db: Database
+    store: ObjectStore
+    presigner: Presigner
+    uploads: UploadPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One call: who calls, when, under which request id, and the resources it may use."""
+
+    identity: Caller | None
+    now: datetime
+    request_id: str
+    resources: Resources
+
+    @property
+    def caller(self) -> Caller:
+        """The authenticated caller; AuthenticationRequired when there is none."""
+        if self.identity is None:
+            raise AuthenticationRequired
+        return self.identity
+
+    @property
+    def db(self) -> Database:
+        """The database."""
+        return self.resources.db
+
+    @property
+    def store(self) -> ObjectStore:
+        """The private bucket."""
+        return self.resources.store

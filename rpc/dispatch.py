@@ -1,0 +1,110 @@
+"""One call, whatever its dialect: find the procedure, name the caller, validate, run, log, answer.
+
+This file holds the only broad `except`: what no procedure foresaw is logged under the request id and answered as
+"Internal server error", nothing else.
+"""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from contracts.errors import InternalError, RpcError, UnknownProcedure, ValidationFailed
+from rpc.auth import Caller
+from rpc.context import Context, Resources
+from rpc.procedure import Procedure
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("mediarpc.call")
+
+Authenticate = Callable[[], Awaitable[Caller]]
+
+
+def new_request_id() -> str:
+    """`req_<milliseconds>_<9 characters>`, as VRSS makes them."""
+    return f"req_{time.time_ns() // 1_000_000}_{secrets.token_hex(5)[:9]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One procedure call as a dialect read it."""
+
+    dialect: str
+    name: str
+    input: Any
+    authenticate: Authenticate
+    request_id: str = field(default_factory=new_request_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a call: a value in JSON's types, or an error."""
+
+    request_id: str
+    value: Any = None
+    error: RpcError | None = None
+
+
+class Dispatcher:
+    """Runs calls against a table of procedures."""
+
+    def __init__(self, procedures: Mapping[str, Procedure], resources: Resources) -> None:
+        self.procedures = procedures
+        self.resources = resources
+
+    async def dispatch(self, call: Call) -> Outcome:
+        """The outcome of one call; never raises but for cancellation."""
+        started = time.perf_counter()
+        facts: dict[str, Any] = {"procedure": call.name[:100], "dialect": call.dialect, "request_id": call.request_id}
+        try:
+            value = await self._run(call, facts)
+        except RpcError as error:
+            outcome = Outcome(request_id=call.request_id, error=error)
+        except Exception:
+            log.exception("unforeseen", **facts)
+            outcome = Outcome(request_id=call.request_id, error=InternalError())
+        else:
+            outcome = Outcome(request_id=call.request_id, value=value)
+        facts["outcome"] = int(outcome.error.code) if outcome.error else "ok"
+        log.info("call", **facts, milliseconds=round((time.perf_counter() - started) * 1000, 2))
+        return outcome
+
+    async def _run(self, call: Call, facts: dict[str, Any]) -> Any:
+        procedure = self.procedures.get(call.name)
+        if procedure is None:
+            raise UnknownProcedure(call.name)
+        caller = None if procedure.public else await call.authenticate()
+        facts["caller"] = caller.id if caller else None
+        params = validate(procedure, call.input)
+        context = Context(identity=caller, resources=self.resources, now=datetime.now(UTC), request_id=call.request_id)
+        answer = await procedure.run(context, params)
+        return answer.model_dump(mode="json", by_alias=True)
+
+
+def validate(procedure: Procedure, value: Any) -> Any:
+    """The procedure's input model, or ValidationFailed with every issue; no input at all counts as `{}`."""
+    try:
+        return procedure.input.model_validate({} if value is None else value, by_name=False, by_alias=True)
+    except ValidationError as invalid:
+        raise _validation_failed(invalid) from None
+
+
+def _validation_failed(invalid: ValidationError) -> ValidationFailed:
+    errors: list[dict[str, Any]] = []
+    field_errors: dict[str, list[str]] = {}
+    for issue in invalid.errors(include_url=False, include_input=False, include_context=False):
+        path = [part if isinstance(part, int) else part[:100] for part in issue["loc"]]
+        place = ".".join(str(part) for part in path)
+        ours = issue["type"] in _OWN_ISSUES or not place
+        message = issue["msg"] if ours else f"{place}: {issue['msg']}"
+        errors.append({"path": path, "code": issue["type"], "message": message})
+        field_errors.setdefault(place, []).append(message)
+    return ValidationFailed(field=next(iter(field_errors)), errors=errors, field_errors=field_errors)
+
+
+# Issues of the contracts' own validators, whose sentences name the field already.
+_OWN_ISSUES = frozenset({"media_id", "filename", "content_type", "sha256", "cursor"})

@@ -1,0 +1,116 @@
+"""`POST /rpc`: from an HTTP request to the dialect that it speaks.
+
+An array is a JSON-RPC batch. An object is an envelope unless it says `jsonrpc`, or has a `method` and no `procedure`.
+A request in which no dialect can be told gets one body that satisfies both.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from contracts.errors import ErrorCode
+from rpc.auth import Authenticator, Caller
+from rpc.dispatch import Dispatcher
+from rpc.envelope import Envelope, refuse
+from rpc.json import ParseError, decode, encode
+from rpc.jsonrpc import INVALID_REQUEST, PARSE_ERROR, JsonRpc, error_document
+
+CONTENT_TYPES = frozenset({"application/json", "application/json-rpc", "application/jsonrequest"})
+
+
+class BodyTooLarge(ValueError):
+    """The request's body is over the limit."""
+
+
+class Endpoint:
+    """Answers the requests of one path."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, authenticator: Authenticator, *, max_body_bytes: int, max_batch_calls: int
+    ) -> None:
+        self._authenticator = authenticator
+        self._jsonrpc = JsonRpc(dispatcher, max_batch_calls=max_batch_calls)
+        self._envelope = Envelope(dispatcher)
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, request: Request) -> Response:
+        """The response to a request of any method."""
+        if request.method != "POST":
+            return _method_not_allowed()
+        if _media_type(request) not in CONTENT_TYPES:
+            return _both(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, ErrorCode.VALIDATION_ERROR, "Content-Type must be application/json"
+            )
+        try:
+            document = decode(await self._body(request))
+        except BodyTooLarge:
+            return _both(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                ErrorCode.VALIDATION_ERROR,
+                f"Request body exceeds {self._max_body_bytes} bytes",
+            )
+        except ParseError:
+            return _both(HTTPStatus.BAD_REQUEST, PARSE_ERROR)
+        return await self._answer(document, request)
+
+    async def _answer(self, document: Any, request: Request) -> Response:
+        authenticate = once(self._authenticator, request)
+        if isinstance(document, list) or (isinstance(document, dict) and _is_jsonrpc(document)):
+            answer = await self._jsonrpc.answer(document, authenticate)
+            return Response(status_code=HTTPStatus.NO_CONTENT) if answer is None else _json(HTTPStatus.OK, answer)
+        if isinstance(document, dict):
+            return _json(*await self._envelope.answer(document, authenticate))
+        return _both(HTTPStatus.BAD_REQUEST, INVALID_REQUEST)
+
+    async def _body(self, request: Request) -> bytes:
+        """The body, read no further than the limit."""
+        declared = request.headers.get("content-length", "0")
+        if declared.isdecimal() and int(declared) > self._max_body_bytes:
+            raise BodyTooLarge
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > self._max_body_bytes:
+                raise BodyTooLarge
+        return bytes(body)
+
+
+def once(authenticator: Authenticator, request: Request) -> Any:
+    """Authenticate a request when the first of its calls needs a caller, and never again."""
+    checked: list[Caller] = []
+
+    async def authenticate() -> Caller:
+        if not checked:
+            checked.append(await authenticator.caller(request))
+        return checked[0]
+
+    return authenticate
+
+
+def _is_jsonrpc(document: dict[str, Any]) -> bool:
+    return "jsonrpc" in document or ("method" in document and "procedure" not in document)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _json(status: int, document: Any) -> Response:
+    return Response(encode(document), status_code=status, media_type="application/json")
+
+
+def _both(status: HTTPStatus, code: int, message: str | None = None) -> Response:
+    """An error that reads as a JSON-RPC response and as an envelope."""
+    if message is None:
+        message = error_document(code)["error"]["message"]
+    return _json(status, {"jsonrpc": "2.0", "id": None, **refuse(code, message)})
+
+
+def _method_not_allowed() -> Response:
+    return JSONResponse(
+        {"error": "Method Not Allowed", "message": "Only POST requests are allowed"},
+        status_code=HTTPStatus.METHOD_NOT_ALLOWED,
+        headers={"allow": "POST"},
+    )

@@ -1,0 +1,51 @@
+"""The VRSS envelope: `{procedure, input, context}` in, `{success, data | error, metadata}` out, with HTTP statuses."""
+
+import time
+from http import HTTPStatus
+from typing import Any
+
+from contracts.errors import ErrorCode, RpcError
+from rpc.dispatch import Authenticate, Call, Dispatcher, new_request_id
+
+Document = dict[str, Any]
+
+
+class Envelope:
+    """Answers envelopes through a dispatcher."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+
+    async def answer(self, document: Document, authenticate: Authenticate) -> tuple[int, Document]:
+        """HTTP status and body for a parsed envelope."""
+        name = document.get("procedure")
+        if not isinstance(name, str) or not name:
+            refusal = refuse(ErrorCode.VALIDATION_ERROR, "Missing or invalid 'procedure' field")
+            return HTTPStatus.BAD_REQUEST, refusal
+        # Any falsy input is no input.
+        call = Call(dialect="envelope", name=name, input=document.get("input") or None, authenticate=authenticate)
+        outcome = await self._dispatcher.dispatch(call)
+        if outcome.error is not None:
+            return outcome.error.code.http_status, _failure(outcome.error, outcome.request_id)
+        return HTTPStatus.OK, {"success": True, "data": outcome.value, "metadata": metadata(outcome.request_id)}
+
+
+def metadata(request_id: str) -> Document:
+    """When (milliseconds since 1970) and under which id a request was answered."""
+    return {"timestamp": time.time_ns() // 1_000_000, "requestId": request_id}
+
+
+def refuse(code: int, message: str) -> Document:
+    """The answer to a request in which no call was recognised."""
+    return {
+        "success": False,
+        "error": {"code": int(code), "message": message},
+        "metadata": metadata(new_request_id()),
+    }
+
+
+def _failure(error: RpcError, request_id: str) -> Document:
+    told: Document = {"code": int(error.code), "message": error.message}
+    if error.details is not None:
+        told["details"] = error.details
+    return {"success": False, "error": told, "metadata": metadata(request_id)}

@@ -1,0 +1,56 @@
+"""`/healthz`: this process answers. `/readyz`: it can work, and if not, what keeps it from working."""
+
+import asyncio
+from collections.abc import Awaitable
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from contracts.errors import ServiceUnavailable
+from rpc.context import Resources
+from sql.migrate import migrations
+from sql.rows import MigrationRow
+
+TIMEOUT_SECONDS = 3.0
+
+
+class Health:
+    """The two health endpoints over the process's resources."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._migrations = {name for name, _ in migrations()}
+
+    async def healthz(self, _request: Request) -> JSONResponse:
+        """200 as long as the process answers."""
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(self, _request: Request) -> JSONResponse:
+        """200 when database and storage answer, else 503; the body names the state of each."""
+        database, storage = await asyncio.gather(self._database(), _state(self._resources.store.check()))
+        ready = database == storage == "ok"
+        return JSONResponse(
+            {"status": "ok" if ready else "unavailable", "database": database, "storage": storage},
+            status_code=HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE,
+        )
+
+    async def _database(self) -> str:
+        applied: set[str] = set()
+
+        async def read() -> None:
+            applied.update(row.name for row in await self._resources.db.many(MigrationRow, "read_migrations"))
+
+        state = await _state(read())
+        return "migrations missing: run mediarpc migrate" if state == "ok" and self._migrations - applied else state
+
+
+async def _state(check: Awaitable[None]) -> str:
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            await check
+    except ServiceUnavailable:
+        return "unreachable"
+    except TimeoutError:
+        return "too slow"
+    return "ok"

@@ -1,0 +1,140 @@
+"""JSON-RPC 2.0 (jsonrpc.org/specification): documents in, documents out.
+
+jsonrpcserver dispatches each request object. What it does not do by the book stays here: the check of each member, the
+batch, and what an error tells.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from jsonrpcserver import JsonRpcError, Result, Success
+from jsonrpcserver.async_main import dispatch_to_response
+from jsonrpcserver.response import ErrorResponse, Response
+from jsonrpcserver.sentinels import NODATA
+from oslash.either import Left
+
+from contracts.errors import JSONRPC_INVALID_PARAMS, ErrorCode, RpcError, UnknownProcedure
+from rpc.dispatch import Authenticate, Call, Dispatcher, Outcome
+from rpc.procedure import Procedure
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INTERNAL_ERROR = -32603
+
+_SENTENCES = {
+    PARSE_ERROR: "Parse error",
+    INVALID_REQUEST: "Invalid Request",
+    METHOD_NOT_FOUND: "Method not found",
+    JSONRPC_INVALID_PARAMS: "Invalid params",
+    INTERNAL_ERROR: "Internal error",
+}
+
+Document = dict[str, Any]
+
+
+def error_document(code: int, id_: Any = None) -> Document:
+    """An error response with the spec's own number and sentence."""
+    return {"jsonrpc": "2.0", "error": {"code": code, "message": _SENTENCES[code]}, "id": id_}
+
+
+class JsonRpc:
+    """Answers JSON-RPC documents through a dispatcher."""
+
+    def __init__(self, dispatcher: Dispatcher, *, max_batch_calls: int) -> None:
+        self.max_batch_calls = max_batch_calls
+        self._dispatcher = dispatcher
+        self._methods = {name: self._method(procedure) for name, procedure in dispatcher.procedures.items()}
+
+    async def answer(self, document: Any, authenticate: Authenticate) -> Document | list[Document] | None:
+        """The response to a parsed document: one, a list in the order of the requests, or None for notifications."""
+        if not isinstance(document, list):
+            return await self._answer_one(document, authenticate)
+        if not 1 <= len(document) <= self.max_batch_calls:
+            return error_document(INVALID_REQUEST)
+        responses = await asyncio.gather(*(self._answer_one(member, authenticate) for member in document))
+        return [response for response in responses if response is not None] or None
+
+    async def _answer_one(self, member: Any, authenticate: Authenticate) -> Document | None:
+        if not is_request(member):
+            return error_document(INVALID_REQUEST)
+        return await dispatch_to_response(  # type: ignore[return-value]
+            member,
+            self._methods_for(member["method"]),
+            context=authenticate,
+            deserializer=_as_is,
+            validator=_trusted,
+            post_process=_document,
+        )
+
+    def _methods_for(self, name: str) -> dict[str, Callable[..., Any]]:
+        """The method that is asked for; an unknown one is dispatched all the same, to be logged like any call."""
+        return {name: self._methods.get(name) or self._unknown(name)}
+
+    def _method(self, procedure: Procedure) -> Callable[..., Any]:
+        async def method(authenticate: Authenticate, /, *positional: Any, **named: Any) -> Result:
+            params: Any = named or dict(zip(procedure.parameters, positional, strict=False))
+            if len(positional) > len(procedure.parameters):
+                params = positional  # no model takes a list, so this fails as any other bad input does
+            return await self._call(procedure.name, params, authenticate)
+
+        return method
+
+    def _unknown(self, name: str) -> Callable[..., Any]:
+        async def method(authenticate: Authenticate, /, *_positional: Any, **_named: Any) -> Result:
+            return await self._call(name, None, authenticate)
+
+        return method
+
+    async def _call(self, name: str, params: Any, authenticate: Authenticate) -> Result:
+        call = Call(dialect="jsonrpc", name=name, input=params, authenticate=authenticate)
+        outcome = await self._dispatcher.dispatch(call)
+        if outcome.error is not None:
+            _raise(outcome.error, outcome)
+        return Success(outcome.value)
+
+
+def is_request(member: Any) -> bool:
+    """Whether a value is a request object of the spec; members that the spec does not know are ignored."""
+    return (
+        isinstance(member, dict)
+        and member.get("jsonrpc") == "2.0"
+        and isinstance(member.get("method"), str)
+        and ("params" not in member or isinstance(member["params"], list | dict))
+        and ("id" not in member or _is_id(member["id"]))
+    )
+
+
+def _is_id(value: Any) -> bool:
+    return value is None or (isinstance(value, str | int | float) and not isinstance(value, bool))
+
+
+def _raise(error: RpcError, outcome: Outcome) -> NoReturn:
+    if isinstance(error, UnknownProcedure):
+        raise JsonRpcError(METHOD_NOT_FOUND, _SENTENCES[METHOD_NOT_FOUND])
+    data: dict[str, Any] = {"rpcCode": int(error.code), "requestId": outcome.request_id}
+    if error.details is not None:
+        data["details"] = error.details
+    if error.code is ErrorCode.INTERNAL_SERVER_ERROR:
+        raise JsonRpcError(INTERNAL_ERROR, _SENTENCES[INTERNAL_ERROR], data)
+    raise JsonRpcError(error.code.jsonrpc, error.message, data)
+
+
+def _as_is(document: Any) -> Any:
+    return document
+
+
+def _trusted(document: Any) -> Any:
+    return document
+
+
+def _document(response: Response) -> Document:
+    if isinstance(response, Left):
+        failure: ErrorResponse = response._error  # noqa: SLF001 - the library's Either has no accessor
+        error = {"code": failure.code, "message": failure.message}
+        if failure.data is not NODATA:
+            error["data"] = failure.data
+        return {"jsonrpc": "2.0", "error": error, "id": failure.id}
+    success = response._value  # noqa: SLF001
+    return {"jsonrpc": "2.0", "result": success.result, "id": success.id}
