@@ -1,0 +1,48 @@
+# The front door. Needs Python 3.11 or newer; `make PYTHON=python3.13 run` names one.
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
+
+.PHONY: help run test check fmt lock clean
+
+help: ## show what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: .venv/run ## start everything on this machine and print a first upload to try
+	@$(BIN)/mediarpc dev
+
+test: .venv/test ## run all tests, against the real servers that this machine can start
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: .venv/test ## lint, format and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/mypy -p tests
+
+fmt: .venv/test ## format, and mend what lint can mend
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+lock: .venv/test ## compile the requirements files from pyproject.toml
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 \
+		--extra embedded --extra build pyproject.toml -o requirements/run.txt
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 \
+		--all-extras -c requirements/run.txt pyproject.toml -o requirements/test.txt
+
+clean: ## remove the environment and the data of `make run`
+	rm -rf .venv .mediarpc
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed; name it: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Making .venv with $(PYTHON) ..."
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "make: $(PYTHON) cannot make environments; on Debian: apt install python3-venv"; exit 1; }
+
+.venv/run: requirements/run.txt pyproject.toml | .venv/bin/python
+	@echo "Installing what mediarpc runs on (once) ..."
+	@$(PIP) -r requirements/run.txt
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/test: requirements/test.txt .venv/run
+	@echo "Installing what the tests need (once) ..."
+	@$(PIP) -r requirements/test.txt
+	@touch $@

@@ -1,0 +1,121 @@
+"""The command line: `mediarpc dev | serve | worker | migrate | token`."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+
+from contracts.plans import Plan
+from server.http import AddressTaken, listen, run_until_stopped, serve_http
+from server.logging import configure_logging
+from server.resources import app_config, open_resources
+from server.settings import Settings, SettingsError
+from server.token import DAY_SECONDS, sign_token, token_settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status, 2 with a sentence on stderr when it cannot start."""
+    chosen = parser().parse_args(arguments)
+    configure_logging()
+    try:
+        chosen.run(chosen)
+    except (SettingsError, AddressTaken) as error:
+        print(f"mediarpc: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands, each with its help."""
+    top = argparse.ArgumentParser(prog="mediarpc", description="The media backend that a web app calls by name.")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    dev = commands.add_parser("dev", help="start everything, with embedded servers for whatever is not configured")
+    dev.set_defaults(run=run_dev)
+    serve = commands.add_parser("serve", help="answer calls over HTTP")
+    serve.set_defaults(run=run_serve)
+    worker = commands.add_parser("worker", help="run background work; start as many as you like")
+    worker.set_defaults(run=run_worker)
+    migrate = commands.add_parser("migrate", help="bring the database to the newest schema; safe to run again")
+    migrate.set_defaults(run=run_migrate)
+
+    token = commands.add_parser("token", help="print a token to try things with")
+    token.add_argument("--user", required=True, metavar="ID", help="the user id, the token's sub")
+    token.add_argument("--plan", choices=[plan.value for plan in Plan], help="the plan that sets the quota")
+    token.add_argument("--scope", choices=["service"], help="what the token may do beyond its user's own media")
+    token.add_argument(
+        "--ttl", type=int, default=DAY_SECONDS, metavar="SECONDS", help="how long it is good for (default: a day)"
+    )
+    token.set_defaults(run=run_token)
+    return top
+
+
+def run_dev(_chosen: argparse.Namespace) -> None:
+    """Start everything."""
+    from server.dev import dev  # noqa: PLC0415 - the embedded stack is installed for development only
+    from server.embedded import EmbeddedError  # noqa: PLC0415
+
+    try:
+        dev(os.environ)
+    except EmbeddedError as error:
+        raise SettingsError(str(error)) from error
+
+
+def run_serve(_chosen: argparse.Namespace) -> None:
+    """Answer calls."""
+    settings = Settings.from_environment(os.environ)
+    settings.require_verifier()
+    listener = listen(settings.host, settings.port)
+
+    async def serve() -> None:
+        from procedures import PROCEDURES  # noqa: PLC0415 - not every command needs them
+        from rpc.app import create_app  # noqa: PLC0415
+
+        async with open_resources(settings) as resources:
+            print(f"mediarpc serves on {settings.host}:{settings.port}", file=sys.stderr, flush=True)
+            await run_until_stopped(serve_http(create_app(resources, PROCEDURES, app_config(settings)), listener))
+
+    asyncio.run(serve())
+
+
+def run_worker(_chosen: argparse.Namespace) -> None:
+    """Work."""
+    from jobs import worker  # noqa: PLC0415
+
+    settings = Settings.from_environment(os.environ)
+
+    async def work() -> None:
+        async with open_resources(settings) as resources:
+            await run_until_stopped(
+                worker.run_worker(
+                    resources.db.pool, resources.store, sweep_interval_seconds=settings.sweep_interval_seconds
+                )
+            )
+
+    asyncio.run(work())
+
+
+def run_migrate(_chosen: argparse.Namespace) -> None:
+    """Migrate, and name what was applied."""
+    from sql.migrate import migrate  # noqa: PLC0415
+
+    settings = Settings.from_environment(os.environ)
+    settings.require("database_url")
+    assert settings.database_url
+    applied = migrate(settings.database_url)
+    print("\n".join(applied) or "nothing to do")
+
+
+def run_token(chosen: argparse.Namespace) -> None:
+    """Print the token and nothing else."""
+    if chosen.ttl < 1:
+        raise SettingsError("--ttl must be at least 1 second")
+    settings = token_settings(os.environ)
+    print(sign_token(settings, user=chosen.user, plan=chosen.plan, scope=chosen.scope, ttl_seconds=chosen.ttl))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""`mediarpc dev`: everything in one command, with real servers for whatever the environment does not name."""
+
+import asyncio
+import fcntl
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from jobs.worker import run_worker
+from procedures import PROCEDURES
+from rpc.app import create_app
+from server.embedded import Secrets, postgres, s3
+from server.http import listen, run_until_stopped, serve_http
+from server.resources import app_config, open_resources
+from server.settings import Settings, SettingsError
+from server.storage_proxy import PREFIX, storage_routes
+from server.token import sign_token
+from sql.migrate import migrate
+
+# In development a web app runs on a port of its own.
+LOCAL_ORIGINS = r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+
+
+def dev(environment: Mapping[str, str]) -> None:
+    """Start what is missing, migrate, serve and work, until Ctrl-C or SIGTERM; then stop what was started."""
+    began = time.monotonic()
+    asked = Settings.from_environment(environment)
+    listener = listen(asked.host, asked.port)
+    with ended_by_signals(), ExitStack() as stack:
+        data_dir = stack.enter_context(locked(Path(asked.data_dir)))
+        settings = start_missing(stack, environment, asked, data_dir)
+        settings.require("database_url")
+        assert settings.database_url
+        migrate(settings.database_url)
+        embedded_s3 = settings.s3_endpoint if asked.s3_endpoint is None else None
+        asyncio.run(_run(settings, listener, embedded_s3, began))
+
+
+def start_missing(stack: ExitStack, environment: Mapping[str, str], asked: Settings, data_dir: Path) -> Settings:
+    """Start an embedded server for each that the environment does not name; the settings that reach them all."""
+    made = Secrets.of(data_dir)
+    found: dict[str, str] = {}
+    if asked.auth_jwt_secret is None and asked.auth_jwks_url is None:
+        found["AUTH_JWT_SECRET"] = made.jwt_secret
+    if asked.database_url is None:
+        found["DATABASE_URL"] = stack.enter_context(postgres(data_dir / "postgres"))
+    if asked.s3_endpoint is None:
+        found["S3_ENDPOINT"] = stack.enter_context(s3(data_dir / "s3", made))
+        found["S3_PUBLIC_ENDPOINT"] = asked.s3_public_endpoint or origin(asked) + PREFIX
+        found["S3_ACCESS_KEY_ID"], found["S3_SECRET_ACCESS_KEY"] = made.s3_access_key_id, made.s3_secret_access_key
+        found["S3_USE_PATH_STYLE"] = "true"
+    return Settings.from_environment({**environment, **found})
+
+
+def origin(settings: Settings) -> str:
+    """The URL under which this machine reaches the server."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - read, not bound
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+async def _run(settings: Settings, listener: socket.socket, embedded_s3: str | None, began: float) -> None:
+    async with AsyncExitStack() as stack:
+        resources = await stack.enter_async_context(open_resources(settings))
+        await resources.store.create_buckets()
+        routes = await stack.enter_async_context(storage_routes(embedded_s3)) if embedded_s3 else []
+        config = app_config(settings, cors_origin_regex=LOCAL_ORIGINS)
+        app = create_app(resources, PROCEDURES, config, routes=routes)
+        greet(settings, time.monotonic() - began)
+        await run_until_stopped(
+            serve_http(app, listener),
+            run_worker(resources.db.pool, resources.store, sweep_interval_seconds=settings.sweep_interval_seconds),
+        )
+
+
+def greet(settings: Settings, seconds: float) -> None:
+    """Say where the server is, and how to upload a first file."""
+    print(f"mediarpc is ready at {origin(settings)} after {seconds:.1f} s; data in {settings.data_dir}/")
+    if settings.auth_jwt_secret:
+        token = sign_token(settings, user="ada")
+        print("\nA first upload, to copy and paste into another terminal (the token is good for a day):\n")
+        print(f"TOKEN={token}\n{first_upload(settings)}")
+    print("Ctrl-C stops everything.", flush=True)
+
+
+def first_upload(settings: Settings) -> str:
+    """The README's first upload, against this server."""
+    script = files("server").joinpath("first_upload.sh").read_text(encoding="utf-8")
+    return script.replace("http://127.0.0.1:8000", origin(settings))
+
+
+@contextmanager
+def locked(data_dir: Path) -> Iterator[Path]:
+    """The data folder, absolute, for this process alone; SettingsError when another one works in it."""
+    data_dir = data_dir.absolute()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise SettingsError(
+                f"Another mediarpc dev (process {lock.read().strip()}) works in {data_dir}; stop it, or set DATA_DIR"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield data_dir
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the process as Ctrl-C does, so that everything started is stopped."""
+
+    def unwind(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, unwind)
+    yield

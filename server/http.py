@@ -1,0 +1,85 @@
+"""Listen and serve until told to stop."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+DRAIN_SECONDS = 10
+
+
+class AddressTaken(Exception):
+    """Another program listens on the address."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on the address; AddressTaken with a sentence when it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise AddressTaken(
+            f"Port {port} on {host} cannot be listened on ({error.strerror}). "
+            "Stop what runs there, or set PORT to a free one."
+        ) from None
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to `stop_on_signals`."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve_http(app: ASGIApp, listener: socket.socket) -> None:
+    """Serve until cancelled; requests under way are given `DRAIN_SECONDS` to end."""
+    server = _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@contextlib.asynccontextmanager
+async def stop_on_signals() -> AsyncIterator[asyncio.Event]:
+    """An event that Ctrl-C and SIGTERM set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def run_until_stopped(*services: Coroutine[Any, Any, None]) -> None:
+    """Run services side by side until Ctrl-C or SIGTERM; then end each in its own good order."""
+    async with stop_on_signals() as stop, asyncio.TaskGroup() as group:
+        tasks = [group.create_task(service) for service in services]
+        await stop.wait()
+        for task in tasks:
+            task.cancel()

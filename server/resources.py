@@ -1,0 +1,72 @@
+"""Open what a process works with, and close it again."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from rpc.app import AppConfig
+from rpc.auth import AuthConfig
+from rpc.context import Resources, UploadPolicy
+from server.settings import Settings
+from sql.database import Database, create_pool
+from storage.presign import Presigner
+from storage.s3 import ObjectStore, StoreConfig
+
+# What a process cannot do without.
+REQUIRED = ("database_url", "s3_access_key_id", "s3_secret_access_key")
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
+    """The resources that settings name; the pool connects in the background, so a process starts in an outage too."""
+    settings.require(*REQUIRED)
+    assert settings.database_url
+    pool = create_pool(settings.database_url, size=settings.database_pool_size)
+    config = store_config(settings)
+    store, presigner = ObjectStore(config), Presigner(config)
+    await pool.open(wait=False)
+    try:
+        yield Resources(
+            db=Database(pool),
+            store=store,
+            presigner=presigner,
+            uploads=UploadPolicy(
+                url_ttl_seconds=settings.upload_url_ttl_seconds, grace_seconds=settings.upload_grace_seconds
+            ),
+        )
+    finally:
+        await pool.close()
+        store.close()
+        presigner.close()
+
+
+def store_config(settings: Settings) -> StoreConfig:
+    """How to reach the store that settings name."""
+    assert settings.s3_access_key_id
+    assert settings.s3_secret_access_key
+    return StoreConfig(
+        endpoint=settings.s3_endpoint,
+        public_endpoint=settings.s3_public_endpoint,
+        region=settings.s3_region,
+        bucket=settings.s3_bucket,
+        public_bucket=settings.s3_public_bucket,
+        access_key_id=settings.s3_access_key_id,
+        secret_access_key=settings.s3_secret_access_key,
+        use_path_style=settings.s3_use_path_style,
+    )
+
+
+def app_config(settings: Settings, *, cors_origin_regex: str | None = None) -> AppConfig:
+    """The HTTP side of settings."""
+    return AppConfig(
+        auth=AuthConfig(
+            jwt_secret=settings.auth_jwt_secret,
+            jwks_url=settings.auth_jwks_url,
+            issuer=settings.auth_issuer,
+            audience=settings.auth_audience,
+            cookie=settings.auth_cookie,
+        ),
+        cors_origins=settings.cors_origins,
+        cors_origin_regex=None if settings.cors_origins else cors_origin_regex,
+        max_body_bytes=settings.max_body_bytes,
+        max_batch_calls=settings.max_batch_calls,
+    )

@@ -1,0 +1,182 @@
+"""Every setting, from the environment alone, with default, unit and a sentence; checked before anything starts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+MIN_SECRET_BYTES = 32
+
+
+class SettingsError(Exception):
+    """A variable is missing or has a value that cannot be used; the sentence names it and shows no secret."""
+
+
+def setting(sentence: str, *, default: Any, parse: Callable[[str], Any], secret: bool = False) -> Any:
+    """A field whose variable is its name in capitals."""
+    return field(default=default, metadata={"sentence": sentence, "parse": parse, "secret": secret})
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _flag(value: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if value.lower() not in words:
+        raise ValueError("must be true or false")
+    return words[value.lower()]
+
+
+def _number(smallest: int, largest: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not value.isdecimal() or not smallest <= int(value) <= largest:
+            raise ValueError(f"must be a whole number from {smallest} to {largest}")
+        return int(value)
+
+    return parse
+
+
+def _http_url(value: str) -> str:
+    try:
+        url = urlsplit(value)
+        usable = url.scheme in {"http", "https"} and url.hostname and url.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("must be a URL that begins with http:// or https://")
+    return value.rstrip("/")
+
+
+def _database_url(value: str) -> str:
+    if not value.startswith(("postgresql://", "postgres://")):
+        raise ValueError("must be a URL that begins with postgresql://")
+    return value
+
+
+def _jwt_secret(value: str) -> str:
+    if len(value.encode()) < MIN_SECRET_BYTES:
+        raise ValueError(f"must have at least {MIN_SECRET_BYTES} bytes, as HS256 asks for")
+    return value
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    listed = tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())
+    for origin in listed:
+        if origin != "*" and (urlsplit(origin).scheme not in {"http", "https"} or urlsplit(origin).path):
+            raise ValueError("must be origins like https://app.example.com, separated by commas, or *")
+    return listed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a process is told by its environment."""
+
+    host: str = setting("The address to listen on.", default="127.0.0.1", parse=_text)
+    port: int = setting("The port to listen on.", default=8000, parse=_number(1, 65535))
+    data_dir: str = setting(
+        "The folder where `mediarpc dev` keeps its data and its secret.", default=".mediarpc", parse=_text
+    )
+    database_url: str | None = setting(
+        "The Postgres (15 or newer) that holds everything but the bytes.",
+        default=None,
+        parse=_database_url,
+        secret=True,
+    )
+    s3_endpoint: str | None = setting(
+        "The S3 server as this server reaches it; unset for AWS.", default=None, parse=_http_url
+    )
+    s3_public_endpoint: str | None = setting(
+        "What signed URLs name, when browsers reach storage elsewhere than this server does; a path in it is the "
+        "proxy's to strip.",
+        default=None,
+        parse=_http_url,
+    )
+    s3_region: str = setting("The region that signatures name.", default="us-east-1", parse=_text)
+    s3_bucket: str = setting("The private bucket of originals.", default="media", parse=_text)
+    s3_public_bucket: str = setting("The bucket of renditions.", default="media-public", parse=_text)
+    s3_access_key_id: str | None = setting("The id of the key pair.", default=None, parse=_text, secret=True)
+    s3_secret_access_key: str | None = setting("The secret of the key pair.", default=None, parse=_text, secret=True)
+    s3_use_path_style: bool = setting(
+        "Whether the bucket stands in the path (MinIO) or in the host name (AWS).", default=False, parse=_flag
+    )
+    cdn_url: str | None = setting(
+        "The base URL under which a CDN serves the bucket of renditions.", default=None, parse=_http_url
+    )
+    auth_jwt_secret: str | None = setting(
+        "The secret that HS256 tokens are signed with, at least 32 bytes.", default=None, parse=_jwt_secret, secret=True
+    )
+    auth_jwks_url: str | None = setting(
+        "Where the keys of RS256, ES256 and EdDSA tokens are published.", default=None, parse=_http_url
+    )
+    auth_issuer: str | None = setting("The `iss` that tokens must have.", default=None, parse=_text)
+    auth_audience: str | None = setting("The `aud` that tokens must have.", default=None, parse=_text)
+    auth_cookie: str | None = setting(
+        "The cookie that may hold the token instead of the Authorization header.", default=None, parse=_text
+    )
+    cors_origins: tuple[str, ...] = setting(
+        "The web origins that may call from a browser, separated by commas.", default=(), parse=_origins
+    )
+    max_body_bytes: int = setting(
+        "The largest request body that is parsed, in bytes.", default=1024 * 1024, parse=_number(1024, 64 * 1024**2)
+    )
+    max_batch_calls: int = setting("The most calls in one batch.", default=100, parse=_number(1, 10_000))
+    database_pool_size: int = setting(
+        "The most database connections of one process.", default=10, parse=_number(2, 1000)
+    )
+    upload_url_ttl_seconds: int = setting(
+        "How long a signed upload URL is good for, in seconds.", default=900, parse=_number(1, 7 * 24 * 3600)
+    )
+    upload_grace_seconds: int = setting(
+        "How much later bytes may still be arriving, in seconds: clock skew and slow clients.",
+        default=60,
+        parse=_number(0, 24 * 3600),
+    )
+    sweep_interval_seconds: int = setting(
+        "How often each worker looks for uploads that nobody finished, in seconds.",
+        default=60,
+        parse=_number(1, 24 * 3600),
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """The settings that the variables make; SettingsError names the first that cannot be used.
+
+        An empty variable counts as unset.
+        """
+        values = {
+            known.name: _parsed(known, environment[variable(known)])
+            for known in fields(cls)
+            if environment.get(variable(known))
+        }
+        settings = cls(**values)
+        if settings.auth_cookie and "*" in settings.cors_origins:
+            raise SettingsError("CORS_ORIGINS must name its origins when AUTH_COOKIE is set: * would let any site call")
+        return settings
+
+    def require(self, *names: str) -> None:
+        """SettingsError unless each of these settings is set."""
+        for name in names:
+            if getattr(self, name) is None:
+                raise SettingsError(f"{name.upper()} is not set. {self._sentence(name)}")
+
+    def require_verifier(self) -> None:
+        """SettingsError unless tokens can be verified."""
+        if not self.auth_jwt_secret and not self.auth_jwks_url:
+            raise SettingsError("Neither AUTH_JWT_SECRET nor AUTH_JWKS_URL is set: no caller could be verified")
+
+    def _sentence(self, name: str) -> str:
+        return next(str(known.metadata["sentence"]) for known in fields(self) if known.name == name)
+
+
+def variable(known: Field[Any]) -> str:
+    """The environment variable of a settings field."""
+    return known.name.upper()
+
+
+def _parsed(known: Field[Any], value: str) -> Any:
+    try:
+        return known.metadata["parse"](value)
+    except ValueError as error:
+        shown = "" if known.metadata["secret"] else f", got {value!r}"
+        raise SettingsError(f"{variable(known)} {error}{shown}") from None

@@ -1,0 +1,86 @@
+"""`/storage/...`: the embedded store under the server's own origin, streamed both ways.
+
+The prefix goes, everything else that a signature covers stays: method, path, query, Host and the signed headers.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+import aiohttp
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+from yarl import URL
+
+PREFIX = "/storage"
+METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]
+CHUNK_BYTES = 64 * 1024
+CONNECT_TIMEOUT_SECONDS = 3
+IDLE_TIMEOUT_SECONDS = 60
+
+_HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade", "expect"}
+)
+# Credentials for the server are none of the store's business.
+_NOT_FORWARDED = _HOP_BY_HOP | {"cookie"}
+# This server's own CORS middleware answers browsers.
+_NOT_RETURNED = _HOP_BY_HOP | {"server", "date"}
+# Stored bytes must not act in this origin.
+_GUARD = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; sandbox"}
+
+
+class StorageProxy:
+    """Passes requests on to the store at `endpoint`."""
+
+    def __init__(self, endpoint: str, session: aiohttp.ClientSession) -> None:
+        self._endpoint = endpoint
+        self._session = session
+
+    async def __call__(self, request: Request) -> Response:
+        """The store's answer to the request; 502 when it gives none."""
+        headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_FORWARDED]
+        has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
+        try:
+            answer = await self._session.request(
+                request.method,
+                self._target(request),
+                headers=headers,
+                data=request.stream() if has_body else None,
+                allow_redirects=False,
+            )
+        except ClientDisconnect:
+            return Response(status_code=HTTPStatus.BAD_REQUEST)
+        except (aiohttp.ClientError, TimeoutError):
+            return PlainTextResponse("storage did not answer\n", status_code=HTTPStatus.BAD_GATEWAY)
+        returned = {
+            name: value
+            for name, value in answer.headers.items()
+            if name.lower() not in _NOT_RETURNED and not name.lower().startswith("access-control-")
+        }
+        return StreamingResponse(_chunks(answer), status_code=answer.status, headers={**returned, **_GUARD})
+
+    def _target(self, request: Request) -> URL:
+        path = bytes(request.scope["raw_path"]).decode("ascii").removeprefix(PREFIX)
+        query = request.scope["query_string"].decode("ascii")
+        return URL(f"{self._endpoint}{path}?{query}" if query else f"{self._endpoint}{path}", encoded=True)
+
+
+@asynccontextmanager
+async def storage_routes(endpoint: str) -> AsyncIterator[list[BaseRoute]]:
+    """The routes that reach the store at `endpoint`."""
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_SECONDS, sock_read=IDLE_TIMEOUT_SECONDS)
+    async with aiohttp.ClientSession(
+        timeout=timeout,
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers={"accept", "accept-encoding", "user-agent", "content-type"},
+    ) as session:
+        proxy = StorageProxy(endpoint, session)
+        yield [Route(PREFIX + "/{path:path}", proxy.__call__, methods=METHODS)]
+
+
+async def _chunks(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    async with answer:
+        async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
+            yield chunk

@@ -1,0 +1,49 @@
+"""Tokens for trying things out: `mediarpc token`."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from contracts.plans import Plan
+from rpc.auth import MAX_USER_ID_CHARACTERS
+from server.settings import Settings, SettingsError
+
+DAY_SECONDS = 24 * 3600
+
+
+def sign_token(
+    settings: Settings, *, user: str, plan: str | None = None, scope: str | None = None, ttl_seconds: int = DAY_SECONDS
+) -> str:
+    """A token that `settings` accepts; SettingsError when they hold no secret to sign with."""
+    if settings.auth_jwt_secret is None:
+        raise SettingsError(
+            "AUTH_JWT_SECRET is not set, and no `mediarpc dev` has made one here: run it first, or set DATA_DIR"
+        )
+    if not 1 <= len(user) <= MAX_USER_ID_CHARACTERS or not user.isprintable():
+        raise SettingsError(f"--user must have 1 to {MAX_USER_ID_CHARACTERS} printable characters")
+    now = int(time.time())
+    optional: dict[str, Any] = {
+        "plan": None if plan is None else Plan(plan).value,
+        "scope": scope,
+        "iss": settings.auth_issuer,
+        "aud": settings.auth_audience,
+    }
+    claims = {"sub": user, "iat": now, "exp": now + ttl_seconds}
+    claims.update({name: value for name, value in optional.items() if value is not None})
+    return jwt.encode(claims, settings.auth_jwt_secret, algorithm="HS256")
+
+
+def token_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings to sign with: the environment's, and in a dev folder the secret that `dev` made."""
+    settings = Settings.from_environment(environment)
+    if settings.auth_jwt_secret is not None or settings.auth_jwks_url is not None:
+        return settings
+    from server.embedded import Secrets, secrets_file  # noqa: PLC0415 - a server without the embedded stack has no need
+
+    if not secrets_file(Path(settings.data_dir)).exists():
+        return settings
+    made = Secrets.of(Path(settings.data_dir))
+    return Settings.from_environment({**environment, "AUTH_JWT_SECRET": made.jwt_secret})
