@@ -1,0 +1,263 @@
+"""Fixtures over real servers: a fresh database and bucket per test, and factories named by the state they leave."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from contracts.media import Media, UploadTicket
+from jobs.worker import open_queue, run_jobs
+from procedures import PROCEDURES
+from rpc.app import create_app
+from rpc.auth import Caller
+from rpc.context import Context, Resources
+from rpc.dispatch import validate
+from server.resources import app_config, open_resources
+from server.settings import Settings
+from server.token import sign_token
+from sql import QUERIES
+from tests import media_files
+from tests.services import TEMPLATE, Servers, Store, in_database, start_servers
+
+SECRET = "a secret for tests, long enough for HS256"
+_stack = pytest.StashKey[ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers once, in the process that starts the workers."""
+    if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
+        return
+    stack = ExitStack()
+    config.stash[_stack] = stack
+    start_servers(stack).hand_on()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    stack = config.stash.get(_stack, None)
+    if stack is not None:
+        stack.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """With REQUIRE_SERVICES=1 nothing may be skipped."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("REQUIRE_SERVICES") == "1":
+        report.outcome = "failed"
+        report.longrepr = f"REQUIRE_SERVICES=1 allows no skip: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def servers() -> Servers:
+    return Servers.handed_on()
+
+
+@pytest.fixture
+def database_url(servers: Servers) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        connection.execute(f"create database {name} template {TEMPLATE}")
+    yield in_database(servers.database_url, name)
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture(autouse=True)
+def usage_is_the_sum_of_rows(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After every test, no owner's usage differs from the sum over the owner's rows."""
+    if "database_url" not in request.fixturenames:
+        yield
+        return
+    url = request.getfixturevalue("database_url")
+    yield
+    with psycopg.connect(url, autocommit=True) as connection:
+        assert connection.execute(QUERIES["read_drift"].text).fetchall() == []
+
+
+@pytest.fixture
+def store_server(servers: Servers) -> Store:
+    """The S3 server of the test."""
+    return servers.stores[0]
+
+
+@pytest.fixture
+def settings(database_url: str, store_server: Store) -> Settings:
+    """Settings over the test's own database and buckets."""
+    bucket = f"test-{uuid.uuid4().hex[:20]}"
+    return Settings(
+        database_url=database_url,
+        s3_endpoint=store_server.endpoint,
+        s3_access_key_id=store_server.access_key_id,
+        s3_secret_access_key=store_server.secret_access_key,
+        s3_use_path_style=True,
+        s3_bucket=bucket,
+        s3_public_bucket=f"{bucket}-public",
+        auth_jwt_secret=SECRET,
+    )
+
+
+@pytest.fixture
+async def resources(settings: Settings) -> AsyncIterator[Resources]:
+    async with open_resources(settings) as opened:
+        await opened.store.create_buckets()
+        yield opened
+
+
+@pytest.fixture
+async def http(resources: Resources, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, without a socket in between."""
+    app = create_app(resources, PROCEDURES, app_config(settings))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url="http://media.test") as client:
+        yield client
+
+
+@pytest.fixture
+def bearer(settings: Settings) -> Callable[..., dict[str, str]]:
+    """The headers of a user's call."""
+
+    def headers(user: str = "ada", **claims: Any) -> dict[str, str]:
+        return {"authorization": f"Bearer {sign_token(settings, user=user, **claims)}"}
+
+    return headers
+
+
+@pytest.fixture
+def rpc(http: httpx.AsyncClient, bearer: Callable[..., dict[str, str]]) -> Callable[..., Awaitable[Any]]:
+    """Call a procedure over JSON-RPC; the whole response document."""
+
+    async def send(method: str, user: str = "ada", /, **params: Any) -> Any:
+        document = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        answer = await http.post("/rpc", json=document, headers=bearer(user))
+        assert answer.status_code == 200
+        return answer.json()
+
+    return send
+
+
+@pytest.fixture
+def ada() -> Caller:
+    """A user on the free plan."""
+    return Caller("ada")
+
+
+Call = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+def call(resources: Resources, ada: Caller) -> Call:
+    """Call a procedure directly, as ada unless told otherwise, now unless told otherwise; the output model."""
+    table = {procedure.name: procedure for procedure in PROCEDURES}
+
+    async def run(name: str, *, caller: Caller | None = ada, now: datetime | None = None, **params: Any) -> Any:
+        procedure = table[name]
+        context = Context(identity=caller, now=now or datetime.now(UTC), request_id="req_test", resources=resources)
+        return await procedure.run(context, validate(procedure, params))
+
+    return run
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the world outside: of signed URLs."""
+    async with httpx.AsyncClient(timeout=30) as outside:
+        yield outside
+
+
+@pytest.fixture
+def put(client: httpx.AsyncClient) -> Callable[..., Awaitable[httpx.Response]]:
+    """Send bytes as a ticket says."""
+
+    async def send(ticket: UploadTicket, body: bytes) -> httpx.Response:
+        return await client.request(ticket.method, ticket.upload_url, content=body, headers=ticket.headers)
+
+    return send
+
+
+@pytest.fixture
+def pending_upload(call: Call) -> Call:
+    """Initiate an upload of these bytes (a photo), and send nothing."""
+
+    async def initiate(body: bytes | None = None, **params: Any) -> UploadTicket:
+        body = media_files.photo() if body is None else body
+        told = {"filename": "photo.jpg", "contentType": "image/jpeg", "size": len(body), **params}
+        ticket: UploadTicket = await call("media.initiateUpload", **told)
+        return ticket
+
+    return initiate
+
+
+@pytest.fixture
+def arrived_upload(pending_upload: Call, put: Call) -> Call:
+    """Initiate an upload of these bytes (a photo), and send them."""
+
+    async def arrive(body: bytes | None = None, **params: Any) -> UploadTicket:
+        body = media_files.photo() if body is None else body
+        ticket: UploadTicket = await pending_upload(body, **params)
+        assert (await put(ticket, body)).status_code == 200
+        return ticket
+
+    return arrive
+
+
+@pytest.fixture
+def completed_media(arrived_upload: Call, call: Call) -> Call:
+    """Upload these bytes (a photo) and complete the upload; the media, as it is before its job has run."""
+
+    async def complete(body: bytes | None = None, **params: Any) -> Media:
+        caller = {"caller": params["caller"]} if "caller" in params else {}
+        ticket = await arrived_upload(body, **params)
+        media: Media = (await call("media.completeUpload", mediaId=str(ticket.media_id), **caller)).media
+        return media
+
+    return complete
+
+
+@pytest.fixture
+def run_pending(resources: Resources) -> Callable[..., Awaitable[None]]:
+    """Run the jobs that are due; `now` is the time that they are told."""
+
+    async def run(now: datetime | None = None) -> None:
+        clock = (lambda: now) if now else (lambda: datetime.now(UTC))
+        async with open_queue(resources.db.pool):
+            await run_jobs(resources.db, resources.store, wait=False, clock=clock)
+
+    return run
+
+
+@pytest.fixture
+def ready_media(completed_media: Call, run_pending: Callable[..., Awaitable[None]], call: Call) -> Call:
+    """Upload these bytes (a photo), complete the upload and run its job."""
+
+    async def ready(body: bytes | None = None, **params: Any) -> Media:
+        caller = {"caller": params["caller"]} if "caller" in params else {}
+        media = await completed_media(body, **params)
+        await run_pending()
+        found: Media = (await call("media.getMedia", mediaId=str(media.id), **caller)).media
+        return found
+
+    return ready
+
+
+@pytest.fixture
+def after_the_url() -> datetime:
+    """A time at which every URL that the test signed has ended, grace included."""
+    return datetime.now(UTC) + timedelta(seconds=900 + 60 + 1)
+
+
+@pytest.fixture
+def objects(resources: Resources) -> Callable[[], Awaitable[list[str]]]:
+    """Every key in the test's bucket."""
+
+    async def keys() -> list[str]:
+        return await resources.store.keys_under("")
+
+    return keys

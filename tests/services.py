@@ -1,0 +1,147 @@
+"""The servers that the tests talk to: named by the environment, else containers where Docker is there, else embedded.
+
+TEST_SERVICES=auto|docker|embedded   which of them to take (auto)
+TEST_DATABASE_URL                    a Postgres in which databases may be created and dropped
+TEST_S3_ENDPOINT, TEST_S3_ACCESS_KEY_ID, TEST_S3_SECRET_ACCESS_KEY
+POSTGRES_IMAGE, MINIO_IMAGE          the containers' images
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import docker
+import psycopg
+from docker.errors import DockerException
+from testcontainers.community.minio import MinioContainer
+from testcontainers.community.postgres import PostgresContainer
+
+from server.embedded import Secrets, postgres, s3
+from sql.migrate import migrate
+from storage.s3 import StoreConfig
+
+HANDED_ON = "MEDIARPC_TEST_SERVERS"
+TEMPLATE = "mediarpc_template"
+
+
+@dataclass(frozen=True)
+class Store:
+    """An S3 server at hand."""
+
+    name: str
+    endpoint: str
+    access_key_id: str
+    secret_access_key: str
+
+    def config(self, bucket: str, public_endpoint: str | None = None) -> StoreConfig:
+        """How to reach a bucket of it."""
+        return StoreConfig(
+            endpoint=self.endpoint,
+            public_endpoint=public_endpoint,
+            region="us-east-1",
+            bucket=bucket,
+            public_bucket=f"{bucket}-public",
+            access_key_id=self.access_key_id,
+            secret_access_key=self.secret_access_key,
+            use_path_style=True,
+        )
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where the servers of this run are; `stores[0]` is the one that most tests use."""
+
+    database_url: str
+    stores: list[Store]
+    missing: dict[str, str]
+
+    def hand_on(self) -> None:
+        """Tell the worker processes."""
+        os.environ[HANDED_ON] = json.dumps(asdict(self))
+
+    @classmethod
+    def handed_on(cls) -> "Servers":
+        told = json.loads(os.environ[HANDED_ON])
+        return cls(told["database_url"], [Store(**store) for store in told["stores"]], told["missing"])
+
+
+def start_servers(stack: ExitStack) -> Servers:
+    """Start what is not named; `stack` stops it."""
+    folder = Path(tempfile.mkdtemp(prefix="mediarpc-"))
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    missing: dict[str, str] = {}
+    use_docker = _docker_wanted(missing)
+
+    database_url = os.environ.get("TEST_DATABASE_URL")
+    if database_url is None:
+        database_url = _postgres_container(stack) if use_docker else _embedded_postgres(stack, folder)
+    stores = [*_named_store(), *([_minio_container(stack)] if use_docker else []), _embedded_s3(stack, folder)]
+    _create_template(database_url)
+    return Servers(database_url, stores, missing)
+
+
+def _docker_wanted(missing: dict[str, str]) -> bool:
+    wanted = os.environ.get("TEST_SERVICES", "auto")
+    if wanted == "embedded":
+        return False
+    try:
+        docker.from_env().close()
+    except DockerException:
+        if wanted == "docker":
+            raise
+        missing["minio"] = "MinIO runs in Docker, and no Docker engine answers here"
+        return False
+    return True
+
+
+def _postgres_container(stack: ExitStack) -> str:
+    container = PostgresContainer(os.environ.get("POSTGRES_IMAGE", "postgres:15"), driver=None).with_command(
+        "postgres -c fsync=off -c synchronous_commit=off -c max_connections=300"
+    )
+    return str(stack.enter_context(container).get_connection_url())
+
+
+def _embedded_postgres(stack: ExitStack, folder: Path) -> str:
+    url = stack.enter_context(postgres(folder / "postgres"))
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"alter system set {name} = off")
+        connection.execute("select pg_reload_conf()")
+    return url
+
+
+def _named_store() -> list[Store]:
+    endpoint = os.environ.get("TEST_S3_ENDPOINT")
+    if endpoint is None:
+        return []
+    return [Store("named", endpoint, os.environ["TEST_S3_ACCESS_KEY_ID"], os.environ["TEST_S3_SECRET_ACCESS_KEY"])]
+
+
+def _minio_container(stack: ExitStack) -> Store:
+    image = os.environ.get("MINIO_IMAGE", "ghcr.io/coollabsio/minio:latest")
+    told = stack.enter_context(MinioContainer(image)).get_config()
+    return Store("minio", f"http://{told['endpoint']}", told["access_key"], told["secret_key"])
+
+
+def _embedded_s3(stack: ExitStack, folder: Path) -> Store:
+    keys = Secrets("unused", "test-key", "test-secret-key")
+    endpoint = stack.enter_context(s3(folder / "s3", keys))
+    return Store("embedded", endpoint, keys.s3_access_key_id, keys.s3_secret_access_key)
+
+
+def _create_template(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"drop database if exists {TEMPLATE}")
+        connection.execute(f"create database {TEMPLATE}")
+    migrate(in_database(url, TEMPLATE))
+
+
+def in_database(url: str, name: str) -> str:
+    """The URL of another database of the same server."""
+    address, _, query = url.partition("?")
+    base = address.rpartition("/")[0]
+    return f"{base}/{name}?{query}" if query else f"{base}/{name}"
