@@ -157,6 +157,7 @@ async def get_download_url(ctx: Context, params: GetDownloadUrl) -> DownloadUrl:
         media.original_key,
         filename=media.filename,
         content_type=media.mime_type,
+        now=ctx.now,
         ttl_seconds=DOWNLOAD_TTL_SECONDS,
     )
     return DownloadUrl(url=url, expires_at=ctx.now + timedelta(seconds=DOWNLOAD_TTL_SECONDS))
@@ -220,6 +221,7 @@ def _ticket(ctx: Context, upload: MediaRow) -> UploadTicket:
         size_bytes=upload.size_bytes,
         content_type=upload.mime_type,
         sha256=upload.sha256,
+        now=upload.created_at,
         ttl_seconds=ctx.resources.uploads.url_ttl_seconds,
     )
     return UploadTicket(
@@ -244,6 +246,7 @@ def _media(ctx: Context, row: MediaRow) -> Media:
             row.original_key,
             filename=row.filename,
             content_type=row.mime_type,
+            now=ctx.now,
             ttl_seconds=DOWNLOAD_TTL_SECONDS,
             inline=True,
         )

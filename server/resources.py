@@ -22,13 +22,13 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     assert settings.database_url
     pool = create_pool(settings.database_url, size=settings.database_pool_size)
     config = store_config(settings)
-    store, presigner = ObjectStore(config), Presigner(config)
+    store = ObjectStore(config)
     await pool.open(wait=False)
     try:
         yield Resources(
             db=Database(pool),
             store=store,
-            presigner=presigner,
+            presigner=Presigner(config),
             uploads=UploadPolicy(
                 url_ttl_seconds=settings.upload_url_ttl_seconds, grace_seconds=settings.upload_grace_seconds
             ),
@@ -36,7 +36,6 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     finally:
         await pool.close()
         store.close()
-        presigner.close()
 
 
 def store_config(settings: Settings) -> StoreConfig:
@@ -51,7 +50,7 @@ def store_config(settings: Settings) -> StoreConfig:
         public_bucket=settings.s3_public_bucket,
         access_key_id=settings.s3_access_key_id,
         secret_access_key=settings.s3_secret_access_key,
-        use_path_style=settings.s3_use_path_style,
+        use_path_style=settings.path_style,
     )
 
 

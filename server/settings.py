@@ -97,8 +97,10 @@ class Settings:
     s3_public_bucket: str = setting("The bucket of renditions.", default="media-public", parse=_text)
     s3_access_key_id: str | None = setting("The id of the key pair.", default=None, parse=_text, secret=True)
     s3_secret_access_key: str | None = setting("The secret of the key pair.", default=None, parse=_text, secret=True)
-    s3_use_path_style: bool = setting(
-        "Whether the bucket stands in the path (MinIO) or in the host name (AWS).", default=False, parse=_flag
+    s3_use_path_style: bool | None = setting(
+        "Whether the bucket stands in the path (MinIO) or in the host name (AWS); unset: in the path, but for AWS.",
+        default=None,
+        parse=_flag,
     )
     cdn_url: str | None = setting(
         "The base URL under which a CDN serves the bucket of renditions.", default=None, parse=_http_url
@@ -137,6 +139,13 @@ class Settings:
         default=60,
         parse=_number(1, 24 * 3600),
     )
+
+    @property
+    def path_style(self) -> bool:
+        """Whether the bucket stands in the path, as told or as the endpoint suggests."""
+        if self.s3_use_path_style is not None:
+            return self.s3_use_path_style
+        return self.s3_endpoint is not None and not str(urlsplit(self.s3_endpoint).hostname).endswith("amazonaws.com")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

@@ -64,7 +64,7 @@ returning {media};
 -- name: delete_media :one
 -- Leave a tombstone; no row when the owner has no such media, or has deleted it before.
 update media set
-    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = coalesce(sweep_at, %(now)s + interval '15 minutes')
+    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = coalesce(sweep_at, %(now)s::timestamptz + interval '15 minutes')
 where id = %(id)s and owner_id = %(owner_id)s and state <> 'deleted'
 returning {media};
 

@@ -8,7 +8,9 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import boto3
@@ -60,9 +62,15 @@ class ObjectFacts:
     etag: str
 
 
+@cache
+def _session() -> boto3.session.Session:
+    """A session of this package's own, which reads boto3's service descriptions once."""
+    return boto3.session.Session()
+
+
 def create_client(config: StoreConfig, endpoint: str | None) -> Any:
     """A boto3 client for `endpoint`, with timeouts, and without the checksum headers that not every store knows."""
-    return boto3.session.Session().client(
+    return _session().client(
         "s3",
         endpoint_url=endpoint,
         region_name=config.region,
@@ -138,7 +146,7 @@ class ObjectStore:
             if error.response["Error"]["Code"] == "InvalidRange":
                 return b""
             raise
-        with answer["Body"] as body:
+        with closing(answer["Body"]) as body:
             return bytes(body.read())
 
     def close(self) -> None:
@@ -178,7 +186,7 @@ class ObjectStore:
 
     def _sha256(self, key: str) -> str:
         digest = hashlib.sha256()
-        with self._client.get_object(Bucket=self.bucket, Key=key)["Body"] as body:
+        with closing(self._client.get_object(Bucket=self.bucket, Key=key)["Body"]) as body:
             for chunk in body.iter_chunks(CHUNK_BYTES):
                 digest.update(chunk)
         return digest.hexdigest()
