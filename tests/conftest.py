@@ -33,9 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the servers once, in the process that starts the workers."""
     if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
         return
-    stack = ExitStack()
-    config.stash[_stack] = stack
-    start_servers(stack).hand_on()
+    with ExitStack() as stack:
+        start_servers(stack).hand_on()
+        config.stash[_stack] = stack.pop_all()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

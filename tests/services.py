@@ -73,29 +73,29 @@ def start_servers(stack: ExitStack) -> Servers:
     """Start what is not named; `stack` stops it."""
     folder = Path(tempfile.mkdtemp(prefix="mediarpc-"))
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    missing: dict[str, str] = {}
-    use_docker = _docker_wanted(missing)
-
-    database_url = os.environ.get("TEST_DATABASE_URL")
-    if database_url is None:
-        database_url = _postgres_container(stack) if use_docker else _embedded_postgres(stack, folder)
-    stores = [*_named_store(), *([_minio_container(stack)] if use_docker else []), _embedded_s3(stack, folder)]
+    database_url, minio, missing = _containers(stack)
+    database_url = os.environ.get("TEST_DATABASE_URL") or database_url or _embedded_postgres(stack, folder)
+    stores = [*_named_store(), *minio, _embedded_s3(stack, folder)]
     _create_template(database_url)
     return Servers(database_url, stores, missing)
 
 
-def _docker_wanted(missing: dict[str, str]) -> bool:
+def _containers(stack: ExitStack) -> tuple[str | None, list[Store], dict[str, str]]:
+    """Postgres and MinIO in Docker, or the reason why there are none."""
     wanted = os.environ.get("TEST_SERVICES", "auto")
     if wanted == "embedded":
-        return False
-    try:
-        docker.from_env().close()
-    except DockerException:
-        if wanted == "docker":
-            raise
-        missing["minio"] = "MinIO runs in Docker, and no Docker engine answers here"
-        return False
-    return True
+        return None, [], {}
+    with ExitStack() as started:
+        try:
+            docker.from_env().close()
+            minio = _minio_container(started)
+            database_url = None if "TEST_DATABASE_URL" in os.environ else _postgres_container(started)
+        except DockerException:
+            if wanted == "docker":
+                raise
+            return None, [], {"minio": "MinIO runs in Docker, which does not answer here or has no image of it"}
+        stack.enter_context(started.pop_all())
+        return database_url, [minio], {}
 
 
 def _postgres_container(stack: ExitStack) -> str:

@@ -1,0 +1,208 @@
+"""One suite over every S3 server at hand: what the code relies on holds on each."""
+
+import asyncio
+import hashlib
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from contracts.errors import ServiceUnavailable
+from server.embedded import free_port
+from storage.keys import original_key, prefixes, safe_name, staging_key
+from storage.presign import Presigner
+from storage.s3 import ObjectMissing, ObjectStore, StoreConfig
+from tests.services import Servers
+
+NAMES = ["minio", "embedded"]
+
+
+@pytest.fixture(params=NAMES)
+def config(request, servers: Servers) -> StoreConfig:
+    """A fresh bucket of one server."""
+    for server in servers.stores:
+        if server.name == request.param:
+            return server.config(f"suite-{uuid.uuid4().hex[:20]}")
+    pytest.skip(servers.missing.get(request.param, f"{request.param} was not asked for"))
+
+
+@pytest.fixture
+async def store(config):
+    opened = ObjectStore(config)
+    await opened.create_buckets()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def presigner(config):
+    return Presigner(config)
+
+
+@pytest.fixture
+def signed_put(presigner):
+    """A URL and headers for these bytes at "staging/k"."""
+
+    def sign(body: bytes, *, key="staging/k", sha256=None, ttl_seconds=60):
+        return presigner.put(
+            key,
+            size_bytes=len(body),
+            content_type="image/png",
+            sha256=sha256,
+            now=datetime.now(UTC),
+            ttl_seconds=ttl_seconds,
+        )
+
+    return sign
+
+
+async def test_bytes_sent_as_signed_are_stored(store, signed_put, client):
+    url, headers = signed_put(b"0123456789")
+
+    assert (await client.put(url, content=b"0123456789", headers=headers)).status_code == 200
+
+    assert (await store.head("staging/k")).size_bytes == 10
+    assert await store.read("staging/k", 2, 3) == b"234"
+    assert await store.read("staging/k", 8, 100) == b"89"
+    assert await store.read("staging/k", 50, 5) == b""
+    assert await store.sha256("staging/k") == hashlib.sha256(b"0123456789").hexdigest()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"content": b"0123456789!"},
+        {"content": b"012345678"},
+        {"headers": {"content-type": "text/html"}},
+        {"headers": {}},
+        {"method": "DELETE"},
+        {"key": "staging/other"},
+        {"signature": "0" * 64},
+        {"expires": "99999"},
+    ],
+    ids=lambda change: next(iter(change)) + "-" + str(next(iter(change.values())))[:12],
+)
+async def test_a_signature_binds_the_request(store, signed_put, client, change):
+    """Another length, type, method, key, expiry or signature is refused, and nothing is stored."""
+    url, headers = signed_put(b"0123456789")
+    url = url.replace("staging/k", change.get("key", "staging/k"))
+    signature = httpx.URL(url).params["X-Amz-Signature"]
+    url = url.replace(signature, change.get("signature", signature))
+    url = url.replace("X-Amz-Expires=60", f"X-Amz-Expires={change.get('expires', '60')}")
+
+    answer = await client.request(
+        change.get("method", "PUT"),
+        url,
+        content=change.get("content", b"0123456789"),
+        headers=change.get("headers", headers),
+    )
+
+    assert answer.status_code in {400, 403}
+    assert await store.keys_under("") == []
+
+
+async def test_an_expired_url_is_refused(store, signed_put, client):
+    url, headers = signed_put(b"x", ttl_seconds=1)
+    await asyncio.sleep(2.5)
+
+    assert (await client.put(url, content=b"x", headers=headers)).status_code in {400, 403}
+    assert await store.keys_under("") == []
+
+
+async def test_the_signed_url_of_a_get_names_the_file(store, presigner, signed_put, client):
+    """A download carries its own name and the verified type, whatever the store guessed."""
+    url, headers = signed_put(b"0123456789")
+    await client.put(url, content=b"0123456789", headers=headers)
+
+    answer = await client.get(
+        presigner.get(
+            "staging/k", filename="a b;ü.png", content_type="image/png", now=datetime.now(UTC), ttl_seconds=60
+        )
+    )
+
+    assert answer.content == b"0123456789"
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''a%20b%3B%C3%BC.png"
+
+
+@pytest.mark.parametrize("owner", ["ada", "a/b", "../..", "a b", "ünï", "a%2Fb", "a+b", "auth0|1", "."])
+async def test_every_owner_has_a_home(store, presigner, client, owner):
+    """Any opaque user id makes keys that the store keeps, lists and copies as they are."""
+    media_id = uuid.uuid4()
+    staged = staging_key(owner, media_id, "x.png")
+    url, headers = presigner.put(
+        staged, size_bytes=1, content_type="image/png", sha256=None, now=datetime.now(UTC), ttl_seconds=60
+    )
+    assert (await client.put(url, content=b"x", headers=headers)).status_code == 200
+
+    published = original_key(owner, media_id, "x.png")
+    await store.copy(staged, published)
+
+    found = [key for prefix in prefixes(owner, media_id) for key in await store.keys_under(prefix)]
+    assert found == [staged, published]
+    await store.remove(found)
+    assert await store.keys_under("") == []
+
+
+async def test_what_is_missing_is_missing(store):
+    with pytest.raises(ObjectMissing):
+        await store.head("nothing")
+    with pytest.raises(ObjectMissing):
+        await store.read("nothing", 0, 1)
+    with pytest.raises(ObjectMissing):
+        await store.copy("nothing", "copy")
+    await store.remove(["nothing"])
+
+
+async def test_more_keys_than_a_page_are_listed_and_removed(store):
+    """Listings are followed to their end."""
+    for number in range(1005):
+        store._client.put_object(Bucket=store.bucket, Key=f"many/{number:04}", Body=b"")
+
+    keys = await store.keys_under("many/")
+    assert len(keys) == 1005
+    await store.remove(keys)
+    assert await store.keys_under("") == []
+
+
+async def test_buckets_are_created_once(store):
+    await store.create_buckets()
+    await store.check()
+
+
+async def test_a_store_that_is_down_is_unavailable(config):
+    """A closed port is a named outage, not an exception of the driver."""
+    down = ObjectStore(replace(config, endpoint=f"http://127.0.0.1:{free_port()}"))
+    for attempt in (down.check(), down.head("k"), down.copy("a", "b"), down.remove(["a"]), down.keys_under("")):
+        with pytest.raises(ServiceUnavailable) as refused:
+            await attempt
+        assert refused.value.details == {"service": "storage"}
+    down.close()
+
+
+async def test_wrong_keys_are_an_outage_of_storage(config, store):
+    stranger = ObjectStore(replace(config, secret_access_key="not the secret"))
+    with pytest.raises(ServiceUnavailable):
+        await stranger.head("k")
+    stranger.close()
+
+
+@pytest.mark.parametrize(
+    ("filename", "slug"),
+    [
+        ("photo.jpg", "photo.jpg"),
+        ("My holiday (1).JPG", "My-holiday-1.JPG"),
+        ("crème.png", "creme.png"),
+        ("写真.jpg", "file.jpg"),
+        ("صورة", "file"),
+        (".hidden", "file.hidden"),
+        ("...", "file"),
+        ("a" * 300 + ".jpeg", "a" * 80 + ".jpeg"),
+        ("x.verylongextension", "x.verylongex"),
+        ("a%2e%2e/b?c#d.png", "a-2e-2e-b-c-d.png"),
+    ],
+)
+def test_a_key_gets_a_safe_slug(filename, slug):
+    assert safe_name(filename) == slug
