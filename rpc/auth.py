@@ -77,16 +77,20 @@ class Authenticator:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token.strip():
             return token.strip()
-        return request.cookies.get(self.config.cookie) if self.config.cookie else None
+        return request.cookies.get(self.config.cookie or "") or None
 
     async def _key(self, token: str) -> tuple[Any, tuple[str, ...]]:
         """The key that a token's algorithm is allowed to be checked with, and the algorithms allowed with that key."""
-        if jwt.get_unverified_header(token).get("alg") == "HS256" or self._jwks is None:
+        header = jwt.get_unverified_header(token)
+        if header.get("alg") == "HS256" or self._jwks is None:
             if self.config.jwt_secret is None:
                 raise jwt.InvalidAlgorithmError
             return self.config.jwt_secret, ("HS256",)
-        key = await asyncio.to_thread(self._jwks.get_signing_key_from_jwt, token)
-        return key, JWKS_ALGORITHMS
+        try:
+            await asyncio.to_thread(self._jwks.get_signing_keys)
+        except (jwt.PyJWTError, ValueError) as error:
+            raise ServiceUnavailable(service="authentication") from error
+        return await asyncio.to_thread(self._jwks.get_signing_key, header.get("kid", "")), JWKS_ALGORITHMS
 
     def _claims(self, token: str, key: Any, algorithms: tuple[str, ...]) -> dict[str, Any]:
         claims: dict[str, Any] = jwt.decode(

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from contracts.errors import InternalError, RpcError, UnknownProcedure, ValidationFailed
 from rpc.auth import Caller
 from rpc.context import Context, Resources
+from rpc.json import Written, written
 from rpc.procedure import Procedure
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("mediarpc.call")
@@ -42,10 +43,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of a call: a value in JSON's types, or an error."""
+    """What came of a call: the answer as JSON text, or an error."""
 
     request_id: str
-    value: Any = None
+    value: Written | None = None
     error: RpcError | None = None
 
 
@@ -73,7 +74,7 @@ class Dispatcher:
         log.info("call", **facts, milliseconds=round((time.perf_counter() - started) * 1000, 2))
         return outcome
 
-    async def _run(self, call: Call, facts: dict[str, Any]) -> Any:
+    async def _run(self, call: Call, facts: dict[str, Any]) -> Written:
         procedure = self.procedures.get(call.name)
         if procedure is None:
             raise UnknownProcedure(call.name)
@@ -82,7 +83,7 @@ class Dispatcher:
         params = validate(procedure, call.input)
         context = Context(identity=caller, resources=self.resources, now=datetime.now(UTC), request_id=call.request_id)
         answer = await procedure.run(context, params)
-        return answer.model_dump(mode="json", by_alias=True)
+        return written(answer)
 
 
 def validate(procedure: Procedure, value: Any) -> Any:

@@ -4,20 +4,22 @@ An array is a JSON-RPC batch. An object is an envelope unless it says `jsonrpc`,
 A request in which no dialect can be told gets one body that satisfies both.
 """
 
+import asyncio
 from http import HTTPStatus
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from contracts.errors import ErrorCode
 from rpc.auth import Authenticator, Caller
-from rpc.dispatch import Dispatcher
+from rpc.dispatch import Authenticate, Dispatcher
 from rpc.envelope import Envelope, refuse
 from rpc.json import ParseError, decode, encode
 from rpc.jsonrpc import INVALID_REQUEST, PARSE_ERROR, JsonRpc, error_document
 
 CONTENT_TYPES = frozenset({"application/json", "application/json-rpc", "application/jsonrequest"})
+MAX_LENGTH_DIGITS = 18
 
 
 class BodyTooLarge(ValueError):
@@ -53,6 +55,8 @@ class Endpoint:
             )
         except ParseError:
             return _both(HTTPStatus.BAD_REQUEST, PARSE_ERROR)
+        except ClientDisconnect:
+            return Response(status_code=HTTPStatus.BAD_REQUEST)
         return await self._answer(document, request)
 
     async def _answer(self, document: Any, request: Request) -> Response:
@@ -67,7 +71,7 @@ class Endpoint:
     async def _body(self, request: Request) -> bytes:
         """The body, read no further than the limit."""
         declared = request.headers.get("content-length", "0")
-        if declared.isdecimal() and int(declared) > self._max_body_bytes:
+        if len(declared) > MAX_LENGTH_DIGITS or (declared.isdecimal() and int(declared) > self._max_body_bytes):
             raise BodyTooLarge
         body = bytearray()
         async for chunk in request.stream():
@@ -77,14 +81,14 @@ class Endpoint:
         return bytes(body)
 
 
-def once(authenticator: Authenticator, request: Request) -> Any:
-    """Authenticate a request when the first of its calls needs a caller, and never again."""
-    checked: list[Caller] = []
+def once(authenticator: Authenticator, request: Request) -> Authenticate:
+    """Authenticate a request when the first of its calls needs a caller; the others wait for the same outcome."""
+    checks: list[asyncio.Task[Caller]] = []
 
     async def authenticate() -> Caller:
-        if not checked:
-            checked.append(await authenticator.caller(request))
-        return checked[0]
+        if not checks:
+            checks.append(asyncio.create_task(authenticator.caller(request)))
+        return await asyncio.shield(checks[0])
 
     return authenticate
 

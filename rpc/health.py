@@ -9,8 +9,7 @@ from starlette.responses import JSONResponse
 
 from contracts.errors import ServiceUnavailable
 from rpc.context import Resources
-from sql.migrate import migrations
-from sql.rows import MigrationRow
+from sql.migrate import missing
 
 TIMEOUT_SECONDS = 3.0
 
@@ -20,7 +19,6 @@ class Health:
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._migrations = {name for name, _ in migrations()}
 
     async def healthz(self, _request: Request) -> JSONResponse:
         """200 as long as the process answers."""
@@ -28,7 +26,7 @@ class Health:
 
     async def readyz(self, _request: Request) -> JSONResponse:
         """200 when database and storage answer, else 503; the body names the state of each."""
-        database, storage = await asyncio.gather(self._database(), _state(self._resources.store.check()))
+        database, storage = await asyncio.gather(_state(self._database()), _state(self._storage()))
         ready = database == storage == "ok"
         return JSONResponse(
             {"status": "ok" if ready else "unavailable", "database": database, "storage": storage},
@@ -36,21 +34,16 @@ class Health:
         )
 
     async def _database(self) -> str:
-        applied: set[str] = set()
+        return "migrations missing: run mediarpc migrate" if await missing(self._resources.db) else "ok"
 
-        async def read() -> None:
-            applied.update(row.name for row in await self._resources.db.many(MigrationRow, "read_migrations"))
-
-        state = await _state(read())
-        return "migrations missing: run mediarpc migrate" if state == "ok" and self._migrations - applied else state
+    async def _storage(self) -> str:
+        await self._resources.store.check()
+        return "ok"
 
 
-async def _state(check: Awaitable[None]) -> str:
+async def _state(check: Awaitable[str]) -> str:
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            await check
-    except ServiceUnavailable:
+            return await check
+    except (ServiceUnavailable, TimeoutError):
         return "unreachable"
-    except TimeoutError:
-        return "too slow"
-    return "ok"

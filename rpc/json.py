@@ -3,9 +3,14 @@
 from typing import Any
 
 import msgspec
+from pydantic import BaseModel
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
+
+
+# JSON text that stands in a value to be encoded as it is.
+Written = msgspec.Raw
 
 
 class ParseError(ValueError):
@@ -23,3 +28,8 @@ def decode(body: bytes) -> Any:
 def encode(value: Any) -> bytes:
     """The JSON text of a value."""
     return _encoder.encode(value)
+
+
+def written(answer: BaseModel) -> Written:
+    """A model's JSON text, under its members' wire names."""
+    return Written(answer.model_dump_json(by_alias=True).encode())

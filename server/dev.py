@@ -40,6 +40,7 @@ def dev(environment: Mapping[str, str]) -> None:
         migrate(settings.database_url)
         embedded_s3 = settings.s3_endpoint if asked.s3_endpoint is None else None
         asyncio.run(_run(settings, listener, embedded_s3, began))
+        print(f"\nmediarpc stops; the data stays in {asked.data_dir}/", flush=True)
 
 
 def start_missing(stack: ExitStack, environment: Mapping[str, str], asked: Settings, data_dir: Path) -> Settings:

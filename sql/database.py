@@ -38,6 +38,8 @@ def create_pool(url: str, *, size: int) -> Pool:
         configure=_autocommit,
         kwargs={
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "tcp_user_timeout": STATEMENT_TIMEOUT_SECONDS * 1000,
+            "keepalives_idle": STATEMENT_TIMEOUT_SECONDS,
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s -c timezone=UTC",
             "prepare_threshold": 1,
         },

@@ -9,6 +9,8 @@ import psycopg
 from procrastinate.schema import SchemaManager
 
 from sql import QUERIES
+from sql.database import Database
+from sql.rows import MigrationRow
 
 # Any number will do, as long as every process that migrates takes the same.
 _LOCK = 6_021_023
@@ -25,6 +27,15 @@ def migrations() -> Iterator[tuple[str, LiteralString]]:
             yield entry.name, entry.read_text(encoding="utf-8")
 
 
+async def missing(db: Database) -> set[str]:
+    """The names of the migrations that a database lacks; ServiceUnavailable when it does not answer."""
+    try:
+        applied = {row.name for row in await db.many(MigrationRow, "read_migrations")}
+    except psycopg.errors.UndefinedTable:
+        applied = set()
+    return {name for name, _ in migrations()} - applied
+
+
 def migrate(url: str, *, connect_timeout: int = 10) -> list[str]:
     """Apply what is missing, each migration in a transaction of its own; the names applied.
 
@@ -34,9 +45,9 @@ def migrate(url: str, *, connect_timeout: int = 10) -> list[str]:
         connection.execute("select pg_advisory_lock(%s)", [_LOCK])
         connection.execute(_TABLE)
         rows = connection.execute(QUERIES["read_migrations"].text).fetchall()
-        missing = [(name, text) for name, text in migrations() if (name,) not in rows]
-        for name, text in missing:
+        lacking = [(name, text) for name, text in migrations() if (name,) not in rows]
+        for name, text in lacking:
             with connection.transaction():
                 connection.execute(text)
                 connection.execute("insert into migrations (name) values (%s)", [name])
-        return [name for name, _ in missing]
+        return [name for name, _ in lacking]

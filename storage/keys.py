@@ -8,10 +8,12 @@ Everything of one media stands under two prefixes that end in its id, which has 
 
 import re
 import unicodedata
+from hashlib import sha256
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
 MAX_NAME_CHARACTERS = 80
+MAX_OWNER_CHARACTERS = 128  # of the percent-encoded id; a longer one ends in its hash
 
 
 def staging_key(owner_id: str, media_id: UUID, filename: str) -> str:
@@ -44,5 +46,8 @@ def _slug(text: str) -> str:
 
 
 def _home(owner_id: str) -> str:
-    # S3 servers that keep objects as files read "." and ".." as folders.
-    return f"users/{quote(owner_id, safe='').replace('.', '%2E')}/posts"
+    # S3 servers that keep objects as files read "." and ".." as folders, and take names of up to 255 bytes.
+    name = quote(owner_id, safe="").replace(".", "%2E")
+    if len(name) > MAX_OWNER_CHARACTERS:
+        name = name[:MAX_OWNER_CHARACTERS] + "~" + sha256(owner_id.encode()).hexdigest()
+    return f"users/{name}/posts"
