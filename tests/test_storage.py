@@ -127,7 +127,9 @@ async def test_the_signed_url_of_a_get_names_the_file(store, presigner, signed_p
     assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''a%20b%3B%C3%BC.png"
 
 
-@pytest.mark.parametrize("owner", ["ada", "a/b", "../..", "a b", "ünï", "a%2Fb", "a+b", "auth0|1", "."])
+@pytest.mark.parametrize(
+    "owner", ["ada", "a/b", "../..", "a b", "ünï", "a%2Fb", "a+b", "auth0|1", ".", "é" * 64, "🏖" * 64]
+)
 async def test_every_owner_has_a_home(store, presigner, client, owner):
     """Any opaque user id makes keys that the store keeps, lists and copies as they are."""
     media_id = uuid.uuid4()

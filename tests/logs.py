@@ -1,0 +1,56 @@
+"""The server's log as a test reads it."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from rpc import dispatch
+from server.logging import configure_logging
+
+
+@contextmanager
+def events() -> Iterator[list[Any]]:
+    """What the dispatcher logs, as dictionaries, whatever logging was configured before."""
+    with _unbound_logger(), capture_logs() as captured:
+        yield captured
+
+
+@contextmanager
+def rendered(level: str = "INFO") -> Iterator[io.StringIO]:
+    """What a process that has configured its logging writes to stderr."""
+    root, configured = logging.getLogger(), structlog.get_config()
+    handlers, root_level, manager = root.handlers[:], root.level, logging.Logger.manager
+    levels = {name: known.level for name, known in manager.loggerDict.items() if isinstance(known, logging.Logger)}
+    written = io.StringIO()
+    try:
+        with redirect_stderr(written), _unbound_logger():
+            configure_logging(level)
+            yield written
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(root_level)
+        for name, known in manager.loggerDict.items():
+            if isinstance(known, logging.Logger):
+                known.setLevel(levels.get(name, logging.NOTSET))
+        structlog.configure(**configured)
+
+
+def calls(log: io.StringIO) -> list[Any]:
+    """The lines about calls."""
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    return [line for line in lines if line["event"] == "call"]
+
+
+@contextmanager
+def _unbound_logger() -> Iterator[None]:
+    """A logger of the dispatcher that no earlier configuration clings to."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dispatch, "log", structlog.get_logger("mediarpc.call"))
+        yield

@@ -1,0 +1,255 @@
+"""`POST /rpc` before any dialect is told: methods, content types, limits, and bodies meant to hurt."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from rpc.app import AppConfig, create_app
+from rpc.auth import AuthConfig
+from tests.sample_procedures import UNUSED, post, recorders, serving, settled
+
+METADATA = {"timestamp": "<now>", "requestId": "<id>"}
+LIMIT = 2048
+MIB = 1024 * 1024
+DEEP = 100_000
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with serving() as served:
+        yield served
+
+
+@pytest.fixture
+def ran() -> list[Any]:
+    """What the recording procedures were given."""
+    return []
+
+
+@pytest.fixture
+async def limited(ran: list[Any]) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application that takes bodies of `LIMIT` bytes."""
+    async with serving(recorders(ran), max_body_bytes=LIMIT) as served:
+        yield served
+
+
+def refused(code: int, message: str) -> dict[str, Any]:
+    """What a request is answered in which no dialect could be told."""
+    return {
+        "jsonrpc": "2.0",
+        "id": None,
+        "success": False,
+        "error": {"code": code, "message": message},
+        "metadata": METADATA,
+    }
+
+
+def notification(size: int) -> bytes:
+    """A call of `notify_hello` that is `size` bytes long."""
+    call = b'{"jsonrpc":"2.0","method":"notify_hello","params":[1]}'
+    return call + b" " * (size - len(call))
+
+
+async def in_chunks(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), 100):
+        yield body[start : start + 100]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_only_post_is_allowed(client: httpx.AsyncClient, method: str) -> None:
+    """Even with a good body."""
+    body = b'{"procedure":"get_data"}'
+    answer = await client.request(method, "/rpc", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "POST"
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {"error": "Method Not Allowed", "message": "Only POST requests are allowed"}
+
+
+async def test_head_is_no_post_either(client: httpx.AsyncClient) -> None:
+    answer = await client.head("/rpc")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        "Application/JSON;charset=UTF-8",
+        "application/json-rpc",
+        "application/jsonrequest",
+    ],
+)
+async def test_json_is_accepted_under_each_of_its_names(client: httpx.AsyncClient, content_type: str) -> None:
+    answer = await client.post("/rpc", content='{"procedure":"get_data"}', headers={"content-type": content_type})
+    assert answer.status_code == 200
+    assert answer.json()["data"] == {"values": ["hello", 5]}
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/jsonx",
+        "text/plain; application/json",
+        "application/json, text/plain",
+    ],
+)
+async def test_any_other_content_type_is_unsupported(client: httpx.AsyncClient, content_type: str | None) -> None:
+    """A browser sends these across origins without asking first."""
+    headers = {} if content_type is None else {"content-type": content_type}
+    answer = await client.post("/rpc", content='{"procedure":"get_data"}', headers=headers)
+    assert answer.status_code == 415
+    assert settled(answer.json()) == refused(1200, "Content-Type must be application/json")
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["with-length", "chunked"])
+async def test_a_body_of_the_limit_is_taken(limited: httpx.AsyncClient, ran: list[Any], chunked: bool) -> None:
+    body = notification(LIMIT)
+    answer = await post(limited, in_chunks(body) if chunked else body)
+    assert (answer.status_code, ran) == (204, [1])
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["with-length", "chunked"])
+async def test_a_body_over_the_limit_is_refused(limited: httpx.AsyncClient, ran: list[Any], chunked: bool) -> None:
+    """One byte over, and nothing runs."""
+    body = notification(LIMIT + 1)
+    answer = await post(limited, in_chunks(body) if chunked else body)
+    assert answer.status_code == 413
+    assert settled(answer.json()) == refused(1200, "Request body exceeds 2048 bytes")
+    assert ran == []
+
+
+async def test_a_body_without_end_is_read_no_further_than_the_limit(limited: httpx.AsyncClient) -> None:
+    """Without Content-Length, what has arrived is counted."""
+    sent: list[int] = []
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            sent.append(1000)
+            yield b"[" * 1000
+
+    answer = await post(limited, endless())
+    assert answer.status_code == 413
+    assert sum(sent) == 3000
+
+
+async def test_a_declared_length_over_the_limit_is_refused_unread(limited: httpx.AsyncClient) -> None:
+    read: list[bytes] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append(b"[")
+        yield read[-1]
+
+    answer = await post(limited, body(), **{"content-length": str(LIMIT + 1)})
+    assert (answer.status_code, read) == (413, [])
+
+
+async def test_a_declared_length_of_any_number_of_digits_is_refused(limited: httpx.AsyncClient) -> None:
+    answer = await post(limited, b"{}", **{"content-length": "9" * 5000})
+    assert answer.status_code == 413
+
+
+async def test_a_client_that_goes_away_while_sending_is_nobodys_error() -> None:
+    """Nothing is raised, and nothing runs."""
+    ran: list[Any] = []
+    events = iter([{"type": "http.request", "body": notification(100)[:50], "more_body": True}])
+    answers: list[Any] = []
+
+    async def receive() -> Any:
+        return next(events, {"type": "http.disconnect"})
+
+    async def send(event: Any) -> None:
+        answers.append(event)
+
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/rpc", "query_string": b"", "headers": headers}
+    await create_app(UNUSED, recorders(ran), AppConfig(auth=AuthConfig()))(scope, receive, send)
+    assert ran == []
+    assert [event["status"] for event in answers if "status" in event] == [400]
+
+
+HURTFUL = [
+    pytest.param(b"[" * DEEP, id="nested-arrays"),
+    pytest.param(b'{"a":' * DEEP, id="nested-objects"),
+    pytest.param(b"[" * DEEP + b"]" * DEEP, id="nested-arrays-closed"),
+    pytest.param(b'{"a":' * DEEP + b"1" + b"}" * DEEP, id="nested-objects-closed"),
+    pytest.param(b'{"procedure":"get_data","input":' + b"[" * DEEP + b"]" * DEEP + b"}", id="nested-input"),
+    pytest.param(b'{"procedure":"\xff\xfe"}', id="invalid-utf-8"),
+    pytest.param(b'{"\xc3\x28":1}', id="invalid-utf-8-in-a-name"),
+    pytest.param(b'{"procedure":"get_data","input":"\xed\xa0\x80"}', id="surrogate-in-utf-8"),
+    pytest.param(rb'{"procedure":"get_data","input":"\ud800"}', id="lone-high-surrogate"),
+    pytest.param(rb'{"procedure":"get_data","input":"\udc00x"}', id="lone-low-surrogate"),
+    pytest.param(b'{"procedure":"get_data","input":NaN}', id="nan"),
+    pytest.param(b'{"procedure":"get_data","input":Infinity}', id="infinity"),
+    pytest.param(b'{"procedure":"get_data","input":-Infinity}', id="minus-infinity"),
+    pytest.param(b'{"procedure":"get_data","input":1e999}', id="beyond-a-double"),
+    pytest.param(b'{"procedure":"get_data","input":' + b"9" * 5000 + b"}", id="five-thousand-digits"),
+    pytest.param(b'\xef\xbb\xbf{"procedure":"get_data"}', id="byte-order-mark"),
+    pytest.param(b'{"procedure":"get_data",}', id="trailing-comma"),
+    pytest.param(b'{"procedure":"get_data"} x', id="trailing-text"),
+    pytest.param(b'{"procedure":"get_data"}{}', id="two-documents"),
+    pytest.param(b"{'procedure':'get_data'}", id="single-quotes"),
+    pytest.param(b'{"procedure":"get\x00data"}', id="control-character"),
+    pytest.param(b"\x00" * 1000, id="zeros"),
+    pytest.param(b"", id="empty"),
+]
+
+
+@pytest.mark.parametrize("body", HURTFUL)
+async def test_a_body_that_is_not_json_is_a_parse_error(client: httpx.AsyncClient, body: bytes) -> None:
+    """One body says so in both dialects; the server stays as it was."""
+    answer = await post(client, body)
+    assert answer.status_code == 400
+    assert settled(answer.json()) == refused(-32700, "Parse error")
+    assert (await post(client, b'{"procedure":"get_data"}')).status_code == 200
+
+
+STRANGE = [
+    pytest.param(b'{"procedure":"get_data","input":' + b"[" * 500 + b"]" * 500 + b"}", 400, id="nested-500-deep"),
+    pytest.param(rb'{"procedure":"\u0000","input":{"\u0000":"\u0000"}}', 400, id="nul"),
+    pytest.param(b'{"procedure":"subtract","input":{"minuend":' + b"9" * 4000 + b"}}", 400, id="four-thousand-digits"),
+    pytest.param(b'{"procedure":"subtract","input":{"minuend":1e308,"subtrahend":-1e308}}', 400, id="large-floats"),
+    pytest.param(b'{"procedure":"__class__"}', 400, id="dunder"),
+    pytest.param(b'{"procedure":"get_data","input":{"self":1,"__init__":2}}', 400, id="python-names"),
+    pytest.param(
+        b'{"jsonrpc":"2.0","method":"subtract","params":{"self":1,"authenticate":2},"id":1}', 200, id="params"
+    ),
+    pytest.param(b'{"jsonrpc":"2.0","method":"__class__","params":[1],"id":1}', 200, id="method-dunder"),
+]
+
+
+@pytest.mark.parametrize(("body", "status"), STRANGE)
+async def test_strange_json_is_refused_in_order(client: httpx.AsyncClient, body: bytes, status: int) -> None:
+    answer = await post(client, body)
+    assert answer.status_code == status
+    assert answer.json()["error"]["code"] in {1200, 1300, -32601, -32602}
+
+
+async def test_a_mebibyte_of_text_is_refused_as_an_unknown_name(client: httpx.AsyncClient) -> None:
+    """A body of exactly the default limit is read; only the beginning of the name is repeated."""
+    body = b'{"procedure":"%s"}' % (b"x" * (MIB - 16))
+    assert len(body) == MIB
+    answer = await post(client, body)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == {"code": 1300, "message": f"Procedure '{'x' * 100}' not found"}
+    assert (await post(client, body + b" ")).status_code == 413
+
+
+async def test_a_mebibyte_of_text_as_id_comes_back(client: httpx.AsyncClient) -> None:
+    id_ = "\U0001f600" * (MIB // 4 - 20)
+    answer = await post(client, json.dumps({"jsonrpc": "2.0", "method": "get_data", "id": id_}, ensure_ascii=False))
+    assert answer.status_code == 200
+    assert answer.json()["id"] == id_
+
+
+async def test_another_path_is_not_found(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/other", json={})).status_code == 404
