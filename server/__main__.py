@@ -1,13 +1,13 @@
 """The command line: `mediarpc dev | serve | worker | migrate | token`."""
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Sequence
 
+from contracts.errors import ServiceUnavailable
 from contracts.plans import Plan
-from server.http import AddressTaken, listen, run_until_stopped, serve_http
+from server.http import AddressTaken, listen, run, run_until_stopped, serve_http
 from server.logging import configure_logging
 from server.resources import app_config, open_resources
 from server.settings import Settings, SettingsError
@@ -22,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen.run(chosen)
     except (SettingsError, AddressTaken) as error:
         print(f"mediarpc: {error}", file=sys.stderr)
+        return 2
+    except ServiceUnavailable as error:
+        print(f"mediarpc: the {error.service} that the settings name cannot be reached", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -78,7 +81,7 @@ def run_serve(_chosen: argparse.Namespace) -> None:
             print(f"mediarpc serves on {settings.host}:{settings.port}", file=sys.stderr, flush=True)
             await run_until_stopped(serve_http(create_app(resources, PROCEDURES, app_config(settings)), listener))
 
-    asyncio.run(serve())
+    run(serve())
 
 
 def run_worker(_chosen: argparse.Namespace) -> None:
@@ -95,7 +98,7 @@ def run_worker(_chosen: argparse.Namespace) -> None:
                 )
             )
 
-    asyncio.run(work())
+    run(work())
 
 
 def run_migrate(_chosen: argparse.Namespace) -> None:

@@ -1,6 +1,5 @@
 """`mediarpc dev`: everything in one command, with real servers for whatever the environment does not name."""
 
-import asyncio
 import fcntl
 import os
 import signal
@@ -16,7 +15,7 @@ from jobs.worker import run_worker
 from procedures import PROCEDURES
 from rpc.app import create_app
 from server.embedded import Secrets, postgres, s3
-from server.http import listen, run_until_stopped, serve_http
+from server.http import STOP_SIGNALS, listen, run, run_until_stopped, serve_http
 from server.resources import app_config, open_resources
 from server.settings import Settings, SettingsError
 from server.storage_proxy import PREFIX, storage_routes
@@ -39,7 +38,7 @@ def dev(environment: Mapping[str, str]) -> None:
         assert settings.database_url
         migrate(settings.database_url)
         embedded_s3 = settings.s3_endpoint if asked.s3_endpoint is None else None
-        asyncio.run(_run(settings, listener, embedded_s3, began))
+        run(_run(settings, listener, embedded_s3, began))
         print(f"\nmediarpc stops; the data stays in {asked.data_dir}/", flush=True)
 
 
@@ -116,11 +115,12 @@ def locked(data_dir: Path) -> Iterator[Path]:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the process as Ctrl-C does, so that everything started is stopped."""
+    """Let every signal to stop unwind the process, so that everything started is stopped."""
 
     def unwind(number: int, _frame: object) -> None:
         sys.exit(128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, unwind)
+    for number in STOP_SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, unwind)
     yield

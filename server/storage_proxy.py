@@ -58,7 +58,9 @@ class StorageProxy:
             for name, value in answer.headers.items()
             if name.lower() not in _NOT_RETURNED and not name.lower().startswith("access-control-")
         }
-        return StreamingResponse(_chunks(answer), status_code=answer.status, headers={**returned, **_GUARD})
+        # The embedded store answers a part as if it were the whole.
+        status = HTTPStatus.PARTIAL_CONTENT if "content-range" in answer.headers and answer.ok else answer.status
+        return StreamingResponse(_chunks(answer), status_code=status, headers={**returned, **_GUARD})
 
     def _target(self, request: Request) -> URL:
         path = bytes(request.scope["raw_path"]).decode("ascii").removeprefix(PREFIX)

@@ -3,6 +3,7 @@
 A `Database` runs each statement on its own (one round trip); `transaction()` gives a `Transaction` with the same verbs.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
@@ -17,7 +18,24 @@ from sql import QUERIES
 
 Row = TypeVar("Row")
 Connection = psycopg.AsyncConnection[Any]
-Pool = AsyncConnectionPool[Connection]
+
+
+class Pool(AsyncConnectionPool[Connection]):
+    """A pool in which a cancelled wait for a connection stays cancelled.
+
+    The pool waits by asyncio.wait_for, which in Python 3.11 forgets a cancellation that comes as the wait ends.
+    """
+
+    async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the signature is the pool's
+        """A connection; whoever was cancelled meanwhile gets CancelledError, and the pool keeps the connection."""
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task else 0
+        connection = await super().getconn(timeout)
+        if task is not None and task.cancelling() > cancelled:
+            await self.putconn(connection)
+            raise asyncio.CancelledError
+        return connection
+
 
 CONNECT_TIMEOUT_SECONDS = 5
 CHECKOUT_TIMEOUT_SECONDS = 5.0
@@ -29,7 +47,7 @@ RULES: dict[str, Callable[..., RpcError]] = {"storage_usage_within_quota": Stora
 
 def create_pool(url: str, *, size: int) -> Pool:
     """A closed pool of up to `size` connections, each in autocommit."""
-    return AsyncConnectionPool(
+    return Pool(
         url,
         open=False,
         min_size=min(2, size),

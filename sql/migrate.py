@@ -9,7 +9,7 @@ import psycopg
 from procrastinate.schema import SchemaManager
 
 from sql import QUERIES
-from sql.database import Database
+from sql.database import Database, translated
 from sql.rows import MigrationRow
 
 # Any number will do, as long as every process that migrates takes the same.
@@ -39,9 +39,9 @@ async def missing(db: Database) -> set[str]:
 def migrate(url: str, *, connect_timeout: int = 10) -> list[str]:
     """Apply what is missing, each migration in a transaction of its own; the names applied.
 
-    Processes that migrate at once wait for each other. Safe to run again.
+    Processes that migrate at once wait for each other. Safe to run again. Raises ServiceUnavailable.
     """
-    with psycopg.connect(url, autocommit=True, connect_timeout=connect_timeout) as connection:
+    with translated(), psycopg.connect(url, autocommit=True, connect_timeout=connect_timeout) as connection:
         connection.execute("select pg_advisory_lock(%s)", [_LOCK])
         connection.execute(_TABLE)
         rows = connection.execute(QUERIES["read_migrations"].text).fetchall()

@@ -5,6 +5,7 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -91,7 +92,7 @@ def test_the_public_endpoint_is_what_urls_name():
     """Its path is put in front after signing, for the proxy to strip."""
     plain = replace(MINIO, public_endpoint="https://app.example.com")
     with_path = replace(MINIO, public_endpoint="https://app.example.com/files")
-    told = {"size_bytes": 1, "content_type": "image/png", "sha256": None, "now": NOW, "ttl_seconds": 60}
+    told: dict[str, Any] = {"size_bytes": 1, "content_type": "image/png", "sha256": None, "now": NOW, "ttl_seconds": 60}
 
     at_root, _ = Presigner(plain).put("k", **told)
     below, _ = Presigner(with_path).put("k", **told)

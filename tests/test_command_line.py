@@ -1,0 +1,286 @@
+"""`mediarpc` as a process: what it prints, what it refuses, and a whole upload over `serve` and `worker`."""
+
+import signal
+import socket
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import jwt
+import psycopg
+import pytest
+
+from server.embedded import Secrets, free_port
+from sql.migrate import migrations
+from tests import media_files
+from tests.processes import MEDIARPC, Site, mediarpc, running
+from tests.services import in_database
+
+SECRET = "a secret for tests, long enough for HS256"
+PHOTO = media_files.photo()
+
+
+@pytest.fixture
+def configured(settings) -> dict[str, str]:
+    """The variables that name the test's database, store and secret, and a free port."""
+    return {
+        "PORT": str(free_port()),
+        "DATABASE_URL": settings.database_url,
+        "S3_ENDPOINT": settings.s3_endpoint,
+        "S3_ACCESS_KEY_ID": settings.s3_access_key_id,
+        "S3_SECRET_ACCESS_KEY": settings.s3_secret_access_key,
+        "S3_USE_PATH_STYLE": "true",
+        "S3_BUCKET": settings.s3_bucket,
+        "S3_PUBLIC_BUCKET": settings.s3_public_bucket,
+        "AUTH_JWT_SECRET": SECRET,
+    }
+
+
+@pytest.fixture
+def empty_database_url(servers) -> Iterator[str]:
+    """A database without a schema."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+        yield in_database(servers.database_url, name)
+        connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def free_site(configured) -> Site:
+    """Where `serve` will answer, with a token that it accepts."""
+    token = mediarpc("token", "--user", "ada", AUTH_JWT_SECRET=SECRET).stdout.strip()
+    return Site(f"http://127.0.0.1:{configured['PORT']}", token)
+
+
+@pytest.mark.parametrize("command", ["dev", "serve", "worker", "migrate", "token"])
+def test_each_command_explains_itself(command):
+    """`--help` of a command says how it is called."""
+    asked = mediarpc(command, "--help")
+    assert (asked.returncode, asked.stderr) == (0, "")
+    assert asked.stdout.startswith(f"usage: mediarpc {command} ")
+
+
+def test_help_lists_every_command():
+    """`--help` names the five commands, each with a line."""
+    lines = mediarpc("--help").stdout.splitlines()
+    told = [line.split()[0] for line in lines if line.startswith("    ") and len(line.split()) > 1]
+    assert told == ["dev", "serve", "worker", "migrate", "token"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("launch",), ("serve", "--port", "1")], ids=["none", "unknown", "option"])
+def test_what_is_no_command_is_refused(arguments):
+    """The refusal shows the usage."""
+    refused = mediarpc(*arguments)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("usage: mediarpc")
+
+
+def test_token_prints_a_token_and_nothing_else(tmp_path):
+    """Standard output is the token alone, so that a shell can take it; every claim is as asked."""
+    made = mediarpc(
+        *("token", "--user", "ada@example.com", "--plan", "pro", "--scope", "service", "--ttl", "60"),
+        DATA_DIR=str(tmp_path),
+        AUTH_JWT_SECRET=SECRET,
+        AUTH_ISSUER="https://id.example",
+        AUTH_AUDIENCE="media",
+    )
+    assert (made.returncode, made.stderr, made.stdout.count("\n")) == (0, "", 1)
+    told = jwt.decode(made.stdout.strip(), SECRET, algorithms=["HS256"], issuer="https://id.example", audience="media")
+    assert told.pop("exp") - told.pop("iat") == 60
+    assert told == {
+        "sub": "ada@example.com",
+        "plan": "pro",
+        "scope": "service",
+        "iss": "https://id.example",
+        "aud": "media",
+    }
+
+
+def test_token_claims_only_what_was_asked(tmp_path):
+    """Without options a token is a user's, for a day."""
+    made = mediarpc("token", "--user", "ada", DATA_DIR=str(tmp_path), AUTH_JWT_SECRET=SECRET)
+    told = jwt.decode(made.stdout.strip(), SECRET, algorithms=["HS256"])
+    assert told.pop("exp") - told.pop("iat") == 86400
+    assert told == {"sub": "ada"}
+
+
+def test_token_takes_the_secret_of_a_dev_folder(tmp_path):
+    """Beside a `mediarpc dev`, nothing has to be configured."""
+    secret = Secrets.of(tmp_path).jwt_secret
+    made = mediarpc("token", "--user", "ada", DATA_DIR=str(tmp_path))
+    assert jwt.decode(made.stdout.strip(), secret, algorithms=["HS256"])["sub"] == "ada"
+
+
+def test_token_prefers_the_secret_of_the_environment(tmp_path):
+    """A configured secret takes the place of the folder's, as it does for dev."""
+    Secrets.of(tmp_path)
+    made = mediarpc("token", "--user", "ada", DATA_DIR=str(tmp_path), AUTH_JWT_SECRET=SECRET)
+    assert jwt.decode(made.stdout.strip(), SECRET, algorithms=["HS256"])["sub"] == "ada"
+
+
+def test_token_without_a_secret_says_where_one_comes_from(tmp_path):
+    """The refusal names the variable, and makes no folder."""
+    refused = mediarpc("token", "--user", "ada", DATA_DIR=str(tmp_path / "none"))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        "mediarpc: AUTH_JWT_SECRET is not set, and no `mediarpc dev` has made one here: run it first, or set DATA_DIR\n"
+    )
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--user", "ada", "--ttl", "0"), "mediarpc: --ttl must be at least 1 second\n"),
+        (("--user", "a" * 65), "mediarpc: --user must have 1 to 64 printable characters\n"),
+        (("--user", ""), "mediarpc: --user must have 1 to 64 printable characters\n"),
+        (("--user", "a\nb"), "mediarpc: --user must have 1 to 64 printable characters\n"),
+    ],
+    ids=["no time", "65 characters", "no user", "control character"],
+)
+def test_token_makes_none_that_the_server_would_refuse(arguments, sentence, tmp_path):
+    """What no server accepts is not signed."""
+    refused = mediarpc("token", *arguments, DATA_DIR=str(tmp_path), AUTH_JWT_SECRET=SECRET)
+    assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", sentence)
+
+
+@pytest.mark.parametrize("arguments", [("--plan", "gold"), ("--scope", "admin"), ("--ttl", "soon")])
+def test_token_knows_its_words(arguments):
+    """Unknown plans and scopes are refused with those that there are."""
+    refused = mediarpc("token", "--user", "ada", *arguments, AUTH_JWT_SECRET=SECRET)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"argument {arguments[0]}: invalid " in refused.stderr
+
+
+NO_VERIFIER = "mediarpc: Neither AUTH_JWT_SECRET nor AUTH_JWKS_URL is set: no caller could be verified\n"
+NO_DATABASE = "mediarpc: DATABASE_URL is not set. The Postgres (15 or newer) that holds everything but the bytes.\n"
+NO_KEY = "mediarpc: S3_ACCESS_KEY_ID is not set. The id of the key pair.\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "missing", "sentence"),
+    [
+        ("serve", "AUTH_JWT_SECRET", NO_VERIFIER),
+        ("serve", "DATABASE_URL", NO_DATABASE),
+        ("serve", "S3_ACCESS_KEY_ID", NO_KEY),
+        ("worker", "DATABASE_URL", NO_DATABASE),
+        ("worker", "S3_ACCESS_KEY_ID", NO_KEY),
+        ("migrate", "DATABASE_URL", NO_DATABASE),
+    ],
+)
+def test_a_command_without_what_it_needs_does_not_start(configured, command, missing, sentence):
+    """It ends with the one sentence that names what is missing."""
+    del configured[missing]
+    refused = mediarpc(command, **configured)
+    assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", sentence)
+
+
+def test_serve_with_a_bad_port_does_not_start(configured):
+    """The refusal names the variable and shows its value."""
+    refused = mediarpc("serve", **{**configured, "PORT": "80000"})
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == "mediarpc: PORT must be a whole number from 1 to 65535, got '80000'\n"
+
+
+def test_serve_on_a_taken_port_does_not_start(configured):
+    """The refusal says how to get another port."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        refused = mediarpc("serve", **{**configured, "PORT": str(port)})
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        f"mediarpc: Port {port} on 127.0.0.1 cannot be listened on (Address already in use). "
+        "Stop what runs there, or set PORT to a free one.\n"
+    )
+
+
+def test_migrate_applies_everything_once(empty_database_url):
+    """The first run names each migration in order; the second finds nothing to do."""
+    first = mediarpc("migrate", DATABASE_URL=empty_database_url)
+    assert (first.returncode, first.stdout.splitlines()) == (0, [name for name, _ in migrations()])
+    second = mediarpc("migrate", DATABASE_URL=empty_database_url)
+    assert (second.returncode, second.stdout) == (0, "nothing to do\n")
+
+
+def test_two_migrations_at_once_apply_everything_once(empty_database_url, tmp_path):
+    """Both succeed, and together they have applied each migration one time."""
+    names = [name for name, _ in migrations()]
+    variables = {"DATABASE_URL": empty_database_url}
+    with (
+        running([MEDIARPC, "migrate"], tmp_path, **variables) as one,
+        running([MEDIARPC, "migrate"], tmp_path, **variables) as other,
+    ):
+        assert (one.process.wait(60), other.process.wait(60)) == (0, 0)
+    assert sorted([one.output, other.output]) == sorted(["\n".join(names) + "\n", "nothing to do\n"])
+    with psycopg.connect(empty_database_url) as connection:
+        assert connection.execute("select name from migrations order by name").fetchall() == [
+            (name,) for name in sorted(names)
+        ]
+
+
+def test_migrate_without_its_database_ends_with_a_sentence():
+    """No trace and no password: the server that was not reached is what counts."""
+    refused = mediarpc("migrate", DATABASE_URL=f"postgresql://ada:hunter2@127.0.0.1:{free_port()}/media")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("mediarpc: ")
+    assert (refused.stderr.count("\n"), "hunter2" in refused.stderr) == (1, False)
+
+
+async def test_serve_and_worker_carry_a_whole_upload(resources, objects, configured, free_site, tmp_path):
+    """Two processes that share only the database and the store make a media ready and take it away again."""
+    with (
+        running([MEDIARPC, "serve"], tmp_path, **configured) as serve,
+        running([MEDIARPC, "worker"], tmp_path, **configured) as worker,
+    ):
+        serve.wait_for(f"mediarpc serves on 127.0.0.1:{configured['PORT']}")
+        media_id = free_site.upload(PHOTO)
+        assert free_site.download(media_id) == PHOTO
+        worker.wait_for('"job": "process_media"')
+        assert [key.partition("/")[0] for key in await objects()] == ["users"]
+        assert free_site.rpc("media.deleteMedia", mediaId=media_id) == {"success": True}
+        worker.wait_for('"job": "purge_media"')
+        assert await objects() == []
+        assert (serve.stop(), worker.stop()) == (0, 0)
+    assert "Traceback" not in serve.output + worker.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(("command", "sign"), [("serve", "mediarpc serves on"), ("worker", "worker started")])
+def test_a_signal_ends_a_command_cleanly(configured, tmp_path, command, sign, number):
+    """It stops with status 0, even when it has only just begun."""
+    for _ in range(3):
+        with running([MEDIARPC, command], tmp_path, **configured) as started:
+            started.wait_for(sign)
+            assert started.stop(number) == 0
+        assert "Traceback" not in started.output
+
+
+def test_serve_starts_while_the_database_is_unreachable(resources, configured, free_site, tmp_path):
+    """It answers for itself, says that it cannot work, and tells a caller which service is missing."""
+    configured["DATABASE_URL"] = f"postgresql://ada:hunter2@127.0.0.1:{free_port()}/media"
+    with running([MEDIARPC, "serve"], tmp_path, **configured) as serve:
+        serve.wait_for("mediarpc serves on")
+        health = httpx.get(f"{free_site.origin}/healthz", timeout=30)
+        ready = httpx.get(f"{free_site.origin}/readyz", timeout=30)
+        assert (health.status_code, health.json()) == (200, {"status": "ok"})
+        assert (ready.status_code, ready.json()["storage"]) == (503, "ok")
+        assert ready.json()["database"] == "unreachable"
+        assert serve.stop() == 0
+    assert "hunter2" not in serve.output
+
+
+def test_a_worker_waits_for_a_database_that_comes_later(resources, configured, tmp_path):
+    """A worker that started in an outage goes on trying, and stops when told."""
+    configured["DATABASE_URL"] = f"postgresql://ada:hunter2@127.0.0.1:{free_port()}/media"
+    with running([MEDIARPC, "worker"], tmp_path, **configured) as worker:
+        worker.wait_for('"job queue unreachable"')
+        assert worker.process.poll() is None
+        assert worker.stop() == 0
+    assert "hunter2" not in worker.output
+
+
+def test_commands_are_found_beside_the_interpreter():
+    """The environment that runs the tests has the command that they test."""
+    assert Path(MEDIARPC).is_file()

@@ -1,0 +1,165 @@
+"""`mediarpc dev` for real: what it starts, what survives it, and what it leaves behind."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from server.embedded import free_port
+from tests import media_files
+from tests.processes import MEDIARPC, end_processes_of, nothing_is_left, processes_of, running, running_dev, until
+
+PHOTO = media_files.photo()
+FIRST_SEVEN_LINES_OF_A_PID_FILE = "{pid}\n{folder}\n1700000000\n5432\n{folder}\n\n  1234567    1\n"
+
+
+@pytest.fixture
+def data_dir(tmp_path) -> Iterator[Path]:
+    """A folder for data; whatever a test has left running over it is ended."""
+    yield tmp_path / "data"
+    end_processes_of(tmp_path)
+
+
+@pytest.fixture
+def dead_pid() -> int:
+    """The id of a process that has ended."""
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    return process.pid
+
+
+def test_dev_says_where_it_is_and_how_to_begin(data_dir):
+    """The address, a token that is good, and a first upload against this address are printed."""
+    with running_dev(data_dir) as dev:
+        output = dev.running.output
+        assert output.startswith(f"mediarpc is ready at http://127.0.0.1:{dev.port} after ")
+        assert f" s; data in {data_dir}/\n" in output
+        assert f"http://127.0.0.1:{dev.port}/rpc" in output
+        assert "127.0.0.1:8000" not in output
+        assert dev.site.rpc("media.getStorageUsage")["used"] == 0
+        assert processes_of(data_dir).keys() == {"postgres", "rclone"}
+
+
+def test_signed_urls_name_the_address_of_dev(data_dir):
+    """A browser reaches storage where it reaches the server."""
+    with running_dev(data_dir) as dev:
+        told = {"filename": "photo.jpg", "contentType": "image/jpeg", "size": 1}
+        url = dev.site.rpc("media.initiateUpload", **told)["uploadUrl"]
+    assert url.startswith(f"http://127.0.0.1:{dev.port}/storage/media/staging/users/ada/posts/")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_data_survives_a_stop_and_a_start(data_dir, number):
+    """A second start finds the media of the first, behind new URLs."""
+    with running_dev(data_dir) as dev:
+        media_id = dev.site.upload(PHOTO)
+        assert dev.running.stop(number) == 0
+    began = time.monotonic()
+    with running_dev(data_dir) as dev:
+        print(f"warm start: {time.monotonic() - began:.2f} s")
+        assert [media["id"] for media in dev.site.rpc("media.listMedia")["items"]] == [media_id]
+        assert dev.site.download(media_id) == PHOTO
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_stops_everything(data_dir, number):
+    """Neither a server nor a listener outlives a dev that was told to stop."""
+    with running_dev(data_dir) as dev:
+        dev.running.stop(number)
+        assert nothing_is_left(data_dir, dev.port)
+
+
+def test_ctrl_c_in_a_terminal_stops_everything(data_dir):
+    """A terminal sends its signal to the whole process group."""
+    with running_dev(data_dir) as dev:
+        os.killpg(dev.running.pid, signal.SIGINT)
+        assert dev.running.process.wait(30) == 0
+        assert nothing_is_left(data_dir, dev.port)
+        assert "Traceback" not in dev.running.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("sign", ["lock", "postgres/PG_VERSION", "postgres/postmaster.pid", "s3.pid"])
+def test_a_first_start_that_is_broken_off_can_be_made_up_for(data_dir, sign, number):
+    """However far the first start had come, nothing of it runs on after Ctrl-C, and the next start works."""
+    port = free_port()
+    with running([MEDIARPC, "dev"], data_dir.parent, DATA_DIR=str(data_dir), PORT=str(port)) as started:
+        until((data_dir / sign).exists)
+        started.stop(number)
+    if number != signal.SIGKILL:
+        until(lambda: nothing_is_left(data_dir, port), 10)
+    with running_dev(data_dir) as dev:
+        assert dev.site.rpc("media.getStorageUsage")["used"] == 0
+
+
+def test_dev_stops_as_soon_as_it_is_ready(data_dir):
+    """Whatever is still starting when the signal comes stops as well."""
+    for _ in range(5):
+        with running_dev(data_dir) as dev:
+            assert dev.running.stop() == 0
+
+
+def test_a_killed_dev_is_taken_over(data_dir):
+    """After `kill -9`, a start keeps the running PostgreSQL, ends the S3 server, and finds every media."""
+    with running_dev(data_dir) as dev:
+        media_id = dev.site.upload(PHOTO)
+        assert dev.running.stop(signal.SIGKILL) == -signal.SIGKILL
+    left = processes_of(data_dir)
+    assert left.keys() == {"postgres", "rclone"}
+    with running_dev(data_dir) as dev:
+        taken_over = processes_of(data_dir)
+        assert taken_over["postgres"] == left["postgres"]
+        assert not psutil.pid_exists(left["rclone"])
+        assert [media["id"] for media in dev.site.rpc("media.listMedia")["items"]] == [media_id]
+        assert dev.site.download(media_id) == PHOTO
+        dev.running.stop()
+        assert nothing_is_left(data_dir, dev.port)
+
+
+def test_data_survives_the_loss_of_every_process(data_dir):
+    """After all processes were killed, a start recovers what was committed."""
+    with running_dev(data_dir) as dev:
+        media_id = dev.site.upload(PHOTO)
+        dev.running.stop(signal.SIGKILL)
+    killed = [psutil.Process(pid) for pid in processes_of(data_dir).values()]
+    killed += [child for process in killed for child in process.children()]
+    for process in killed:
+        process.kill()
+    psutil.wait_procs(killed, 30)
+    assert (data_dir / "postgres" / "postmaster.pid").exists()
+    with running_dev(data_dir) as dev:
+        assert dev.site.download(media_id) == PHOTO
+
+
+@pytest.mark.parametrize("state", ["a stranger's id", "a dead id", "nothing", "its beginning only"])
+def test_a_stale_pid_file_keeps_nothing_from_starting(data_dir, state, dead_pid):
+    """A `postmaster.pid` that no PostgreSQL of this folder wrote is cleared away."""
+    with running_dev(data_dir) as dev:
+        media_id = dev.site.upload(PHOTO)
+    folder = data_dir / "postgres"
+    lines = FIRST_SEVEN_LINES_OF_A_PID_FILE + "ready   \n"
+    stale = {
+        "a stranger's id": lines.format(pid=os.getpid(), folder=folder),
+        "a dead id": lines.format(pid=dead_pid, folder=folder),
+        "nothing": "",
+        "its beginning only": f"{os.getpid()}\n{folder}\n",
+    }
+    (folder / "postmaster.pid").write_text(stale[state], encoding="utf-8")
+    with running_dev(data_dir) as dev:
+        assert dev.site.download(media_id) == PHOTO
+    assert psutil.pid_exists(os.getpid())
+
+
+def test_a_stale_id_of_the_s3_server_ends_no_stranger(data_dir):
+    """The id in `s3.pid` may belong to somebody else by now."""
+    data_dir.mkdir()
+    with subprocess.Popen(["sleep", "600"]) as stranger:
+        (data_dir / "s3.pid").write_text(str(stranger.pid), encoding="utf-8")
+        with running_dev(data_dir):
+            assert stranger.poll() is None
+        stranger.kill()

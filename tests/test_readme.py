@@ -1,0 +1,190 @@
+"""The README against the code: its commands run in a fresh copy of the tree, its tables say what the code says."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.errors import RpcError
+from procedures import PROCEDURES
+from server.dev import first_upload
+from server.embedded import free_port
+from server.settings import Settings, variable
+from tests.processes import Site, environment, nothing_is_left, running, until
+
+TREE = Path(__file__).parent.parent
+README = (TREE / "README.md").read_text(encoding="utf-8")
+INSTALL_TIMEOUT_SECONDS = 300
+PHOTO_BYTES = (TREE / "docs" / "photo.jpg").stat().st_size
+
+
+def shell_blocks() -> list[str]:
+    """What the README shows to be typed into a shell, in order."""
+    return re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def first_upload_blocks() -> list[str]:
+    """Everything up to and with the block of the first upload."""
+    blocks = shell_blocks()
+    return blocks[: next(index for index, block in enumerate(blocks) if "media.initiateUpload" in block) + 1]
+
+
+def table(heading: str) -> list[list[str]]:
+    """The cells of a section's table, without its header and without backticks around a whole cell."""
+    section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line.strip().strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    return [[re.sub(r"^`([^`]*)`$", r"\1", cell.strip()) for cell in row] for row in rows[2:]]
+
+
+def raised(kind: type[RpcError] = RpcError) -> Iterator[type[RpcError]]:
+    """Every class of an error that a caller can be told."""
+    for error in kind.__subclasses__():
+        if error.__module__ == "contracts.errors":
+            yield error
+        yield from raised(error)
+
+
+@pytest.fixture
+def fresh_clone(tmp_path):
+    """What git would hand over of this tree, in a folder of its own."""
+    clone = tmp_path / "mediarpc"
+    listed = subprocess.run(
+        ["git", "ls-files", "-coz", "--exclude-standard"], cwd=TREE, capture_output=True, text=True, check=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (TREE / name).is_file():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(TREE / name, clone / name)
+    return clone
+
+
+def outside_any_environment() -> dict[str, str]:
+    """The variables of a shell in which no environment of Python is active."""
+    ours = environment()
+    path = [folder for folder in ours["PATH"].split(os.pathsep) if not (Path(folder).parent / "pyvenv.cfg").exists()]
+    return {**ours, "PATH": os.pathsep.join(path)}
+
+
+def run_as_pasted(blocks: list[str], clone: Path, port: int) -> list[Any]:
+    """Run blocks in one shell, against a port; every JSON document that they print."""
+    script = "\n".join(blocks).replace("127.0.0.1:8000", f"127.0.0.1:{port}")
+    ran = subprocess.run(
+        ["bash", "-eu", "-c", script],
+        cwd=clone,
+        env=outside_any_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+def token_of(clone: Path) -> str:
+    """A token, made as the README makes it."""
+    command = [".venv/bin/mediarpc", "token", "--user", "ada"]
+    return subprocess.check_output(command, cwd=clone, env=outside_any_environment(), text=True).strip()
+
+
+def objects_on_disk(clone: Path) -> list[Path]:
+    return [path for path in (clone / ".mediarpc" / "s3").rglob("*") if path.is_file()]
+
+
+def test_the_first_upload_works_by_copy_and_paste_in_a_fresh_clone(fresh_clone):
+    """`make run`, then the README's lines: the photo is there, counted, and after its deletion gone from disk."""
+    port = free_port()
+    variables = {**outside_any_environment(), "PORT": str(port)}
+    with running(["make", "run"], fresh_clone, **variables) as make:
+        make.wait_for("Ctrl-C stops everything.", INSTALL_TIMEOUT_SECONDS)
+        assert first_upload(Settings(port=port)) in make.output
+
+        completed, usage = run_as_pasted(first_upload_blocks(), fresh_clone, port)
+        media = completed["result"]["media"]
+        assert media["status"] in {"processing", "ready"}
+        assert (media["width"], media["height"], media["size"]) == (1200, 800, PHOTO_BYTES)
+        assert (usage["result"]["used"], usage["result"]["breakdown"]["image"]) == (PHOTO_BYTES, PHOTO_BYTES)
+        assert len(objects_on_disk(fresh_clone)) > 0
+
+        site = Site(f"http://127.0.0.1:{port}", token_of(fresh_clone))
+        assert site.download(media["id"]) == (TREE / "docs" / "photo.jpg").read_bytes()
+        assert site.rpc("media.deleteMedia", mediaId=media["id"]) == {"success": True}
+        left = site.rpc("media.getStorageUsage")
+        assert (left["used"], left["reserved"]) == (0, PHOTO_BYTES)
+        until(lambda: objects_on_disk(fresh_clone) == [])
+
+        *_, deleted, usage = run_as_pasted(shell_blocks(), fresh_clone, port)
+        assert deleted["result"] == {"success": True}
+        assert (usage["result"]["used"], usage["result"]["reserved"]) == (0, 2 * PHOTO_BYTES)
+        until(lambda: objects_on_disk(fresh_clone) == [])
+
+        os.killpg(make.pid, signal.SIGINT)
+        make.process.wait(30)
+        until(lambda: nothing_is_left(fresh_clone / ".mediarpc", port), 10)
+
+
+def test_the_banner_is_the_readmes_block():
+    """What dev prints for the default address stands in the README, to the letter, after the token."""
+    *before, block = first_upload_blocks()
+    assert block == first_upload(Settings())
+    assert [line for text in before for line in text.splitlines()] == ["TOKEN=$(.venv/bin/mediarpc token --user ada)"]
+
+
+def test_the_procedure_table_is_the_codes():
+    """Every procedure has a row, with the members of its input and answer; what may be left out has a question mark."""
+    assert [[name, members(asked), members(answered)] for name, asked, answered in table("Procedures")] == [
+        [
+            procedure.name,
+            [f"{field.alias}{'' if field.is_required() else '?'}" for field in procedure.input.model_fields.values()],
+            [field.alias for field in procedure.output.model_fields.values()],
+        ]
+        for procedure in PROCEDURES
+    ]
+
+
+def members(cell: str) -> list[str]:
+    """The names in a cell; a remark may follow a semicolon."""
+    names = re.findall(r"\w+\??", cell.partition(";")[0])
+    return [] if names == ["nothing"] else names
+
+
+def test_the_error_table_is_the_codes():
+    """Every code that a caller can be told has a row, in order, with its sentence and its form in each dialect."""
+    codes = sorted({error.code for error in raised()})
+    assert table("Errors") == [
+        [str(int(code)), code.name, code.sentence, str(code.http_status), code.trpc_key, str(code.jsonrpc)]
+        for code in codes
+    ]
+
+
+def test_the_settings_table_is_the_codes():
+    """Every variable has a row, in order, with its default and its sentence."""
+    assert table("Settings") == [
+        [variable(known), default_text(known.default), known.metadata["sentence"]] for known in fields(Settings)
+    ]
+
+
+def default_text(default: Any) -> str:
+    """A default as one would write it into the environment."""
+    if isinstance(default, bool):
+        return "true" if default else "false"
+    return str(default) if default else ""
+
+
+def test_make_help_lists_the_targets():
+    """`make` alone and `make help` name every target that is for people."""
+    told = {line.split()[1] for line in run_make("help").splitlines()}
+    assert told == {"help", "run", "test", "check", "fmt", "lock", "clean"}
+    assert run_make() == run_make("help")
+
+
+def run_make(*targets: str) -> str:
+    return subprocess.check_output(["make", *targets], cwd=TREE, env=environment(), text=True)

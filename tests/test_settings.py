@@ -1,0 +1,209 @@
+"""Settings: what the environment may say, and how a wrong word is answered."""
+
+from dataclasses import fields
+
+import pytest
+
+from server.settings import Settings, SettingsError
+
+SECRET = "a secret for tests, long enough for HS256"
+
+
+def refusal(**variables: str) -> str:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment(variables)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("known", fields(Settings), ids=lambda known: known.name)
+def test_every_setting_has_a_sentence(known):
+    """Each field says in one sentence what it is for."""
+    sentence = known.metadata["sentence"]
+    assert sentence[0].isupper() or sentence.startswith("`")
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("variables", "in_the_path"),
+    [
+        ({}, False),
+        ({"S3_ENDPOINT": "http://127.0.0.1:9000"}, True),
+        ({"S3_ENDPOINT": "https://s3.eu-central-1.amazonaws.com"}, False),
+        ({"S3_ENDPOINT": "http://127.0.0.1:9000", "S3_USE_PATH_STYLE": "false"}, False),
+        ({"S3_USE_PATH_STYLE": "true"}, True),
+    ],
+    ids=["AWS", "another server", "AWS by name", "told not to", "told to"],
+)
+def test_the_bucket_stands_where_the_server_expects_it(variables, in_the_path):
+    """Unless told, it stands in the path of every server but those of AWS."""
+    assert Settings.from_environment(variables).path_style is in_the_path
+
+
+def test_an_empty_environment_gives_the_defaults():
+    """Nothing has to be set for the settings to be read."""
+    settings = Settings.from_environment({})
+    assert {known.name: getattr(settings, known.name) for known in fields(Settings)} == {
+        "host": "127.0.0.1",
+        "port": 8000,
+        "data_dir": ".mediarpc",
+        "database_url": None,
+        "s3_endpoint": None,
+        "s3_public_endpoint": None,
+        "s3_region": "us-east-1",
+        "s3_bucket": "media",
+        "s3_public_bucket": "media-public",
+        "s3_access_key_id": None,
+        "s3_secret_access_key": None,
+        "s3_use_path_style": None,
+        "cdn_url": None,
+        "auth_jwt_secret": None,
+        "auth_jwks_url": None,
+        "auth_issuer": None,
+        "auth_audience": None,
+        "auth_cookie": None,
+        "cors_origins": (),
+        "max_body_bytes": 1_048_576,
+        "max_batch_calls": 100,
+        "database_pool_size": 10,
+        "upload_url_ttl_seconds": 900,
+        "upload_grace_seconds": 60,
+        "sweep_interval_seconds": 60,
+    }
+
+
+@pytest.mark.parametrize("known", fields(Settings), ids=lambda known: known.name)
+def test_an_empty_variable_counts_as_unset(known):
+    """`PORT= mediarpc serve` is `mediarpc serve`."""
+    assert Settings.from_environment({known.name.upper(): ""}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "read"),
+    [
+        ("HOST", "::1", "::1"),
+        ("PORT", "1", 1),
+        ("PORT", "65535", 65535),
+        ("DATABASE_URL", "postgresql:///media", "postgresql:///media"),
+        ("DATABASE_URL", "postgres://db/media", "postgres://db/media"),
+        ("S3_ENDPOINT", "http://127.0.0.1:9000/", "http://127.0.0.1:9000"),
+        ("S3_PUBLIC_ENDPOINT", "https://app.example.com/storage", "https://app.example.com/storage"),
+        ("S3_USE_PATH_STYLE", "true", True),
+        ("S3_USE_PATH_STYLE", "YES", True),
+        ("S3_USE_PATH_STYLE", "1", True),
+        ("S3_USE_PATH_STYLE", "false", False),
+        ("S3_USE_PATH_STYLE", "no", False),
+        ("S3_USE_PATH_STYLE", "0", False),
+        ("AUTH_JWT_SECRET", "x" * 32, "x" * 32),
+        ("AUTH_JWT_SECRET", "ü" * 16, "ü" * 16),
+        ("CORS_ORIGINS", "https://a.example, http://b.example:8080/", ("https://a.example", "http://b.example:8080")),
+        ("CORS_ORIGINS", "*", ("*",)),
+        ("UPLOAD_GRACE_SECONDS", "0", 0),
+    ],
+)
+def test_a_variable_is_read(variable, value, read):
+    """The field of a variable is its name in small letters."""
+    assert getattr(Settings.from_environment({variable: value}), variable.lower()) == read
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("PORT", "0", "PORT must be a whole number from 1 to 65535, got '0'"),
+        ("PORT", "65536", "PORT must be a whole number from 1 to 65535, got '65536'"),
+        ("PORT", "-1", "PORT must be a whole number from 1 to 65535, got '-1'"),
+        ("PORT", "http", "PORT must be a whole number from 1 to 65535, got 'http'"),
+        ("PORT", "80.5", "PORT must be a whole number from 1 to 65535, got '80.5'"),
+        ("S3_USE_PATH_STYLE", "maybe", "S3_USE_PATH_STYLE must be true or false, got 'maybe'"),
+        ("MAX_BODY_BYTES", "1", "MAX_BODY_BYTES must be a whole number from 1024 to 67108864, got '1'"),
+        ("MAX_BATCH_CALLS", "0", "MAX_BATCH_CALLS must be a whole number from 1 to 10000, got '0'"),
+        ("DATABASE_POOL_SIZE", "1", "DATABASE_POOL_SIZE must be a whole number from 2 to 1000, got '1'"),
+        (
+            "UPLOAD_URL_TTL_SECONDS",
+            "604801",
+            "UPLOAD_URL_TTL_SECONDS must be a whole number from 1 to 604800, got '604801'",
+        ),
+        ("UPLOAD_GRACE_SECONDS", "-5", "UPLOAD_GRACE_SECONDS must be a whole number from 0 to 86400, got '-5'"),
+        ("SWEEP_INTERVAL_SECONDS", "0", "SWEEP_INTERVAL_SECONDS must be a whole number from 1 to 86400, got '0'"),
+    ],
+)
+def test_a_bad_number_or_flag_is_named_and_shown(variable, value, sentence):
+    """The refusal says which variable, what it may be, and what it was."""
+    assert refusal(**{variable: value}) == sentence
+
+
+@pytest.mark.parametrize("variable", ["S3_ENDPOINT", "S3_PUBLIC_ENDPOINT", "CDN_URL", "AUTH_JWKS_URL"])
+@pytest.mark.parametrize("value", ["localhost:9000", "ftp://store", "http://", "http://host:x", "http://[::1", "/x"])
+def test_a_bad_url_is_named_and_shown(variable, value):
+    """Only http and https URLs with a host are endpoints."""
+    assert refusal(**{variable: value}) == (
+        f"{variable} must be a URL that begins with http:// or https://, got {value!r}"
+    )
+
+
+@pytest.mark.parametrize("value", ["app.example.com", "https://app.example.com/path", "https://a.example,null"])
+def test_a_bad_origin_is_named_and_shown(value):
+    """An origin is scheme, host and port."""
+    assert refusal(CORS_ORIGINS=value) == (
+        f"CORS_ORIGINS must be origins like https://app.example.com, separated by commas, or *, got {value!r}"
+    )
+
+
+def test_a_bad_database_url_is_not_shown():
+    """It may hold a password."""
+    told = refusal(DATABASE_URL="mysql://root:hunter2@db/media")
+    assert told == "DATABASE_URL must be a URL that begins with postgresql://"
+
+
+@pytest.mark.parametrize("secret", ["hunter2", "x" * 31, "ü" * 15], ids=["short", "31 bytes", "30 bytes"])
+def test_a_secret_shorter_than_32_bytes_is_refused_and_not_shown(secret):
+    """HS256 needs as many bytes as its hash has."""
+    assert refusal(AUTH_JWT_SECRET=secret) == "AUTH_JWT_SECRET must have at least 32 bytes, as HS256 asks for"
+
+
+def test_every_origin_beside_a_cookie_is_refused():
+    """With `*`, any site could call with its visitor's cookie."""
+    assert refusal(CORS_ORIGINS="*", AUTH_COOKIE="session") == (
+        "CORS_ORIGINS must name its origins when AUTH_COOKIE is set: * would let any site call"
+    )
+
+
+def test_named_origins_beside_a_cookie_are_accepted():
+    """A cookie may be sent by the origins that are named."""
+    settings = Settings.from_environment({"CORS_ORIGINS": "https://a.example", "AUTH_COOKIE": "session"})
+    assert (settings.cors_origins, settings.auth_cookie) == (("https://a.example",), "session")
+
+
+def test_a_missing_setting_is_named_with_its_sentence():
+    """`require` tells the first that is missing, and what it is for."""
+    with pytest.raises(SettingsError) as refused:
+        Settings(s3_access_key_id="id").require("s3_access_key_id", "database_url", "s3_secret_access_key")
+    assert str(refused.value) == (
+        "DATABASE_URL is not set. The Postgres (15 or newer) that holds everything but the bytes."
+    )
+
+
+def test_what_is_set_satisfies_require():
+    """`require` is silent about what is there."""
+    Settings(database_url="postgresql:///media").require("database_url")
+
+
+def test_a_verifier_is_required():
+    """Without a secret and without keys nobody could be told from anybody else."""
+    with pytest.raises(SettingsError) as refused:
+        Settings().require_verifier()
+    assert str(refused.value) == "Neither AUTH_JWT_SECRET nor AUTH_JWKS_URL is set: no caller could be verified"
+
+
+@pytest.mark.parametrize("verifier", [{"auth_jwt_secret": SECRET}, {"auth_jwks_url": "https://id.example/jwks"}])
+def test_one_verifier_is_enough(verifier):
+    """Either the shared secret or the published keys."""
+    Settings(**verifier).require_verifier()
+
+
+def test_settings_do_not_show_their_secrets_when_printed():
+    """A settings object in a trace or a log gives nothing away."""
+    shown = repr(
+        Settings(auth_jwt_secret=SECRET, s3_secret_access_key="hunter2", database_url="postgresql://u:pw@db/x")
+    )
+    assert [secret for secret in (SECRET, "hunter2", "u:pw") if secret in shown] == []
