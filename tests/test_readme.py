@@ -187,4 +187,5 @@ def test_make_help_lists_the_targets():
 
 
 def run_make(*targets: str) -> str:
-    return subprocess.check_output(["make", *targets], cwd=TREE, env=environment(), text=True)
+    command = ["make", "--no-print-directory", *targets]
+    return subprocess.check_output(command, cwd=TREE, env=environment(MAKEFLAGS="", MAKELEVEL="0"), text=True)

@@ -14,18 +14,16 @@ from server.embedded import free_port
 from storage.keys import original_key, prefixes, safe_name, staging_key
 from storage.presign import Presigner
 from storage.s3 import ObjectMissing, ObjectStore, StoreConfig
-from tests.services import Servers
-
-NAMES = ["minio", "embedded"]
+from tests.services import Servers, every_store
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=every_store())
 def config(request, servers: Servers) -> StoreConfig:
     """A fresh bucket of one server."""
     for server in servers.stores:
         if server.name == request.param:
             return server.config(f"suite-{uuid.uuid4().hex[:20]}")
-    pytest.skip(servers.missing.get(request.param, f"{request.param} was not asked for"))
+    pytest.skip(servers.missing[request.param])
 
 
 @pytest.fixture
