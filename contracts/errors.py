@@ -217,6 +217,28 @@ class UploadPending(RpcError):
     media_id: str
 
 
+class UploadCompleted(RpcError):
+    """A completed media is not cancelled any more; `deleteMedia` deletes it."""
+
+    code = ErrorCode.CONFLICT
+    sentence = "The upload is completed: use deleteMedia"
+
+
+class IdempotencyKeyTaken(RpcError):
+    """The key named another input before, or an upload that was deleted since."""
+
+    code = ErrorCode.CONFLICT
+    sentence = "The idempotency key names another upload"
+
+
+@dataclass(kw_only=True)
+class RateLimitExceeded(RpcError):
+    """The caller's window for this procedure is full; in `retry_after` seconds it has room."""
+
+    code = ErrorCode.RATE_LIMIT_EXCEEDED
+    retry_after: int
+
+
 @dataclass(kw_only=True)
 class StorageLimitExceeded(RpcError):
     """`required` bytes do not fit into what used and reserved bytes leave of the quota."""

@@ -83,6 +83,12 @@ def _sha256(value: str) -> str:
     return value
 
 
+def _idempotency_key(value: str) -> str:
+    if not value.isprintable():
+        raise PydanticCustomError("idempotency_key", "idempotencyKey must be printable")
+    return value
+
+
 MediaId = Annotated[
     UUID,
     BeforeValidator(_media_id),
@@ -92,6 +98,7 @@ Cursor = Annotated[UUID, BeforeValidator(_cursor), WithJsonSchema({"type": "stri
 Filename = Annotated[StrictStr, AfterValidator(_filename)]
 ContentType = Annotated[StrictStr, AfterValidator(_content_type)]
 Sha256 = Annotated[StrictStr, AfterValidator(_sha256)]
+IdempotencyKey = Annotated[StrictStr, Field(min_length=1, max_length=255), AfterValidator(_idempotency_key)]
 ByteCount = Annotated[StrictInt, Field(gt=0, lt=2**53)]
 
 
@@ -103,6 +110,7 @@ class InitiateUpload(Wire):
     size: ByteCount
     purpose: Purpose = Purpose.POST
     sha256: Sha256 | None = None
+    idempotency_key: IdempotencyKey | None = None
 
 
 class UploadTicket(Wire):

@@ -16,6 +16,7 @@ from jobs.purge import purge_media, remove_objects
 from sql.database import Database
 from sql.rows import MediaIdRow, MediaRow
 
+IDEMPOTENCY_KEY_LIFETIME = timedelta(hours=24)
 LEASE = timedelta(minutes=10)
 BATCH_ROWS = 500
 
@@ -24,7 +25,9 @@ _UNFINISHED = (UploadIncomplete, SizeDiffers, DigestDiffers, InvalidFileType)
 
 
 async def sweep(db: Database, now: datetime) -> int:
-    """One pass: enqueue a settling for every row that is due; how many."""
+    """One pass: enqueue a settling for every row that is due, and forget what has aged out; how many rows."""
+    await db.run("clean_rate_windows", now=now)
+    await db.run("clean_idempotency_keys", key_from=now - IDEMPOTENCY_KEY_LIFETIME)
     swept = 0
     while True:
         async with db.transaction() as tx:

@@ -1,15 +1,16 @@
 """The table of contents: every procedure, in the order of an upload's life."""
 
-from procedures import media
+from procedures.media import library, upload, usage
 from rpc.procedure import Procedure
 
 PROCEDURES: tuple[Procedure, ...] = (
-    media.get_supported_formats,
-    media.initiate_upload,
-    media.complete_upload,
-    media.get_media,
-    media.list_media,
-    media.get_download_url,
-    media.get_storage_usage,
-    media.delete_media,
+    usage.get_supported_formats,
+    upload.initiate_upload,
+    upload.complete_upload,
+    upload.cancel_upload,
+    library.get_media,
+    library.list_media,
+    library.get_download_url,
+    usage.get_storage_usage,
+    library.delete_media,
 )

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from contracts.errors import AuthenticationRequired
 from rpc.auth import Caller
+from rpc.limits import RateLimits
 from sql.database import Database
 from storage.presign import Presigner
 from storage.s3 import ObjectStore
@@ -26,6 +27,7 @@ class Resources:
     store: ObjectStore
     presigner: Presigner
     uploads: UploadPolicy
+    limits: RateLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class Context:
     now: datetime
     request_id: str
     resources: Resources
+    db: Database
 
     @property
     def caller(self) -> Caller:
@@ -43,11 +46,6 @@ class Context:
         if self.identity is None:
             raise AuthenticationRequired
         return self.identity
-
-    @property
-    def db(self) -> Database:
-        """The database."""
-        return self.resources.db
 
     @property
     def store(self) -> ObjectStore:

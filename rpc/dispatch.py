@@ -81,9 +81,26 @@ class Dispatcher:
         caller = None if procedure.public else await call.authenticate()
         facts["caller"] = caller.id if caller else None
         params = validate(procedure, call.input)
-        context = Context(identity=caller, resources=self.resources, now=datetime.now(UTC), request_id=call.request_id)
+        context = context_of(self.resources, procedure, caller, call.request_id, datetime.now(UTC))
         answer = await procedure.run(context, params)
         return written(answer)
+
+
+def context_of(
+    resources: Resources, procedure: Procedure, caller: Caller | None, request_id: str, now: datetime
+) -> Context:
+    """The context of one call; a call whose rate is limited gets a database that counts it."""
+    limit = None if caller is None or procedure.counts_itself else resources.limits.of(procedure.name)
+    db = resources.db
+    if caller is not None and limit is not None:
+        db = db.counting(
+            caller_id=caller.id,
+            procedure=procedure.name,
+            limit_calls=limit.calls,
+            limit_seconds=limit.seconds,
+            now=now,
+        )
+    return Context(identity=caller, now=now, request_id=request_id, resources=resources, db=db)
 
 
 def validate(procedure: Procedure, value: Any) -> Any:
@@ -108,4 +125,4 @@ def _validation_failed(invalid: ValidationError) -> ValidationFailed:
 
 
 # Issues of the contracts' own validators, whose sentences name the field already.
-_OWN_ISSUES = frozenset({"media_id", "filename", "content_type", "sha256", "cursor"})
+_OWN_ISSUES = frozenset({"media_id", "filename", "content_type", "sha256", "cursor", "idempotency_key"})

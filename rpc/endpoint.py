@@ -101,8 +101,8 @@ def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _json(status: int, document: Any) -> Response:
-    return Response(encode(document), status_code=status, media_type="application/json")
+def _json(status: int, document: Any, headers: dict[str, str] | None = None) -> Response:
+    return Response(encode(document), status_code=status, media_type="application/json", headers=headers)
 
 
 def _both(status: HTTPStatus, code: int, message: str | None = None) -> Response:

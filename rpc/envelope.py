@@ -4,10 +4,11 @@ import time
 from http import HTTPStatus
 from typing import Any
 
-from contracts.errors import ErrorCode, RpcError
+from contracts.errors import ErrorCode, RateLimitExceeded, RpcError
 from rpc.dispatch import Authenticate, Call, Dispatcher, new_request_id
 
 Document = dict[str, Any]
+Answer = tuple[int, Document, dict[str, str]]
 
 
 class Envelope:
@@ -16,18 +17,19 @@ class Envelope:
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
 
-    async def answer(self, document: Document, authenticate: Authenticate) -> tuple[int, Document]:
-        """HTTP status and body for a parsed envelope."""
+    async def answer(self, document: Document, authenticate: Authenticate) -> Answer:
+        """HTTP status, body and further headers for a parsed envelope."""
         name = document.get("procedure")
         if not isinstance(name, str) or not name:
             refusal = refuse(ErrorCode.VALIDATION_ERROR, "Missing or invalid 'procedure' field")
-            return HTTPStatus.BAD_REQUEST, refusal
+            return HTTPStatus.BAD_REQUEST, refusal, {}
         # Any falsy input is no input.
         call = Call(dialect="envelope", name=name, input=document.get("input") or None, authenticate=authenticate)
         outcome = await self._dispatcher.dispatch(call)
         if outcome.error is not None:
-            return outcome.error.code.http_status, _failure(outcome.error, outcome.request_id)
-        return HTTPStatus.OK, {"success": True, "data": outcome.value, "metadata": metadata(outcome.request_id)}
+            error = outcome.error
+            return error.code.http_status, _failure(error, outcome.request_id), _headers(error)
+        return HTTPStatus.OK, {"success": True, "data": outcome.value, "metadata": metadata(outcome.request_id)}, {}
 
 
 def metadata(request_id: str) -> Document:
@@ -42,6 +44,10 @@ def refuse(code: int, message: str) -> Document:
         "error": {"code": int(code), "message": message},
         "metadata": metadata(new_request_id()),
     }
+
+
+def _headers(error: RpcError) -> dict[str, str]:
+    return {"retry-after": str(error.retry_after)} if isinstance(error, RateLimitExceeded) else {}
 
 
 def _failure(error: RpcError, request_id: str) -> Document:

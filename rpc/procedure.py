@@ -14,10 +14,14 @@ Output = TypeVar("Output", bound=Wire)
 
 @dataclass(frozen=True, slots=True)
 class Procedure:
-    """A function(context, input model) -> output model under its wire name; `public` ones need no caller."""
+    """A function(context, input model) -> output model under its wire name.
+
+    A `public` one needs no caller; one that `counts_itself` has the rate limit in its own statement.
+    """
 
     name: str
     public: bool
+    counts_itself: bool
     input: type[Wire]
     output: type[Wire]
     run: Callable[[Context, Any], Awaitable[Wire]]
@@ -30,7 +34,7 @@ class Procedure:
 
 
 def procedure(
-    name: str, *, public: bool = False
+    name: str, *, public: bool = False, counts_itself: bool = False
 ) -> Callable[[Callable[[Context, Input], Awaitable[Output]]], Procedure]:
     """Make a function callable as `name`; the models come from its annotations, the summary from its docstring."""
 
@@ -41,6 +45,7 @@ def procedure(
         return Procedure(
             name=name,
             public=public,
+            counts_itself=counts_itself,
             input=hints[params],
             output=hints["return"],
             run=function,

@@ -32,6 +32,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             uploads=UploadPolicy(
                 url_ttl_seconds=settings.upload_url_ttl_seconds, grace_seconds=settings.upload_grace_seconds
             ),
+            limits=settings.rate_limits,
         )
     finally:
         await pool.close()

@@ -5,6 +5,8 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from rpc.limits import DEFAULT_LIMITS, RateLimits
+
 MIN_SECRET_BYTES = 32
 
 
@@ -123,6 +125,12 @@ class Settings:
         "The largest request body that is parsed, in bytes.", default=1024 * 1024, parse=_number(1024, 64 * 1024**2)
     )
     max_batch_calls: int = setting("The most calls in one batch.", default=100, parse=_number(1, 10_000))
+    rate_limits: RateLimits = setting(
+        "How often a caller may call a procedure, as `procedure=calls/seconds`, separated by commas; `*` stands for "
+        "every other procedure. `off` limits nothing.",
+        default=DEFAULT_LIMITS,
+        parse=RateLimits.parse,
+    )
     database_pool_size: int = setting(
         "The most database connections of one process.", default=10, parse=_number(2, 1000)
     )

@@ -1,4 +1,4 @@
-"""Named queries: every `.sql` file of this folder holds `-- name: <name> :one|:many|:run` blocks, loaded once.
+"""Named queries: every `.sql` file of this folder holds `-- name: <name> :one|:many|:run|:shared` blocks, loaded once.
 
 `{media}` in a statement stands for the columns of `sql.rows.MediaRow`.
 """
@@ -12,13 +12,17 @@ from typing import LiteralString, cast
 from sql.rows import MediaRow, columns
 
 _BLOCK = re.compile(
-    r"^-- name: (?P<name>\w+) :(?P<kind>one|many|run)\n(?P<text>.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL
+    r"^-- name: (?P<name>\w+) :(?P<kind>one|many|run|shared)\n(?P<text>.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One named statement; `kind` says whether it answers a row or none, rows, or nothing."""
+    """One named statement; `kind` says whether it answers a row or none, rows, or nothing.
+
+    A shared one answers many calls at once: it takes them as one JSON array `calls`, each with its `position`, and
+    answers a row for each, the position first.
+    """
 
     name: str
     kind: str

@@ -5,16 +5,19 @@ A `Database` runs each statement on its own (one round trip); `transaction()` gi
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from functools import partial
 from typing import Any, TypeVar
 
+import msgspec
 import psycopg
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from contracts.errors import RpcError, ServiceUnavailable, StorageLimitExceeded
+from contracts.errors import RateLimitExceeded, RpcError, ServiceUnavailable, StorageLimitExceeded
 from sql import QUERIES
+from sql.shared import Parameters, Shared
 
 Row = TypeVar("Row")
 Connection = psycopg.AsyncConnection[Any]
@@ -42,7 +45,10 @@ CHECKOUT_TIMEOUT_SECONDS = 5.0
 STATEMENT_TIMEOUT_SECONDS = 15
 
 # The constraints whose violation is the caller's doing, each with the error that says so.
-RULES: dict[str, Callable[..., RpcError]] = {"storage_usage_within_quota": StorageLimitExceeded}
+RULES: dict[str, Callable[..., RpcError]] = {
+    "storage_usage_within_quota": StorageLimitExceeded,
+    "rate_windows_have_room": RateLimitExceeded,
+}
 
 
 def create_pool(url: str, *, size: int) -> Pool:
@@ -123,6 +129,26 @@ class Database(Statements):
     def __init__(self, pool: Pool) -> None:
         super().__init__(pool.connection)
         self.pool = pool
+        self._shared: dict[str, Shared] = {}
+
+    async def shared(self, row: type[Row], name: str, **parameters: Any) -> Row:
+        """The row that a shared query answers to this call, run together with the calls that wait beside it."""
+        if name not in self._shared:
+            self._shared[name] = Shared(partial(self._run_shared, row, name))
+        answer: Row = await self._shared[name].one(parameters)
+        return answer
+
+    def counting(self, **toll: Any) -> "CountedCall":
+        """The same database for one call that `count_call` counts with these parameters."""
+        return CountedCall(self.pool, toll)
+
+    async def _run_shared(self, row: type[Row], name: str, calls: Sequence[Parameters]) -> list[Row]:
+        numbered = msgspec.json.encode([{"position": place, **call} for place, call in enumerate(calls)]).decode()
+        with translated():
+            async with self.connection() as connection:
+                cursor = await connection.execute(QUERIES[name].text, {"calls": numbered})
+                answers = sorted(await cursor.fetchall())
+        return [row(*columns) for _, *columns in answers]
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -130,3 +156,43 @@ class Database(Statements):
         with translated():
             async with self.pool.connection() as connection, connection.transaction():
                 yield Transaction(connection)
+
+
+class CountedCall(Database):
+    """The database for one call whose rate is limited: its first statement takes the count with it.
+
+    Count and statement travel together and take effect together: a full window raises RateLimitExceeded, and then the
+    statement has not run.
+    """
+
+    def __init__(self, pool: Pool, toll: Parameters) -> None:
+        super().__init__(pool)
+        self.connection = self._counting
+        self._toll: Parameters | None = toll
+
+    async def shared(self, row: type[Row], name: str, **parameters: Any) -> Row:
+        """The row of this call alone, since its count is its own."""
+        (answer,) = await self._run_shared(row, name, [parameters])
+        return answer
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """A transaction in which the call is counted first."""
+        async with super().transaction() as tx:
+            if self._toll is not None:
+                await tx.run("count_call", **self._take_toll())
+            yield tx
+
+    @asynccontextmanager
+    async def _counting(self) -> AsyncIterator[Connection]:
+        async with self.pool.connection() as connection:
+            if self._toll is None:
+                yield connection
+                return
+            async with connection.pipeline():
+                await connection.execute(QUERIES["count_call"].text, self._take_toll())
+                yield connection
+
+    def _take_toll(self) -> Parameters:
+        toll, self._toll = self._toll or {}, None
+        return toll

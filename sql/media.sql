@@ -1,20 +1,16 @@
 -- Queries about media rows. Each is `-- name: <name> :one|:many|:run`, a line of intent, the statement.
 
--- name: reserve_upload :one
--- Add a pending upload to its owner's reserved bytes, under the caller's plan; over the quota is an error.
-with plan as (
-    insert into storage_usage (owner_id, quota_bytes)
-    values (%(owner_id)s, coalesce(%(quota_bytes)s::bigint, 52428800))
-    on conflict (owner_id) do update set quota_bytes = excluded.quota_bytes
-        where %(quota_bytes)s::bigint is not null and storage_usage.quota_bytes <> excluded.quota_bytes
-)
-insert into media (
-    id, owner_id, type, purpose, filename, mime_type, size_bytes, sha256, staging_key,
-    url_expires_at, url_ends_at, sweep_at, created_at, updated_at
-) values (
-    %(id)s, %(owner_id)s, %(type)s, %(purpose)s, %(filename)s, %(mime_type)s, %(size_bytes)s, %(sha256)s,
-    %(staging_key)s, %(url_expires_at)s, %(url_ends_at)s, %(url_ends_at)s, %(now)s, %(now)s
-)
+-- name: reserve_upload :shared
+-- Add a pending upload to its owner's reserved bytes, under the caller's plan, if limit, key and quota allow.
+select * from reserve_uploads(%(calls)s::jsonb);
+
+-- name: extend_upload :one
+-- Give an upload that is asked for again a fresh URL; no row when it was deleted meanwhile.
+update media set
+    url_expires_at = greatest(url_expires_at, %(url_expires_at)s::timestamptz),
+    url_ends_at = greatest(url_ends_at, %(url_ends_at)s::timestamptz),
+    sweep_at = greatest(sweep_at, %(url_ends_at)s::timestamptz)
+where id = %(id)s and state <> 'deleted'
 returning {media};
 
 -- name: find_upload :one
@@ -59,6 +55,12 @@ returning {media};
 -- Show a processed media to the world; no row when it is not being processed.
 update media set state = 'ready', updated_at = %(now)s
 where id = %(id)s and state = 'processing'
+returning {media};
+
+-- name: cancel_upload :one
+-- Bury an owner's upload that is not completed; no row when it is completed, or buried before.
+update media set state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s
+where id = %(id)s and owner_id = %(owner_id)s and state = 'pending'
 returning {media};
 
 -- name: delete_media :one

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from contracts.formats import MediaType
@@ -35,7 +36,16 @@ class MediaRow:
     sweep_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class ReservationRow:
+    """What came of one initiate: reserved, known or taken (its idempotency key), limited or over quota, with facts."""
+
+    outcome: str
+    facts: dict[str, Any] | None
+    id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRow:
     """What an owner uses and may use, in bytes."""
 

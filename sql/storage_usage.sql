@@ -1,15 +1,16 @@
 -- Queries about what an owner uses of the quota.
 
--- name: read_usage :one
+-- name: read_usage :shared
 -- An owner's bytes under the caller's plan; an owner without uploads has used nothing.
 select
+    call.position,
     coalesce(used_bytes, 0) as used_bytes,
     coalesce(reserved_bytes, 0) as reserved_bytes,
-    coalesce(%(quota_bytes)s::bigint, quota_bytes, 52428800) as quota_bytes,
+    coalesce(call.quota_bytes, storage_usage.quota_bytes, 52428800) as quota_bytes,
     coalesce(image_bytes, 0) as image_bytes,
     coalesce(video_bytes, 0) as video_bytes,
     coalesce(audio_bytes, 0) as audio_bytes
-from (select %(owner_id)s::text as owner_id) as owner
+from jsonb_to_recordset(%(calls)s::jsonb) as call(position integer, owner_id text, quota_bytes bigint)
 left join storage_usage using (owner_id);
 
 -- name: read_drift :many

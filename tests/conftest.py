@@ -16,8 +16,9 @@ from jobs.worker import open_queue, run_jobs
 from procedures import PROCEDURES
 from rpc.app import create_app
 from rpc.auth import Caller
-from rpc.context import Context, Resources
-from rpc.dispatch import validate
+from rpc.context import Resources
+from rpc.dispatch import context_of, validate
+from rpc.limits import RateLimits
 from server.resources import app_config, open_resources
 from server.settings import Settings
 from server.token import sign_token
@@ -101,6 +102,7 @@ def settings(database_url: str, store_server: Store) -> Settings:
         s3_bucket=bucket,
         s3_public_bucket=f"{bucket}-public",
         auth_jwt_secret=SECRET,
+        rate_limits=RateLimits(),
     )
 
 
@@ -159,7 +161,7 @@ def call(resources: Resources, ada: Caller) -> Call:
 
     async def run(name: str, *, caller: Caller | None = ada, now: datetime | None = None, **params: Any) -> Any:
         procedure = table[name]
-        context = Context(identity=caller, now=now or datetime.now(UTC), request_id="req_test", resources=resources)
+        context = context_of(resources, procedure, caller, "req_test", now or datetime.now(UTC))
         return await procedure.run(context, validate(procedure, params))
 
     return run

@@ -1,0 +1,79 @@
+"""What a caller has: `media.getMedia`, `media.listMedia`, `media.getDownloadUrl`, `media.deleteMedia`."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from contracts.errors import MediaNotFound, RenditionNotFound, UploadPending
+from contracts.media import DownloadUrl, GetDownloadUrl, ListMedia, MediaAnswer, MediaPage, MediaReference, Success
+from jobs.job import enqueue
+from jobs.purge import purge_media
+from procedures.media.answer import DOWNLOAD_TTL_SECONDS, answer, shown
+from rpc.context import Context
+from rpc.procedure import procedure
+from sql.rows import DeletionRow, MediaRow
+
+
+@procedure("media.getMedia")
+async def get_media(ctx: Context, params: MediaReference) -> MediaAnswer:
+    """Answer one media of the caller; MediaNotFound for unknown, deleted and other people's ids alike."""
+    return answer(ctx, await _find_media(ctx, params.media_id))
+
+
+@procedure("media.listMedia")
+async def list_media(ctx: Context, params: ListMedia) -> MediaPage:
+    """Answer a page of the caller's media, newest first; unfinished uploads only with `status: "pending"`."""
+    rows = await ctx.db.many(
+        MediaRow,
+        "list_media",
+        owner_id=ctx.caller.id,
+        before=params.cursor,
+        type=params.type,
+        state=params.status,
+        limit=params.limit + 1,
+    )
+    page = rows[: params.limit]
+    more = len(rows) > params.limit
+    return MediaPage(items=[shown(ctx, row) for row in page], next_cursor=page[-1].id if more else None)
+
+
+@procedure("media.getDownloadUrl")
+async def get_download_url(ctx: Context, params: GetDownloadUrl) -> DownloadUrl:
+    """Sign a GET of the original, under its own name, as a download.
+
+    Raises MediaNotFound, UploadPending before completion, RenditionNotFound for a rendition that is not there.
+    """
+    media = await _find_media(ctx, params.media_id)
+    if media.original_key is None:
+        raise UploadPending(media_id=str(media.id))
+    if params.rendition is not None:
+        raise RenditionNotFound(rendition=params.rendition)
+    url = ctx.resources.presigner.get(
+        media.original_key,
+        filename=media.filename,
+        content_type=media.mime_type,
+        now=ctx.now,
+        ttl_seconds=DOWNLOAD_TTL_SECONDS,
+    )
+    return DownloadUrl(url=url, expires_at=ctx.now + timedelta(seconds=DOWNLOAD_TTL_SECONDS))
+
+
+@procedure("media.deleteMedia")
+async def delete_media(ctx: Context, params: MediaReference) -> Success:
+    """Give the bytes back at once and take the objects out of storage in the background. Twice is the same answer.
+
+    What a signed URL could still bring stays reserved until its end. Raises MediaNotFound.
+    """
+    async with ctx.db.transaction() as tx:
+        deleted = await tx.one(MediaRow, "delete_media", id=params.media_id, owner_id=ctx.caller.id, now=ctx.now)
+        if deleted is not None:
+            await enqueue(tx, purge_media, deleted.id)
+        elif not await tx.one(DeletionRow, "find_deletion", id=params.media_id, owner_id=ctx.caller.id):
+            raise MediaNotFound
+    return Success()
+
+
+async def _find_media(ctx: Context, media_id: UUID) -> MediaRow:
+    media = await ctx.db.one(MediaRow, "find_media", id=media_id, owner_id=ctx.caller.id)
+    if media is None:
+        raise MediaNotFound
+    return media

@@ -1,0 +1,40 @@
+"""What a caller may upload, and how much is left."""
+
+from contracts.formats import FORMATS, MediaType
+from contracts.media import MAX_FILENAME_CHARACTERS, StorageUsage, SupportedFormat, SupportedFormats
+from contracts.wire import NoInput
+from rpc.context import Context
+from rpc.procedure import procedure
+from sql.rows import UsageRow
+
+
+@procedure("media.getSupportedFormats", public=True)
+async def get_supported_formats(_ctx: Context, _params: NoInput) -> SupportedFormats:
+    """Say which content types and sizes `media.initiateUpload` accepts."""
+    formats = [
+        SupportedFormat(
+            content_type=accepted.content_type,
+            type=accepted.type,
+            extensions=list(accepted.extensions),
+            max_size=accepted.max_bytes,
+        )
+        for accepted in FORMATS.values()
+    ]
+    return SupportedFormats(formats=formats, renditions=[], max_filename_characters=MAX_FILENAME_CHARACTERS)
+
+
+@procedure("media.getStorageUsage")
+async def get_storage_usage(ctx: Context, _params: NoInput) -> StorageUsage:
+    """Answer what the caller uses of the quota, in bytes."""
+    usage = await ctx.db.shared(UsageRow, "read_usage", owner_id=ctx.caller.id, quota_bytes=ctx.caller.quota_bytes)
+    return StorageUsage(
+        used=usage.used_bytes,
+        limit=usage.quota_bytes,
+        percentage=round(usage.used_bytes / usage.quota_bytes * 100, 2),
+        reserved=usage.reserved_bytes,
+        breakdown={
+            MediaType.IMAGE: usage.image_bytes,
+            MediaType.VIDEO: usage.video_bytes,
+            MediaType.AUDIO: usage.audio_bytes,
+        },
+    )

@@ -1,0 +1,20 @@
+-- Queries about how often callers call.
+
+-- name: count_call :run
+-- Count a call of a procedure; a full window is an error.
+select rate_windows_toll(
+    %(caller_id)s::text, %(procedure)s::text, %(limit_calls)s::integer, %(limit_seconds)s::integer,
+    %(now)s::timestamptz
+);
+
+-- name: clean_rate_windows :run
+-- Forget windows that hold no call any more, some at a time.
+delete from rate_windows where (caller_id, procedure) in (
+    select caller_id, procedure from rate_windows where ends_at < %(now)s limit 10000 for update skip locked
+);
+
+-- name: clean_idempotency_keys :run
+-- Forget keys that have aged out, some at a time.
+delete from idempotency_keys where (owner_id, key) in (
+    select owner_id, key from idempotency_keys where created_at <= %(key_from)s limit 10000 for update skip locked
+);
