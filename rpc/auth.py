@@ -6,6 +6,7 @@ choose to be checked with the other's key.
 """
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from contracts.errors import AuthenticationRequired, InvalidToken, ServiceUnavai
 from contracts.plans import Plan
 
 LEEWAY_SECONDS = 10
+MAX_TRUST_SECONDS = 300  # a key that is withdrawn from the JWKS stops counting after so long
+MAX_REMEMBERED_TOKENS = 10_000
 JWKS_TIMEOUT_SECONDS = 5
 JWKS_ALGORITHMS = ("RS256", "ES256", "EdDSA")
 MAX_USER_ID_CHARACTERS = 64
@@ -36,6 +39,14 @@ class Caller:
         return None if self.plan is None else self.plan.quota_bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A token's caller, and until when (seconds since 1970) its check need not be made again."""
+
+    caller: Caller
+    until: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthConfig:
     """What a token must satisfy, and where it is looked for."""
@@ -52,6 +63,7 @@ class Authenticator:
 
     def __init__(self, config: AuthConfig) -> None:
         self.config = config
+        self._verified: dict[str, Verified] = {}
         self._jwks = jwt.PyJWKClient(config.jwks_url, timeout=JWKS_TIMEOUT_SECONDS) if config.jwks_url else None
 
     async def caller(self, request: HTTPConnection) -> Caller:
@@ -63,15 +75,28 @@ class Authenticator:
         token = self._token(request)
         if token is None:
             raise AuthenticationRequired
+        verified = self._verified.get(token)
+        if verified is None or time.time() >= verified.until:
+            verified = await self._verify(token)
+            self._remember(token, verified)
+        return verified.caller
+
+    async def _verify(self, token: str) -> Verified:
         try:
             key, algorithms = await self._key(token)
-            return _caller(self._claims(token, key, algorithms))
+            claims = self._claims(token, key, algorithms)
+            return Verified(_caller(claims), min(claims["exp"] + LEEWAY_SECONDS, time.time() + MAX_TRUST_SECONDS))
         except jwt.ExpiredSignatureError:
             raise SessionExpired from None
         except jwt.PyJWKClientConnectionError as error:
             raise ServiceUnavailable(service="authentication") from error
         except (jwt.PyJWTError, ValueError) as error:
             raise InvalidToken from error
+
+    def _remember(self, token: str, verified: Verified) -> None:
+        if len(self._verified) >= MAX_REMEMBERED_TOKENS:
+            self._verified.clear()
+        self._verified[token] = verified
 
     def _token(self, request: HTTPConnection) -> str | None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
