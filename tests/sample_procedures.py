@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
@@ -15,9 +16,10 @@ from contracts.wire import NoInput, Wire
 from rpc.app import AppConfig, create_app
 from rpc.auth import AuthConfig
 from rpc.context import Context, Resources
+from rpc.limits import RateLimits
 from rpc.procedure import Procedure, procedure
 
-UNUSED = cast("Resources", None)
+UNUSED = cast("Resources", SimpleNamespace(db=None, limits=RateLimits()))
 HANG_SECONDS = 30
 
 
