@@ -24,7 +24,7 @@ from storage.s3 import ObjectStore
 if TYPE_CHECKING:
     from procrastinate.types import JSONValue
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("mediarpc.job")
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.job")
 
 # Declares the tasks; a worker runs them over a connector of its own.
 QUEUE = App(connector=PsycopgConnector())

@@ -16,7 +16,7 @@ from jobs.sweep import sweep
 from sql.database import Database, Pool
 from storage.s3 import ObjectStore
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("mediarpc.worker")
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.worker")
 
 CONCURRENCY = 8
 POLL_SECONDS = 5.0  # NOTIFY wakes a worker; polling is the net beneath it

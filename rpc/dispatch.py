@@ -20,7 +20,7 @@ from rpc.context import Context, Resources
 from rpc.json import Written, written
 from rpc.procedure import Procedure
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("mediarpc.call")
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.call")
 
 Authenticate = Callable[[], Awaitable[Caller]]
 

@@ -5,6 +5,7 @@ batch, and what an error tells.
 """
 
 import asyncio
+import inspect
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -79,7 +80,7 @@ class JsonRpc:
                 params = positional  # no model takes a list, so this fails as any other bad input does
             return await self._call(procedure.name, params, authenticate)
 
-        return method
+        return with_signature(method)
 
     def _unknown(self, name: str) -> Callable[..., Any]:
         async def method(authenticate: Authenticate, /, *_positional: Any, **_named: Any) -> Result:
@@ -93,6 +94,12 @@ class JsonRpc:
         if outcome.error is not None:
             _raise(outcome.error, outcome)
         return Success(outcome.value)
+
+
+def with_signature(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, with the signature that jsonrpcserver asks for at every call worked out once."""
+    method.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
+    return method
 
 
 def is_request(member: Any) -> bool:

@@ -9,7 +9,8 @@ from contracts.errors import ServiceUnavailable
 from contracts.plans import Plan
 from server.http import AddressTaken, listen, run, run_until_stopped, serve_http
 from server.logging import configure_logging
-from server.resources import app_config, open_resources
+from server.processes import run_processes
+from server.resources import REQUIRED, app_config, open_resources
 from server.settings import Settings, SettingsError
 from server.token import DAY_SECONDS, sign_token, token_settings
 
@@ -39,6 +40,13 @@ def parser() -> argparse.ArgumentParser:
     dev = commands.add_parser("dev", help="start everything, with embedded servers for whatever is not configured")
     dev.set_defaults(run=run_dev)
     serve = commands.add_parser("serve", help="answer calls over HTTP")
+    serve.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many processes answer (default: 1; one per core is enough)",
+    )
     serve.set_defaults(run=run_serve)
     worker = commands.add_parser("worker", help="run background work; start as many as you like")
     worker.set_defaults(run=run_worker)
@@ -67,11 +75,15 @@ def run_dev(_chosen: argparse.Namespace) -> None:
         raise SettingsError(str(error)) from error
 
 
-def run_serve(_chosen: argparse.Namespace) -> None:
+def run_serve(chosen: argparse.Namespace) -> None:
     """Answer calls."""
+    if chosen.workers < 1:
+        raise SettingsError("--workers must be at least 1")
     settings = Settings.from_environment(os.environ)
     settings.require_verifier()
     listener = listen(settings.host, settings.port)
+
+    settings.require(*REQUIRED)
 
     async def serve() -> None:
         from procedures import PROCEDURES  # noqa: PLC0415 - not every command needs them
@@ -81,7 +93,10 @@ def run_serve(_chosen: argparse.Namespace) -> None:
             print(f"mediarpc serves on {settings.host}:{settings.port}", file=sys.stderr, flush=True)
             await run_until_stopped(serve_http(create_app(resources, PROCEDURES, app_config(settings)), listener))
 
-    run(serve())
+    if chosen.workers == 1:
+        run(serve())
+    else:
+        run_processes(chosen.workers, lambda: run(serve()))
 
 
 def run_worker(_chosen: argparse.Namespace) -> None:

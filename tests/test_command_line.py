@@ -237,10 +237,10 @@ async def test_serve_and_worker_carry_a_whole_upload(resources, objects, configu
         serve.wait_for(f"mediarpc serves on 127.0.0.1:{configured['PORT']}")
         media_id = free_site.upload(PHOTO)
         assert free_site.download(media_id) == PHOTO
-        worker.wait_for('"job": "process_media"')
+        worker.wait_for('"job":"process_media"')
         assert [key.partition("/")[0] for key in await objects()] == ["users"]
         assert free_site.rpc("media.deleteMedia", mediaId=media_id) == {"success": True}
-        worker.wait_for('"job": "purge_media"')
+        worker.wait_for('"job":"purge_media"')
         assert await objects() == []
         assert (serve.stop(), worker.stop()) == (0, 0)
     assert "Traceback" not in serve.output + worker.output
