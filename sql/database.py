@@ -5,6 +5,8 @@ A `Database` runs each statement on its own (one round trip); `transaction()` gi
 
 import asyncio
 import json
+import os
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
@@ -42,7 +44,8 @@ class Pool(AsyncConnectionPool[Connection]):
 
 CONNECT_TIMEOUT_SECONDS = 5
 CHECKOUT_TIMEOUT_SECONDS = 5.0
-STATEMENT_TIMEOUT_SECONDS = 15
+STATEMENT_TIMEOUT_SECONDS = 15  # then the server gives up
+ANSWER_TIMEOUT_SECONDS = 20  # then we do, on a server that does not answer at all
 
 # The constraints whose violation is the caller's doing, each with the error that says so.
 RULES: dict[str, Callable[..., RpcError]] = {
@@ -88,6 +91,21 @@ def translated() -> Iterator[None]:
         raise ServiceUnavailable(service="database") from outage
 
 
+@contextmanager
+def answered_in_time(connection: Connection) -> Iterator[None]:
+    """Hang up on a server that has not answered in time, which ends the wait with an error of the driver."""
+    timer = asyncio.get_running_loop().call_later(ANSWER_TIMEOUT_SECONDS, _hang_up, connection)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _hang_up(connection: Connection) -> None:
+    with socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
+
+
 class Statements:
     """The verbs, over any way to get at a connection."""
 
@@ -127,7 +145,7 @@ class Database(Statements):
     """Statements that each take effect on their own, and transactions."""
 
     def __init__(self, pool: Pool) -> None:
-        super().__init__(pool.connection)
+        super().__init__(self._answering_connection)
         self.pool = pool
         self._shared: dict[str, Shared] = {}
 
@@ -142,6 +160,12 @@ class Database(Statements):
         """The same database for one call that `count_call` counts with these parameters."""
         return CountedCall(self.pool, toll)
 
+    @asynccontextmanager
+    async def _answering_connection(self) -> AsyncIterator[Connection]:
+        async with self.pool.connection() as connection:
+            with answered_in_time(connection):
+                yield connection
+
     async def _run_shared(self, row: type[Row], name: str, calls: Sequence[Parameters]) -> list[Row]:
         numbered = msgspec.json.encode([{"position": place, **call} for place, call in enumerate(calls)]).decode()
         with translated():
@@ -154,7 +178,7 @@ class Database(Statements):
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Statements and enqueued jobs that commit together; no network call belongs inside."""
         with translated():
-            async with self.pool.connection() as connection, connection.transaction():
+            async with self._answering_connection() as connection, connection.transaction():
                 yield Transaction(connection)
 
 
@@ -185,7 +209,7 @@ class CountedCall(Database):
 
     @asynccontextmanager
     async def _counting(self) -> AsyncIterator[Connection]:
-        async with self.pool.connection() as connection:
+        async with self._answering_connection() as connection:
             if self._toll is None:
                 yield connection
                 return
