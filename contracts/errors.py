@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 from pydantic.alias_generators import to_camel
 
 JSONRPC_INVALID_PARAMS = -32602
+JSONRPC_INTERNAL_ERROR = -32603
 _INPUT_CODES = range(1200, 1300)
 
 
@@ -81,7 +82,9 @@ class ErrorCode(IntEnum):
 
     @property
     def jsonrpc(self) -> int:
-        """The number in JSON-RPC's `error.code`: -32602 for the 1200s (invalid params), else the code itself."""
+        """The number in JSON-RPC's `error.code`: the spec's for bad input and the unforeseen, else the code itself."""
+        if self is ErrorCode.INTERNAL_SERVER_ERROR:
+            return JSONRPC_INTERNAL_ERROR
         return JSONRPC_INVALID_PARAMS if self in _INPUT_CODES else int(self)
 
 

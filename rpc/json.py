@@ -1,10 +1,17 @@
 """Bytes to JSON values and back: strict (no NaN, no BOM, no broken UTF-8), integers kept exact whatever their size."""
 
+import re
+from itertools import accumulate
 from typing import Any
 
 import msgspec
 from pydantic import BaseModel
 
+MAX_DEPTH = 500
+MAX_BRACKETS = 20_000
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET = re.compile(rb"[][{}]")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 
@@ -19,10 +26,24 @@ class ParseError(ValueError):
 
 def decode(body: bytes) -> Any:
     """The value that `body` writes; ParseError when it is not JSON, or nested deeper than a parser should follow."""
+    if nested_too_deep(body):
+        raise ParseError
     try:
         return _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ParseError from error
+
+
+def nested_too_deep(body: bytes) -> bool:
+    """Whether arrays and objects stand deeper in each other than `MAX_DEPTH`, or there are more than `MAX_BRACKETS`.
+
+    The decoder's own limit is Python's, and differs between its versions.
+    """
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets <= MAX_DEPTH or brackets > MAX_BRACKETS:
+        return brackets > MAX_BRACKETS
+    depths = accumulate(1 if found[0] in b"[{" else -1 for found in _BRACKET.finditer(_STRING.sub(b"", body)))
+    return any(depth > MAX_DEPTH for depth in depths)
 
 
 def encode(value: Any) -> bytes:

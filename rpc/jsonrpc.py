@@ -15,21 +15,26 @@ from jsonrpcserver.response import ErrorResponse, Response
 from jsonrpcserver.sentinels import NODATA
 from oslash.either import Left
 
-from contracts.errors import JSONRPC_INVALID_PARAMS, ErrorCode, RpcError, UnknownProcedure
+from contracts.errors import (
+    JSONRPC_INTERNAL_ERROR,
+    JSONRPC_INVALID_PARAMS,
+    ErrorCode,
+    RpcError,
+    UnknownProcedure,
+)
 from rpc.dispatch import Authenticate, Call, Dispatcher, Outcome
 from rpc.procedure import Procedure
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
-INTERNAL_ERROR = -32603
 
 _SENTENCES = {
     PARSE_ERROR: "Parse error",
     INVALID_REQUEST: "Invalid Request",
     METHOD_NOT_FOUND: "Method not found",
     JSONRPC_INVALID_PARAMS: "Invalid params",
-    INTERNAL_ERROR: "Internal error",
+    JSONRPC_INTERNAL_ERROR: "Internal error",
 }
 
 Document = dict[str, Any]
@@ -123,9 +128,9 @@ def _raise(error: RpcError, outcome: Outcome) -> NoReturn:
     data: dict[str, Any] = {"rpcCode": int(error.code), "requestId": outcome.request_id}
     if error.details is not None:
         data["details"] = error.details
-    if error.code is ErrorCode.INTERNAL_SERVER_ERROR:
-        raise JsonRpcError(INTERNAL_ERROR, _SENTENCES[INTERNAL_ERROR], data)
-    raise JsonRpcError(error.code.jsonrpc, error.message, data)
+    unforeseen = error.code is ErrorCode.INTERNAL_SERVER_ERROR
+    message = _SENTENCES[JSONRPC_INTERNAL_ERROR] if unforeseen else error.message
+    raise JsonRpcError(error.code.jsonrpc, message, data)
 
 
 def _as_is(document: Any) -> Any:

@@ -90,8 +90,11 @@ def run_serve(chosen: argparse.Namespace) -> None:
         from rpc.app import create_app  # noqa: PLC0415
 
         async with open_resources(settings) as resources:
-            print(f"mediarpc serves on {settings.host}:{settings.port}", file=sys.stderr, flush=True)
-            await run_until_stopped(serve_http(create_app(resources, PROCEDURES, app_config(settings)), listener))
+            app = create_app(resources, PROCEDURES, app_config(settings))
+            address = f"mediarpc serves on {settings.host}:{settings.port}"
+            await run_until_stopped(
+                serve_http(app, listener), ready=lambda: print(address, file=sys.stderr, flush=True)
+            )
 
     if chosen.workers == 1:
         run(serve())

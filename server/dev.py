@@ -71,10 +71,10 @@ async def _run(settings: Settings, listener: socket.socket, embedded_s3: str | N
         routes = await stack.enter_async_context(storage_routes(embedded_s3)) if embedded_s3 else []
         config = app_config(settings, cors_origin_regex=LOCAL_ORIGINS)
         app = create_app(resources, PROCEDURES, config, routes=routes)
-        greet(settings, time.monotonic() - began)
         await run_until_stopped(
             serve_http(app, listener),
             run_worker(resources.db.pool, resources.store, sweep_interval_seconds=settings.sweep_interval_seconds),
+            ready=lambda: greet(settings, time.monotonic() - began),
         )
 
 

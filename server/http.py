@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import uvicorn
@@ -80,15 +80,23 @@ async def stop_on_signals() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
+def _silent() -> None:
+    return
+
+
 def run(service: Coroutine[Any, Any, None]) -> None:
     """Run a process's whole asynchronous life on the fast event loop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(service)
 
 
-async def run_until_stopped(*services: Coroutine[Any, Any, None]) -> None:
-    """Run services side by side until Ctrl-C or SIGTERM; then end each in its own good order."""
+async def run_until_stopped(*services: Coroutine[Any, Any, None], ready: Callable[[], None] = _silent) -> None:
+    """Run services side by side until Ctrl-C or SIGTERM; then end each in its own good order.
+
+    `ready` may tell the world: from then on a signal ends the services, and not the process under them.
+    """
     async with stop_on_signals() as stop, asyncio.TaskGroup() as group:
+        ready()
         tasks = [group.create_task(service) for service in services]
         await stop.wait()
         for task in tasks:

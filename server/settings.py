@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from rpc.limits import DEFAULT_LIMITS, RateLimits
 
 MIN_SECRET_BYTES = 32
+MAX_DIGITS = 18
 
 
 class SettingsError(Exception):
@@ -32,7 +33,7 @@ def _flag(value: str) -> bool:
 
 def _number(smallest: int, largest: int) -> Callable[[str], int]:
     def parse(value: str) -> int:
-        if not value.isdecimal() or not smallest <= int(value) <= largest:
+        if len(value) > MAX_DIGITS or not value.isdecimal() or not smallest <= int(value) <= largest:
             raise ValueError(f"must be a whole number from {smallest} to {largest}")
         return int(value)
 
