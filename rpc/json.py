@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
-MAX_DEPTH = 500
+MAX_DEPTH = 512
 MAX_BRACKETS = 20_000
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)

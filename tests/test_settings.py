@@ -4,6 +4,7 @@ from dataclasses import fields
 
 import pytest
 
+from rpc.limits import DEFAULT_LIMITS
 from server.settings import Settings, SettingsError
 
 SECRET = "a secret for tests, long enough for HS256"
@@ -65,6 +66,7 @@ def test_an_empty_environment_gives_the_defaults():
         "cors_origins": (),
         "max_body_bytes": 1_048_576,
         "max_batch_calls": 100,
+        "rate_limits": DEFAULT_LIMITS,
         "database_pool_size": 10,
         "upload_url_ttl_seconds": 900,
         "upload_grace_seconds": 60,
