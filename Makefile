@@ -5,10 +5,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
 
-.PHONY: help run test check fmt lock clean
+.PHONY: help run test check fmt bench bench-growth lock clean
 
 help: ## show what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: .venv/run ## start everything on this machine and print a first upload to try
 	@$(BIN)/mediarpc dev
@@ -21,6 +21,12 @@ check: .venv/test ## lint, format and types
 
 fmt: .venv/test ## format, and mend what lint can mend
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: .venv/run bench/peer/node_modules ## measure beside a peer and beside the floor; ARGS=--quick for a look
+	@$(BIN)/python -m bench $(ARGS)
+
+bench-growth: .venv/run ## time the statements at 10^4 to 10^6 media rows; ARGS=--full for 10^7
+	@$(BIN)/python -m bench growth $(ARGS)
 
 lock: .venv/test ## compile the requirements files from pyproject.toml
 	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 \
@@ -46,3 +52,8 @@ clean: ## remove the environment and the data of `make run`
 	@echo "Installing what the tests need (once) ..."
 	@$(PIP) -r requirements/test.txt
 	@touch $@
+
+bench/peer/node_modules: bench/peer/package-lock.json
+	@if command -v npm >/dev/null; then \
+		echo "Installing the peer's packages (once) ..." && npm ci --prefix bench/peer --no-audit --no-fund --silent && touch $@; \
+	else echo "make: there is no npm here, so mediarpc is measured without its peer"; fi

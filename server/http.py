@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -57,6 +58,9 @@ async def serve_http(app: ASGIApp, listener: socket.socket) -> None:
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
     )
+    # What start-up made stays; the collector need not walk through it again and again.
+    gc.collect()
+    gc.freeze()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await asyncio.shield(serving)

@@ -1,0 +1,109 @@
+"""`python -m bench`: mediarpc beside a peer and beside the floor. `python -m bench growth`: with more and more rows."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from bench import growth, report, servers
+from bench.load import Run
+from bench.measure import Stage, measures, memory
+from server.dev import ended_by_signals
+
+USERS = 64
+RESULTS = Path(__file__).parent
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the tables, and write the JSON; the exit status."""
+    chosen = parser().parse_args(arguments)
+    try:
+        with ended_by_signals():
+            chosen.run(chosen)
+    except servers.BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands, each with its help."""
+    top = argparse.ArgumentParser(prog="python -m bench", description="How fast mediarpc is, beside what.")
+    _options(top, run_sides, RESULTS / "results.json")
+    top.add_argument("--rounds", type=int, default=7, help="how often each side runs (default: 7)")
+    top.add_argument("--seconds", type=int, default=4, help="how long each run is (default: 4)")
+    commands = top.add_subparsers(metavar="COMMAND")
+    more = commands.add_parser("growth", help="the statements at 10^4, 10^5 and 10^6 media rows")
+    _options(more, run_growth, RESULTS / "growth.json")
+    more.add_argument("--full", action="store_true", help="10^7 rows as well")
+    return top
+
+
+def _options(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None], out: Path) -> None:
+    command.add_argument("--quick", action="store_true", help="a look in less than a minute, not a measurement")
+    command.add_argument("--out", type=Path, default=out, metavar="FILE", help="where the JSON goes")
+    command.set_defaults(run=run)
+
+
+def run_sides(chosen: argparse.Namespace) -> None:
+    """Alternate the sides, round after round."""
+    rounds, seconds, calls = (1, 1, 5_000) if chosen.quick else (chosen.rounds, chosen.seconds, 100_000)
+    with stage() as started:
+        everything = measures(started)
+        _say("warming up")
+        for measure in everything.values():
+            measure(1)
+        measured = [_round(everything, seconds, number, rounds) for number in range(rounds)]
+        _say("memory")
+        held = memory(started, calls=calls, seconds=seconds)
+    found = report.rows(measured, held)
+    report.write(chosen.out, measured, found, held)
+    print(f"{report.table(found)}\n\n{report.rates(measured)}\n\n{report.machine()}; {rounds} rounds of {seconds} s.")
+
+
+def _round(everything: dict[str, Callable[[float], Run]], seconds: float, number: int, rounds: int) -> dict[str, Run]:
+    _say(f"round {number + 1} of {rounds}")
+    # Every other round runs backwards, so that no side always follows the same one.
+    order = list(everything)[:: -1 if number % 2 else 1]
+    return {name: everything[name](seconds) for name in order}
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """Everything that is measured, started; it is stopped at the end."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mediarpc-bench-")))
+        url = stack.enter_context(servers.databases(folder))
+        ours_url = servers.prepare_ours(url)
+        with_peer = servers.has_peer()
+        if not with_peer:
+            _say("no peer: it needs node, and `npm ci` in bench/peer")
+        yield Stage(
+            ours=stack.enter_context(servers.ours(ours_url, folder)),
+            two_workers=stack.enter_context(servers.ours(ours_url, folder, workers=2))
+            if servers.has_workers()
+            else None,
+            peer_url=servers.prepare_peer(url) if with_peer else None,
+            peer=stack.enter_context(servers.peer(url, folder)) if with_peer else None,
+            ours_url=ours_url,
+            tokens=[servers.token(f"bench-{number}") for number in range(USERS)],
+        )
+
+
+def run_growth(chosen: argparse.Namespace) -> None:
+    """Time the statements with more and more rows beside them."""
+    sizes = [10**4, 10**5] if chosen.quick else [10**4, 10**5, 10**6, *([10**7] if chosen.full else [])]
+    with tempfile.TemporaryDirectory(prefix="mediarpc-bench-") as folder, servers.databases(Path(folder)) as url:
+        found = growth.measure(servers.prepare_ours(url), sizes, _say)
+    report.save(chosen.out, {"machine": report.machine(), "medians_ms": found})
+    print(f"{growth.table(found)}\n\n{report.machine()}.")
+
+
+def _say(what: str) -> None:
+    print(f"bench: {what}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

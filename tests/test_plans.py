@@ -1,0 +1,113 @@
+"""Which index each statement of the hot paths goes by, so that no number of rows slows it."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from uuid_utils.compat import uuid7
+
+from bench.growth import load_media
+from sql import QUERIES
+
+ROWS = 5000
+OWNER = "owner-1"
+NOW = datetime.now(UTC)
+MEDIA_ID = uuid7()
+LAST_ID = UUID(int=2**128 - 1)
+PAGE = {"owner_id": OWNER, "type": None, "state": None, "limit": 21}
+
+# A statement's parameters, and the indexes that it goes by.
+CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
+    "find_media": ("find_media", {"id": MEDIA_ID, "owner_id": OWNER}, {"media_of_owner"}),
+    "read_media": ("read_media", {"id": MEDIA_ID}, {"media_pkey"}),
+    "list_media, first page": ("list_media", {**PAGE, "before": None}, {"media_of_owner"}),
+    "list_media, from a cursor": ("list_media", {**PAGE, "before": LAST_ID}, {"media_of_owner"}),
+    "lease_due_media": (
+        "lease_due_media",
+        {"now": NOW, "leased_until": NOW + timedelta(minutes=10), "limit": 50},
+        {"media_due_for_sweep", "media_pkey"},
+    ),
+    "read_usage": (
+        "read_usage",
+        {"calls": json.dumps([{"position": 0, "owner_id": OWNER, "quota_bytes": 1}])},
+        {"storage_usage_pkey"},
+    ),
+    "remove_tombstone": ("remove_tombstone", {"id": MEDIA_ID, "now": NOW}, {"media_pkey"}),
+    "find_deletion": ("find_deletion", {"id": MEDIA_ID, "owner_id": OWNER}, {"events_of_media"}),
+}
+
+
+@pytest.fixture
+def db(database_url):
+    """A database with rows enough for the planner to have a choice, and no way to read a whole table for want of it."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        load_media(connection, 0, ROWS)
+        connection.execute("set enable_seqscan = off")
+        yield connection
+
+
+def explain(db, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The plan of a named query, as a statement that is prepared once and run with these parameters."""
+    order: list[str] = []
+
+    def place(mark: re.Match[str]) -> str:
+        if mark[1] not in order:
+            order.append(mark[1])
+        return f"${order.index(mark[1]) + 1}"
+
+    text = re.sub(r"%\((\w+)\)s", place, QUERIES[name].text)
+    db.execute(f"prepare planned as {text}")
+    values = ", ".join(f"%({parameter})s" for parameter in order)
+    with psycopg.ClientCursor(db) as cursor:
+        (((plan,),),) = cursor.execute(f"explain (format json) execute planned({values})", parameters).fetchall()
+    found: dict[str, Any] = plan["Plan"]
+    return found
+
+
+def nodes(plan: dict[str, Any]):
+    """Every node of a plan."""
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from nodes(below)
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize(("name", "parameters", "indexes"), CASES.values(), ids=CASES)
+def test_a_statement_goes_by_its_index(db, mode, name, parameters, indexes):
+    """Planned for its parameters or once for all of them: by these indexes, and through no whole table."""
+    db.execute(f"set plan_cache_mode = {mode}")
+
+    plan = list(nodes(explain(db, name, parameters)))
+
+    assert {node["Index Name"] for node in plan if "Index Name" in node} == indexes
+    assert [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"] == []
+    assert not [node for node in plan if node["Node Type"] == "Sort"]
+
+
+def test_a_whole_table_is_told_from_an_index(db):
+    """What the test above looks for is there when no index serves."""
+    db.execute("drop index media_of_owner")
+
+    plan = list(nodes(explain(db, "list_media", {**PAGE, "before": None})))
+
+    assert "media_of_owner" not in {node.get("Index Name") for node in plan}
+    assert "Sort" in {node["Node Type"] for node in plan} or "media_pkey" in {node.get("Index Name") for node in plan}
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+def test_one_owners_usage_is_not_looked_for_among_all(database_url, mode):
+    """With ten thousand owners, and every kind of plan allowed, a usage is still read by its key."""
+    with psycopg.connect(database_url, autocommit=True) as db:
+        db.execute("insert into storage_usage (owner_id) select 'owner-' || n from generate_series(1, 10000) as n")
+        db.execute("analyze storage_usage")
+        db.execute(f"set plan_cache_mode = {mode}")
+        _, parameters, indexes = CASES["read_usage"]
+
+        plan = list(nodes(explain(db, "read_usage", parameters)))
+
+    assert {node["Index Name"] for node in plan if "Index Name" in node} == indexes
+    assert [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"] == []
