@@ -29,6 +29,8 @@ THREADS = 32
 CHUNK_BYTES = 1024 * 1024
 DELETE_BATCH = 1000  # S3's own limit
 
+# A reply that is cut inside its headers is taken for a whole one below us; the last of these tells.
+_HEAD_MEMBERS = {"ContentLength", "ETag", "LastModified"}
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 
 
@@ -182,6 +184,8 @@ class ObjectStore:
 
     def _head(self, key: str) -> ObjectFacts:
         answer = self._client.head_object(Bucket=self.bucket, Key=key)
+        if not _HEAD_MEMBERS.issubset(answer):
+            raise ServiceUnavailable(service="storage")
         return ObjectFacts(size_bytes=answer["ContentLength"], etag=answer["ETag"])
 
     def _sha256(self, key: str) -> str:

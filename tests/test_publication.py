@@ -18,19 +18,19 @@ from rpc.dispatch import context_of
 from server.resources import store_config
 from storage.s3 import ObjectStore
 from tests.media_files import HTML, padded, photo
-from tests.services import Servers, Store
+from tests.services import Servers, Store, every_store
 
 VERIFIED = padded(photo(), 20_000)
 OTHER_PHOTO = padded(photo(48, 64), 20_000)
 OTHER_TYPE = padded(HTML, 20_000)
 
 
-@pytest.fixture(params=["minio", "embedded"])
+@pytest.fixture(params=every_store())
 def store_server(request, servers: Servers) -> Store:
     for server in servers.stores:
         if server.name == request.param:
             return server
-    pytest.skip(servers.missing.get(request.param, f"{request.param} was not asked for"))
+    pytest.skip(servers.missing[request.param])
 
 
 @pytest.fixture

@@ -1,0 +1,179 @@
+"""Processes that end in the middle of their work: `python -m tests.crashing`, which the tests of crashes start.
+
+It reads orders from its input, one JSON object a line, and forks a process for each, so that imports are paid once.
+The fork opens the real resources, runs the operation, and ends by `os._exit` before or after its n-th call to database
+or store. For each order one line comes back: how the fork ended, and the call at which it crashed.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from contracts.errors import RpcError
+from jobs.sweep import sweep
+from jobs.worker import open_queue, run_jobs
+from procedures import PROCEDURES
+from rpc.auth import Caller
+from rpc.context import Resources
+from rpc.dispatch import context_of, validate
+from server.resources import open_resources
+from server.settings import Settings
+from sql.database import Database, Transaction
+from storage.s3 import ObjectStore, StoreConfig, create_client
+
+DONE, FAILED, CRASHED = 0, 1, 70
+VERBS = ("one", "many", "run", "shared")
+
+When = Literal["before", "after"]
+Verb = Callable[..., Awaitable[Any]]
+
+
+@dataclass
+class Crash:
+    """The end of this process, before or after the n-th call that is counted here."""
+
+    n: int
+    when: When
+    report: int
+    calls: int = 0
+
+    def enter(self, name: str) -> int:
+        """Count a call that begins; its number."""
+        self.calls += 1
+        self._end("before", self.calls, name)
+        return self.calls
+
+    def leave(self, number: int, name: str) -> None:
+        """A call has ended."""
+        self._end("after", number, name)
+
+    def around(self, kind: str, function: Verb, place: int) -> Verb:
+        """The function as a counted call, named by its argument at `place`."""
+
+        async def counted(*args: Any, **kwargs: Any) -> Any:
+            told = args[place]
+            name = f"{kind} {told if isinstance(told, str) else told.__name__.strip('_')}"
+            number = self.enter(name)
+            answer = await function(*args, **kwargs)
+            self.leave(number, name)
+            return answer
+
+        return counted
+
+    def _end(self, when: When, number: int, name: str) -> None:
+        if (number, when) == (self.n, self.when):
+            os.write(self.report, name.encode())
+            os._exit(CRASHED)
+
+
+def crash_in_store(store: ObjectStore, crash: Crash) -> None:
+    """Count every call of the store."""
+    setattr(store, "_call", crash.around("store", store._call, 0))  # noqa: B010 - mypy knows it as a method
+
+
+def crash_in_database(db: Database, crash: Crash) -> None:
+    """Count every statement, begin and commit."""
+    for verb in VERBS:
+        setattr(db, verb, crash.around("database", getattr(db, verb), 0 if verb == "run" else 1))
+    setattr(db, "transaction", _crashing_transaction(db.transaction, crash))  # noqa: B010
+
+
+def _crashing_transaction(
+    begin: Callable[[], AbstractAsyncContextManager[Transaction]], crash: Crash
+) -> Callable[[], AbstractAsyncContextManager[Transaction]]:
+    @asynccontextmanager
+    async def transaction() -> AsyncIterator[Transaction]:
+        number = crash.enter("database begin")
+        async with begin() as tx:
+            crash.leave(number, "database begin")
+            for verb in VERBS[:3]:
+                setattr(tx, verb, crash.around("transaction", getattr(tx, verb), 0 if verb == "run" else 1))
+            yield tx
+            number = crash.enter("database commit")
+        crash.leave(number, "database commit")
+
+    return transaction
+
+
+async def work(order: dict[str, Any], crash: Crash) -> None:
+    """Do what is ordered, with resources in which calls are counted."""
+    settings = Settings.from_environment(order["environment"])
+    now = datetime.fromisoformat(order["now"]) if order["now"] else datetime.now(UTC)
+    async with open_resources(settings) as resources:
+        await resources.db.pool.wait()
+        crash_in_store(resources.store, crash)
+        crash_in_database(resources.db, crash)
+        if order["operation"] == "sweep":
+            await sweep(resources.db, now)
+        elif order["operation"] == "jobs":
+            async with open_queue(resources.db.pool):
+                await run_jobs(resources.db, resources.store, wait=False, clock=lambda: now)
+        else:
+            await call(resources, order["operation"], order["params"], now)
+
+
+async def call(resources: Resources, name: str, params: dict[str, Any], now: datetime) -> None:
+    """Call a procedure as ada."""
+    procedure = next(procedure for procedure in PROCEDURES if procedure.name == name)
+    context = context_of(resources, procedure, Caller("ada"), "req_test", now)
+    await procedure.run(context, validate(procedure, params))
+
+
+def forked(order: dict[str, Any]) -> dict[str, Any]:
+    """Carry an order out in a fork; how it ended, and where it crashed."""
+    reading, report = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        end = FAILED
+        try:
+            with contextlib.suppress(RpcError):  # an answer as well
+                asyncio.run(work(order, Crash(order["n"], order["when"], report)))
+            end = DONE
+        except BaseException as error:  # noqa: BLE001 - a fork must not go on as its parent
+            os.write(report, repr(error).encode())
+            traceback.print_exc()
+        finally:
+            os._exit(end)
+    os.close(report)
+    with os.fdopen(reading, "rb") as told:
+        name = told.read().decode()
+    return {"end": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), "call": name}
+
+
+def main() -> None:
+    """Carry out orders until there are no more; what is logged meanwhile goes where errors go."""
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)
+        for line in sys.stdin:
+            print(json.dumps(forked(json.loads(line))), file=answers, flush=True)
+
+
+def warm_up() -> None:
+    """Let boto3 read its service descriptions once, for all forks."""
+    create_client(
+        StoreConfig(
+            endpoint="http://127.0.0.1:1",
+            public_endpoint=None,
+            region="us-east-1",
+            bucket="unused",
+            public_bucket="unused",
+            access_key_id="unused",
+            secret_access_key="unused",
+            use_path_style=True,
+        ),
+        "http://127.0.0.1:1",
+    ).close()
+
+
+if __name__ == "__main__":
+    warm_up()
+    main()

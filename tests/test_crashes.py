@@ -1,0 +1,260 @@
+"""The crash matrix: whichever call a process dies at, before it or after, nothing is lost, doubled or left behind.
+
+Each operation is run in processes that die before and after their first call to database or store, then their second,
+and so on until one gets through. After every death the client repeats its call, the jobs of the dead go to the living,
+and one sweep comes past the end of every URL.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from contracts.errors import RpcError
+from jobs.sweep import LEASE, sweep
+from jobs.worker import open_queue, rescue_stalled
+from storage.keys import staging_key
+from storage.s3 import ObjectStore
+from tests.crashing import CRASHED, DONE
+from tests.media_files import HTML, photo
+from tests.processes import environment
+
+ROOT = Path(__file__).parents[1]
+READY = ["upload.started", "media.processing", "media.ready"]
+BURIED = ["upload.started", "media.deleted"]
+DELETED = [*READY, "media.deleted"]
+MAX_CALLS = 40
+NAMES = {"complete": "media.completeUpload", "cancel": "media.cancelUpload", "delete": "media.deleteMedia"}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How everything stands: what the client is told, every media's events, and what is left."""
+
+    answer: str | None
+    lives: list[list[str]]
+    rows: list[str]
+    objects_without_row: int = 0
+    rows_without_object: int = 0
+    jobs: int = 0
+
+
+ONE_READY = Ended(None, [READY], ["ready"])
+ONE_BURIED = Ended(None, [BURIED], [])
+ONE_DELETED = Ended(None, [DELETED], [])
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is broken off: `run` now or `late`, past the end of the URL, after these steps."""
+
+    run: str
+    steps: str
+    end: Ended
+    late: bool = False
+    doubled: tuple[str, ...] = ()  # crashes after which a repetition reserves anew, and the sweep buries the first
+
+
+OPERATIONS = {
+    "initiate": Operation(
+        "media.initiateUpload", "", replace(ONE_READY, answer="PUT"), doubled=("after database reserve_upload", "none")
+    ),
+    "initiate with a key": Operation("media.initiateUpload", "key", replace(ONE_READY, answer="PUT")),
+    "initiate with a known key": Operation("media.initiateUpload", "key initiate", replace(ONE_READY, answer="PUT")),
+    "complete": Operation("media.completeUpload", "digest initiate put", replace(ONE_READY, answer="processing")),
+    "complete another type": Operation("media.completeUpload", "html initiate put", replace(ONE_BURIED, answer="1601")),
+    "cancel": Operation("media.cancelUpload", "initiate put", replace(ONE_BURIED, answer="success")),
+    "delete": Operation("media.deleteMedia", "initiate put complete jobs", replace(ONE_DELETED, answer="success")),
+    "delete an upload": Operation("media.deleteMedia", "initiate put", replace(ONE_BURIED, answer="success")),
+    "process_media": Operation("jobs", "initiate put complete", ONE_READY),
+    "purge_media": Operation("jobs", "initiate put complete jobs delete", ONE_DELETED),
+    "purge_media past the end": Operation("jobs", "initiate put complete jobs delete", ONE_DELETED, late=True),
+    "settle an upload that arrived": Operation("jobs", "digest initiate put sweep", ONE_READY, late=True),
+    "settle an upload that never came": Operation("jobs", "initiate sweep", ONE_BURIED, late=True),
+    "settle another type": Operation("jobs", "html initiate put sweep", ONE_BURIED, late=True),
+    "settle another digest": Operation("jobs", "other-digest initiate smuggle sweep", ONE_BURIED, late=True),
+    "settle a media": Operation("jobs", "initiate put complete jobs put sweep", ONE_READY, late=True),
+    "settle a tombstone": Operation("jobs", "initiate put cancel jobs put sweep", ONE_BURIED, late=True),
+    "sweep an upload": Operation("sweep", "initiate put", ONE_READY, late=True),
+    "sweep a tombstone": Operation("sweep", "initiate put cancel jobs put", ONE_BURIED, late=True),
+}
+
+
+@pytest.fixture(scope="module")
+def crashing():
+    """Give an order to the process that forks; how the fork ended."""
+    command = [sys.executable, "-m", "tests.crashing"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        orders, answers = process.stdin, process.stdout
+        assert orders is not None
+        assert answers is not None
+
+        def order(**told: Any) -> dict[str, Any]:
+            print(json.dumps(told), file=orders, flush=True)
+            answer: dict[str, Any] = json.loads(answers.readline())
+            return answer
+
+        yield order
+        orders.close()
+        assert process.wait(30) == 0
+
+
+@pytest.fixture
+def variables(settings):
+    """The test's settings, as a process reads them."""
+    named = ("database_url", "s3_endpoint", "s3_access_key_id", "s3_secret_access_key", "s3_bucket", "s3_public_bucket")
+    told = {name.upper(): getattr(settings, name) for name in named}
+    return {**told, "S3_USE_PATH_STYLE": "true", "RATE_LIMITS": "off"}
+
+
+@pytest.fixture
+def fetch(database_url):
+    """The rows of a query of the test's own."""
+
+    def run(query: str) -> list[Any]:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            cursor = connection.execute(query)
+            return cursor.fetchall() if cursor.description else []
+
+    return run
+
+
+@pytest.fixture
+def prepared(call, put, resources, run_pending):
+    """Take a new media through the steps that come before an operation; the operation's input."""
+
+    async def steps(words: str, number: int, late: datetime) -> dict[str, Any]:
+        told = declared(words, number)
+        begun: Any = None
+        for word in words.split():
+            match word:
+                case "initiate":
+                    begun = await call("media.initiateUpload", **told)
+                case "put":
+                    assert (await put(begun, HTML if "html" in words else photo())).status_code == 200
+                case "smuggle":
+                    await resources.store.inspect(smuggle, staging_key("ada", begun.media_id, told["filename"]))
+                case "jobs":
+                    await run_pending()
+                case "sweep":
+                    assert await sweep(resources.db, late) == 1
+                case "complete" | "cancel" | "delete":
+                    await call(NAMES[word], mediaId=str(begun.media_id))
+        return told if begun is None or "key" in words else {"mediaId": str(begun.media_id)}
+
+    return steps
+
+
+def declared(words: str, number: int) -> dict[str, Any]:
+    """What an upload of these steps declares."""
+    body, content_type = (HTML, "image/png") if "html" in words else (photo(), "image/jpeg")
+    told = {"filename": "photo.jpg", "contentType": content_type, "size": len(body)}
+    if "key" in words:
+        told["idempotencyKey"] = f"key {number}"
+    if "digest" in words:
+        told["sha256"] = sha256(b"" if "other-digest" in words else body).hexdigest()
+    return told
+
+
+def smuggle(store: ObjectStore, key: str) -> None:
+    """Write an object past its URL, as a store does that does not check what a URL binds."""
+    store._client.put_object(Bucket=store.bucket, Key=key, Body=photo())
+
+
+@pytest.fixture
+def repeated(call, put):
+    """The answer of a client that repeats its call, and goes on with its upload when it had only begun."""
+
+    async def repeat(name: str, params: dict[str, Any]) -> str:
+        try:
+            answer = await call(name, **params)
+        except RpcError as refused:
+            return str(int(refused.code))
+        if name == "media.initiateUpload":
+            assert (await put(answer, photo())).status_code == 200
+            await call("media.completeUpload", mediaId=str(answer.media_id))
+            return str(answer.method)
+        return str(answer.media.status) if name == "media.completeUpload" else "success"
+
+    return repeat
+
+
+@pytest.fixture
+def recovered(resources, run_pending, fetch):
+    """Let living workers go on, and one sweep come past the end of every URL."""
+
+    async def recover(now: datetime | None, late: datetime) -> None:
+        fetch("update procrastinate_workers set last_heartbeat = now() - interval '1 hour'")
+        async with open_queue(resources.db.pool):
+            await rescue_stalled()
+        await run_pending(now)
+        await sweep(resources.db, late + LEASE)
+        for _ in range(2):
+            await run_pending(late + LEASE)
+
+    return recover
+
+
+@pytest.fixture
+def standing(fetch, objects):
+    """How everything stands, with the media of events newer than `since`."""
+
+    async def read(answer: str | None, since: int) -> Ended:
+        lives: dict[Any, list[str]] = {}
+        for media_id, kind in fetch(f"select media_id, type from events where id > {since} order by id"):
+            lives.setdefault(media_id, []).append(kind)
+        rows = fetch("select id, state, original_key from media order by id")
+        known, keys = {key for *_, key in rows}, set(await objects())
+        return Ended(
+            answer=answer,
+            lives=list(lives.values()),
+            rows=[state for media_id, state, _ in rows if media_id in lives],
+            objects_without_row=len(keys - known),
+            rows_without_object=len(known - keys),
+            jobs=len(fetch("select 1 from procrastinate_jobs")),
+        )
+
+    return read
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_a_crash_at_any_call_loses_nothing(
+    name, crashing, variables, prepared, repeated, recovered, standing, fetch
+):
+    """Before and after the n-th call, for every n: an answer for the client, each event once, no orphan, no drift."""
+    operation = OPERATIONS[name]
+    points = ((n, when) for n in range(1, MAX_CALLS) for when in ("before", "after"))
+    for number, (n, when) in enumerate(points):
+        late = datetime.now(UTC) + timedelta(seconds=900 + 60 + 5)
+        now = late if operation.late else None
+        since = fetch("select coalesce(max(id), 0) from events")[0][0]
+        params = await prepared(operation.steps, number, late)
+
+        told = crashing(
+            environment=variables,
+            operation=operation.run,
+            params=params,
+            now=now and now.isoformat(),
+            n=n,
+            when=when,
+        )
+        crash = f"{when} {told['call']}" if told["end"] == CRASHED else "none"
+        answer = await repeated(operation.run, params) if operation.run.startswith("media.") else None
+        await recovered(now, late)
+
+        lives = [BURIED, *operation.end.lives] if crash in operation.doubled else operation.end.lives
+        point = f"{name}, {when} call {n}: {told}"
+        assert (point, await standing(answer, since)) == (point, replace(operation.end, lives=lives))
+        if told["end"] != CRASHED:
+            assert (told["end"], n > 1) == (DONE, True), point
+            return
+    pytest.fail(f"{name} did not get through in {MAX_CALLS} calls")
