@@ -81,9 +81,8 @@ def run_serve(chosen: argparse.Namespace) -> None:
         raise SettingsError("--workers must be at least 1")
     settings = Settings.from_environment(os.environ)
     settings.require_verifier()
-    listener = listen(settings.host, settings.port)
-
     settings.require(*REQUIRED)
+    listener = listen(settings.host, settings.port)
 
     async def serve() -> None:
         from procedures import PROCEDURES  # noqa: PLC0415 - not every command needs them

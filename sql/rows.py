@@ -57,17 +57,6 @@ class UsageRow:
     audio_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftRow:
-    """An owner whose usage is not the sum over the media rows."""
-
-    owner_id: str
-    used_bytes: int | None
-    reserved_bytes: int | None
-    held_used_bytes: int | None
-    held_reserved_bytes: int | None
-
-
 @dataclass(frozen=True, slots=True)
 class MediaIdRow:
     """The id of a media row that a statement took or removed."""

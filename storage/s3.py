@@ -116,7 +116,7 @@ class ObjectStore:
 
     async def read(self, key: str, start: int, length: int) -> bytes:
         """`length` bytes from `start`, fewer at the end of the object."""
-        return await self._call(ObjectStore.read_now, key, start, length)
+        return await self._call(ObjectStore._read, key, start, length)
 
     async def sha256(self, key: str) -> str:
         """The SHA-256 of an object's bytes as hex, read in chunks."""
@@ -133,23 +133,6 @@ class ObjectStore:
     async def keys_under(self, prefix: str) -> list[str]:
         """The keys that begin with `prefix`."""
         return await self._call(ObjectStore._keys_under, prefix)
-
-    async def inspect(
-        self, function: Callable[Concatenate["ObjectStore", P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Run a function that reads objects with blocking calls, in a thread of the store."""
-        return await self._call(function, *args, **kwargs)
-
-    def read_now(self, key: str, start: int, length: int) -> bytes:
-        """`read`, blocking: for code that already runs in a thread of the store."""
-        try:
-            answer = self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={start}-{start + length - 1}")
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "InvalidRange":
-                return b""
-            raise
-        with closing(answer["Body"]) as body:
-            return bytes(body.read())
 
     def close(self) -> None:
         """Let running calls end; start no more."""
@@ -187,6 +170,16 @@ class ObjectStore:
         if not _HEAD_MEMBERS.issubset(answer):
             raise ServiceUnavailable(service="storage")
         return ObjectFacts(size_bytes=answer["ContentLength"], etag=answer["ETag"])
+
+    def _read(self, key: str, start: int, length: int) -> bytes:
+        try:
+            answer = self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={start}-{start + length - 1}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "InvalidRange":
+                return b""
+            raise
+        with closing(answer["Body"]) as body:
+            return bytes(body.read())
 
     def _sha256(self, key: str) -> str:
         digest = hashlib.sha256()

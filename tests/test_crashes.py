@@ -142,7 +142,7 @@ def prepared(call, put, resources, run_pending):
                 case "put":
                     assert (await put(begun, HTML if "html" in words else photo())).status_code == 200
                 case "smuggle":
-                    await resources.store.inspect(smuggle, staging_key("ada", begun.media_id, told["filename"]))
+                    await resources.store._call(smuggle, staging_key("ada", begun.media_id, told["filename"]))
                 case "jobs":
                     await run_pending()
                 case "sweep":
