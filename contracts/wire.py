@@ -29,3 +29,9 @@ class Wire(BaseModel):
 
 class NoInput(Wire):
     """The input of a procedure that takes none: `{}`, or nothing at all."""
+
+
+class Event(Wire):
+    """One event of a subscription; whoever names the last `id` that was seen goes on after it."""
+
+    id: str

@@ -1,30 +1,57 @@
 """What a procedure is: a plain function with a wire name, whose annotations are its contract."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
+from enum import StrEnum
+from functools import partial
+from typing import Any, TypeVar, get_args, get_type_hints
 
-from contracts.wire import Wire
+from contracts.errors import (
+    AuthenticationRequired,
+    InternalError,
+    InvalidToken,
+    RateLimitExceeded,
+    RpcError,
+    ServiceUnavailable,
+    SessionExpired,
+    ValidationFailed,
+)
+from contracts.wire import Event, Wire
 from rpc.context import Context
 
 Input = TypeVar("Input", bound=Wire)
 Output = TypeVar("Output", bound=Wire)
+Events = TypeVar("Events", bound=Event)
+
+Call = Callable[[Context, Input], Awaitable[Output]]
+Watch = Callable[[Context, Input], AsyncIterator[Events]]
 
 
-@dataclass(frozen=True, slots=True)
+class Kind(StrEnum):
+    """What a call does, in tRPC's words."""
+
+    QUERY = "query"  # reads
+    MUTATION = "mutation"  # changes
+    SUBSCRIPTION = "subscription"  # answers events until the caller leaves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Procedure:
-    """A function(context, input model) -> output model under its wire name.
+    """A function(context, input model) -> output model under its wire name; a subscription answers an iterator of them.
 
-    A `public` one needs no caller; one that `counts_itself` has the rate limit in its own statement.
+    A `public` one needs no caller; one that `counts_itself` has the rate limit in its own statement; `raises` are the
+    errors that are its own.
     """
 
     name: str
+    kind: Kind
     public: bool
     counts_itself: bool
+    raises: tuple[type[RpcError], ...]
     input: type[Wire]
     output: type[Wire]
-    run: Callable[[Context, Any], Awaitable[Wire]]
+    run: Callable[[Context, Any], Any]
     summary: str
 
     @property
@@ -32,24 +59,56 @@ class Procedure:
         """The wire names of the input's members, in order: what positional parameters mean."""
         return [field.alias or name for name, field in self.input.model_fields.items()]
 
+    @property
+    def errors(self) -> tuple[type[RpcError], ...]:
+        """Every error that a call may be answered with."""
+        of_callers = () if self.public else (AuthenticationRequired, SessionExpired, InvalidToken, RateLimitExceeded)
+        of_all = (ValidationFailed, ServiceUnavailable, InternalError)
+        return tuple(dict.fromkeys((*of_callers, *self.raises, *of_all)))
 
-def procedure(
-    name: str, *, public: bool = False, counts_itself: bool = False
-) -> Callable[[Callable[[Context, Input], Awaitable[Output]]], Procedure]:
-    """Make a function callable as `name`; the models come from its annotations, the summary from its docstring."""
 
-    def declare(function: Callable[[Context, Input], Awaitable[Output]]) -> Procedure:
-        hints = get_type_hints(function)
-        context, params = inspect.signature(function).parameters
-        assert hints[context] is Context
-        return Procedure(
-            name=name,
-            public=public,
-            counts_itself=counts_itself,
-            input=hints[params],
-            output=hints["return"],
-            run=function,
-            summary=inspect.getdoc(function) or "",
-        )
+def query(
+    name: str, *, public: bool = False, raises: tuple[type[RpcError], ...] = ()
+) -> Callable[[Call[Input, Output]], Procedure]:
+    """Make a function that reads callable as `name`; its annotations and its docstring are the contract."""
+    return partial(_declare, name, Kind.QUERY, public=public, raises=raises)
 
-    return declare
+
+def mutation(
+    name: str, *, public: bool = False, counts_itself: bool = False, raises: tuple[type[RpcError], ...] = ()
+) -> Callable[[Call[Input, Output]], Procedure]:
+    """Make a function that changes something callable as `name`."""
+    return partial(_declare, name, Kind.MUTATION, public=public, counts_itself=counts_itself, raises=raises)
+
+
+def subscription(
+    name: str, *, public: bool = False, raises: tuple[type[RpcError], ...] = ()
+) -> Callable[[Watch[Input, Events]], Procedure]:
+    """Make an asynchronous generator of events watchable as `name`."""
+    return partial(_declare, name, Kind.SUBSCRIPTION, public=public, raises=raises)
+
+
+def _declare(
+    name: str,
+    kind: Kind,
+    function: Callable[..., Any],
+    *,
+    public: bool,
+    raises: tuple[type[RpcError], ...],
+    counts_itself: bool = False,
+) -> Procedure:
+    hints = get_type_hints(function)
+    context, params = inspect.signature(function).parameters
+    assert hints[context] is Context
+    answered = hints["return"]
+    return Procedure(
+        name=name,
+        kind=kind,
+        public=public,
+        counts_itself=counts_itself,
+        raises=raises,
+        input=hints[params],
+        output=get_args(answered)[0] if kind is Kind.SUBSCRIPTION else answered,
+        run=function,
+        summary=inspect.getdoc(function) or "",
+    )

@@ -17,7 +17,7 @@ from rpc.app import AppConfig, create_app
 from rpc.auth import AuthConfig
 from rpc.context import Context, Resources
 from rpc.limits import RateLimits
-from rpc.procedure import Procedure, procedure
+from rpc.procedure import Procedure, query
 
 UNUSED = cast("Resources", SimpleNamespace(db=None, limits=RateLimits()))
 HANG_SECONDS = 30
@@ -72,32 +72,32 @@ class CodeNumber(Wire):
     code: StrictInt
 
 
-@procedure("subtract", public=True)
+@query("subtract", public=True)
 async def subtract(_ctx: Context, params: Subtract) -> Number:
     return Number(value=params.minuend - params.subtrahend)
 
 
-@procedure("sum", public=True)
+@query("sum", public=True)
 async def add(_ctx: Context, params: Three) -> Number:
     return Number(value=params.a + params.b + params.c)
 
 
-@procedure("get_data", public=True)
+@query("get_data", public=True)
 async def get_data(_ctx: Context, _params: NoInput) -> Values:
     return Values(values=["hello", 5])
 
 
-@procedure("nothing", public=True)
+@query("nothing", public=True)
 async def nothing(_ctx: Context, _params: NoInput) -> Null:
     return Null()
 
 
-@procedure("boom", public=True)
+@query("boom", public=True)
 async def boom(_ctx: Context, _params: NoInput) -> Null:
     raise RuntimeError("secret")
 
 
-@procedure("boom.chained", public=True)
+@query("boom.chained", public=True)
 async def boom_chained(_ctx: Context, _params: NoInput) -> Null:
     try:
         int("inner secret")
@@ -106,30 +106,30 @@ async def boom_chained(_ctx: Context, _params: NoInput) -> Null:
     return Null()
 
 
-@procedure("no_model", public=True)
+@query("no_model", public=True)
 async def no_model(_ctx: Context, _params: NoInput) -> Null:
     return cast("Null", "secret")
 
 
-@procedure("surrogate", public=True)
+@query("surrogate", public=True)
 async def surrogate(_ctx: Context, _params: NoInput) -> Text:
     """Answer a string that no UTF-8 can write."""
     return Text(value="\ud800")
 
 
-@procedure("over_quota", public=True)
+@query("over_quota", public=True)
 async def over_quota(_ctx: Context, _params: NoInput) -> Null:
     raise StorageLimitExceeded(used=1, reserved=2, quota=3, available=0, required=4)
 
 
-@procedure("fail", public=True)
+@query("fail", public=True)
 async def fail(_ctx: Context, params: CodeNumber) -> Null:
     """Fail with any code of the error table."""
     codes = {int(code): code for code in ErrorCode}
     raise type("Told", (RpcError,), {"code": codes[params.code]})
 
 
-@procedure("whoami")
+@query("whoami")
 async def whoami(ctx: Context, _params: NoInput) -> Identity:
     return Identity(id=ctx.caller.id, plan=ctx.caller.plan, scopes=sorted(ctx.caller.scopes))
 
@@ -143,12 +143,12 @@ SAMPLES = (
 def recorders(ran: list[Any]) -> tuple[Procedure, ...]:
     """`update` and `notify_hello`, which leave what they were given in `ran`."""
 
-    @procedure("update", public=True)
+    @query("update", public=True)
     async def update(_ctx: Context, params: Five) -> Null:
         ran.append([params.v1, params.v2, params.v3, params.v4, params.v5])
         return Null()
 
-    @procedure("notify_hello", public=True)
+    @query("notify_hello", public=True)
     async def notify_hello(_ctx: Context, params: One) -> Null:
         ran.append(params.value)
         return Null()
@@ -160,13 +160,13 @@ def signals() -> tuple[Procedure, ...]:
     """`wait`, which ends only when `signal` has run while it waits."""
     signalled = asyncio.Event()
 
-    @procedure("wait", public=True)
+    @query("wait", public=True)
     async def wait(_ctx: Context, _params: NoInput) -> Text:
         async with asyncio.timeout(HANG_SECONDS):
             await signalled.wait()
         return Text(value="waited")
 
-    @procedure("signal", public=True)
+    @query("signal", public=True)
     async def signal(_ctx: Context, _params: NoInput) -> Text:
         signalled.set()
         return Text(value="signalled")

@@ -86,7 +86,7 @@ class Lifecycle(RuleBasedStateMachine):
         caller = Caller(owner, self.plans[owner])
         context = context_of(self.resources, TABLE[name], caller, "req_test", self.now)
         try:
-            return self.runner.run(TABLE[name].run(context, validate(TABLE[name], params)))  # type: ignore[arg-type]
+            return self.runner.run(TABLE[name].run(context, validate(TABLE[name], params)))
         except RpcError as error:
             return error
 

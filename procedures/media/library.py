@@ -9,17 +9,17 @@ from jobs.job import enqueue
 from jobs.purge import purge_media
 from procedures.media.answer import DOWNLOAD_TTL_SECONDS, answer, shown
 from rpc.context import Context
-from rpc.procedure import procedure
+from rpc.procedure import mutation, query
 from sql.rows import DeletionRow, MediaRow
 
 
-@procedure("media.getMedia")
+@query("media.getMedia", raises=(MediaNotFound,))
 async def get_media(ctx: Context, params: MediaReference) -> MediaAnswer:
     """Answer one media of the caller; MediaNotFound for unknown, deleted and other people's ids alike."""
     return answer(ctx, await _find_media(ctx, params.media_id))
 
 
-@procedure("media.listMedia")
+@query("media.listMedia")
 async def list_media(ctx: Context, params: ListMedia) -> MediaPage:
     """Answer a page of the caller's media, newest first; unfinished uploads only with `status: "pending"`."""
     rows = await ctx.db.many(
@@ -36,7 +36,7 @@ async def list_media(ctx: Context, params: ListMedia) -> MediaPage:
     return MediaPage(items=[shown(ctx, row) for row in page], next_cursor=page[-1].id if more else None)
 
 
-@procedure("media.getDownloadUrl")
+@query("media.getDownloadUrl", raises=(MediaNotFound, UploadPending, RenditionNotFound))
 async def get_download_url(ctx: Context, params: GetDownloadUrl) -> DownloadUrl:
     """Sign a GET of the original, under its own name, as a download.
 
@@ -57,7 +57,7 @@ async def get_download_url(ctx: Context, params: GetDownloadUrl) -> DownloadUrl:
     return DownloadUrl(url=url, expires_at=ctx.now + timedelta(seconds=DOWNLOAD_TTL_SECONDS))
 
 
-@procedure("media.deleteMedia")
+@mutation("media.deleteMedia", raises=(MediaNotFound,))
 async def delete_media(ctx: Context, params: MediaReference) -> Success:
     """Give the bytes back at once and take the objects out of storage in the background. Twice is the same answer.
 

@@ -6,11 +6,13 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from contracts.errors import (
+    DigestDiffers,
     FileTooLarge,
     IdempotencyKeyTaken,
     InvalidFileType,
     MediaNotFound,
     RateLimitExceeded,
+    SizeDiffers,
     StorageLimitExceeded,
     UploadCompleted,
     UploadExpired,
@@ -33,12 +35,16 @@ from jobs.purge import purge_media
 from jobs.sweep import IDEMPOTENCY_KEY_LIFETIME
 from procedures.media.answer import answer
 from rpc.context import Context
-from rpc.procedure import procedure
+from rpc.procedure import mutation
 from sql.rows import DeletionRow, MediaRow, ReservationRow
 from storage.keys import staging_key
 
 
-@procedure("media.initiateUpload", counts_itself=True)
+@mutation(
+    "media.initiateUpload",
+    counts_itself=True,
+    raises=(FileTooLarge, StorageLimitExceeded, IdempotencyKeyTaken),
+)
 async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
     """Reserve room for one object and sign the PUT that fills it.
 
@@ -63,7 +69,10 @@ async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
     return _ticket(ctx, params, media_id=reservation.id, key=key, expires_at=_expiry(ctx))
 
 
-@procedure("media.completeUpload")
+@mutation(
+    "media.completeUpload",
+    raises=(UploadNotFound, UploadIncomplete, UploadExpired, SizeDiffers, DigestDiffers, InvalidFileType),
+)
 async def complete_upload(ctx: Context, params: CompleteUpload) -> MediaAnswer:
     """Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
 
@@ -87,7 +96,7 @@ async def complete_upload(ctx: Context, params: CompleteUpload) -> MediaAnswer:
     return answer(ctx, media or await _find_upload(ctx, params.media_id))
 
 
-@procedure("media.cancelUpload")
+@mutation("media.cancelUpload", raises=(UploadCompleted, MediaNotFound))
 async def cancel_upload(ctx: Context, params: MediaReference) -> Success:
     """Give up an upload that is not completed. Twice is the same answer.
 

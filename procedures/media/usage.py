@@ -4,11 +4,11 @@ from contracts.formats import FORMATS, MediaType
 from contracts.media import MAX_FILENAME_CHARACTERS, StorageUsage, SupportedFormat, SupportedFormats
 from contracts.wire import NoInput
 from rpc.context import Context
-from rpc.procedure import procedure
+from rpc.procedure import query
 from sql.rows import UsageRow
 
 
-@procedure("media.getSupportedFormats", public=True)
+@query("media.getSupportedFormats", public=True)
 async def get_supported_formats(_ctx: Context, _params: NoInput) -> SupportedFormats:
     """Say which content types and sizes `media.initiateUpload` accepts."""
     formats = [
@@ -23,7 +23,7 @@ async def get_supported_formats(_ctx: Context, _params: NoInput) -> SupportedFor
     return SupportedFormats(formats=formats, renditions=[], max_filename_characters=MAX_FILENAME_CHARACTERS)
 
 
-@procedure("media.getStorageUsage")
+@query("media.getStorageUsage")
 async def get_storage_usage(ctx: Context, _params: NoInput) -> StorageUsage:
     """Answer what the caller uses of the quota, in bytes."""
     usage = await ctx.db.shared(UsageRow, "read_usage", owner_id=ctx.caller.id, quota_bytes=ctx.caller.quota_bytes)

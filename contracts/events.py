@@ -1,0 +1,58 @@
+"""The log of what happened to a caller's media: input and output of `media.watch`."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, StrictStr
+from pydantic_core import PydanticCustomError
+
+from contracts.formats import MediaType
+from contracts.media import MediaError, MediaId, MediaState
+from contracts.wire import Event, Timestamp, Wire
+
+MAX_EVENT_ID = 2**63 - 1
+MAX_EVENT_ID_DIGITS = 19
+
+
+class EventType(StrEnum):
+    """What happened. The same words stand in the CHECK of `sql/migrations/0003_events.sql`."""
+
+    UPLOAD_STARTED = "upload.started"
+    MEDIA_PROCESSING = "media.processing"
+    MEDIA_READY = "media.ready"
+    MEDIA_FAILED = "media.failed"
+    MEDIA_DELETED = "media.deleted"
+
+
+def _event_id(value: str) -> str:
+    if len(value) > MAX_EVENT_ID_DIGITS or not (value.isascii() and value.isdecimal()) or int(value) > MAX_EVENT_ID:
+        raise PydanticCustomError("event_id", "lastEventId must be the id of an earlier event")
+    return value
+
+
+EventId = Annotated[StrictStr, AfterValidator(_event_id)]
+
+
+class WatchMedia(Wire):
+    """Input of `media.watch`: every media of the caller, or one; from the beginning, or after the last event seen."""
+
+    media_id: MediaId | None = None
+    last_event_id: EventId | None = None
+
+
+class MediaEventData(Wire):
+    """The media as the event left it. Size in bytes."""
+
+    status: MediaState
+    type: MediaType
+    size: int
+    error: MediaError | None = None
+
+
+class MediaEvent(Event):
+    """One change of one media; ids rise in the order in which an owner's changes took effect."""
+
+    type: EventType
+    media_id: MediaId
+    at: Timestamp
+    data: MediaEventData
