@@ -1,20 +1,21 @@
 """`POST /rpc`: from an HTTP request to the dialect that it speaks.
 
-An array is a JSON-RPC batch. An object is an envelope unless it says `jsonrpc`, or has a `method` and no `procedure`.
-A request in which no dialect can be told gets one body that satisfies both.
+An object is an envelope unless it says `jsonrpc`, or has a `method` and no `procedure`. In an array each member tells
+its own dialect. A request in which no dialect can be told gets one body that satisfies both.
 """
 
 import asyncio
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from contracts.errors import ErrorCode
+from contracts.errors import ErrorCode, RpcError
 from rpc.auth import Authenticator, Caller
 from rpc.dispatch import Authenticate, Dispatcher
-from rpc.envelope import Envelope, refuse
+from rpc.envelope import Envelope, is_envelope, refuse
 from rpc.json import ParseError, decode, encode
 from rpc.jsonrpc import INVALID_REQUEST, PARSE_ERROR, JsonRpc, error_document
 
@@ -33,8 +34,9 @@ class Endpoint:
         self, dispatcher: Dispatcher, authenticator: Authenticator, *, max_body_bytes: int, max_batch_calls: int
     ) -> None:
         self._authenticator = authenticator
-        self._jsonrpc = JsonRpc(dispatcher, max_batch_calls=max_batch_calls)
-        self._envelope = Envelope(dispatcher)
+        self._jsonrpc = JsonRpc(dispatcher)
+        self._envelope = Envelope(dispatcher, max_batch_calls=max_batch_calls)
+        self._max_batch_calls = max_batch_calls
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, request: Request) -> Response:
@@ -61,12 +63,30 @@ class Endpoint:
 
     async def _answer(self, document: Any, request: Request) -> Response:
         authenticate = once(self._authenticator, request)
-        if isinstance(document, list) or (isinstance(document, dict) and _is_jsonrpc(document)):
-            answer = await self._jsonrpc.answer(document, authenticate)
-            return Response(status_code=HTTPStatus.NO_CONTENT) if answer is None else _json(HTTPStatus.OK, answer)
-        if isinstance(document, dict):
-            return _json(*await self._envelope.answer(document, authenticate))
-        return _both(HTTPStatus.BAD_REQUEST, INVALID_REQUEST)
+        if isinstance(document, list):
+            return await self._answer_array(document, authenticate)
+        if not isinstance(document, dict):
+            return _both(HTTPStatus.BAD_REQUEST, INVALID_REQUEST)
+        if _is_jsonrpc(document):
+            (answer,) = await self._jsonrpc.answer_all([document], authenticate)
+            return _json_unless_empty(answer)
+        if "batch" in document and "procedure" not in document:
+            return _json(*await self._envelope.answer_batch(document["batch"], authenticate))
+        return _json(*await self._envelope.answer(document, authenticate))
+
+    async def _answer_array(self, members: list[Any], authenticate: Authenticate) -> Response:
+        """The answers in the order of the calls, all run side by side; a notification has none."""
+        if not 1 <= len(members) <= self._max_batch_calls:
+            return _json(HTTPStatus.OK, error_document(INVALID_REQUEST))
+        spoken = [self._envelope if is_envelope(member) else self._jsonrpc for member in members]
+
+        async def answers(dialect: Envelope | JsonRpc) -> Iterator[Any]:
+            calls = [member for member, its in zip(members, spoken, strict=True) if its is dialect]
+            return iter(await dialect.answer_all(calls, authenticate))
+
+        envelopes, responses = await asyncio.gather(answers(self._envelope), answers(self._jsonrpc))
+        in_order = (next(envelopes if dialect is self._envelope else responses) for dialect in spoken)
+        return _json_unless_empty([answer for answer in in_order if answer is not None])
 
     async def _body(self, request: Request) -> bytes:
         """The body, read no further than the limit."""
@@ -83,18 +103,33 @@ class Endpoint:
 
 def once(authenticator: Authenticator, request: Request) -> Authenticate:
     """Authenticate a request when the first of its calls needs a caller; the others wait for the same outcome."""
-    checks: list[asyncio.Task[Caller]] = []
+    checking = asyncio.Lock()
+    outcomes: list[Caller | RpcError] = []
 
     async def authenticate() -> Caller:
-        if not checks:
-            checks.append(asyncio.create_task(authenticator.caller(request)))
-        return await asyncio.shield(checks[0])
+        async with checking:
+            if not outcomes:
+                outcomes.append(await _caller_or_refusal(authenticator, request))
+        if isinstance(outcomes[0], RpcError):
+            raise outcomes[0]
+        return outcomes[0]
 
     return authenticate
 
 
+async def _caller_or_refusal(authenticator: Authenticator, request: Request) -> Caller | RpcError:
+    try:
+        return await authenticator.caller(request)
+    except RpcError as refusal:
+        return refusal
+
+
 def _is_jsonrpc(document: dict[str, Any]) -> bool:
     return "jsonrpc" in document or ("method" in document and "procedure" not in document)
+
+
+def _json_unless_empty(answer: Any) -> Response:
+    return _json(HTTPStatus.OK, answer) if answer else Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 def _media_type(request: Request) -> str:

@@ -1,5 +1,9 @@
-"""The VRSS envelope: `{procedure, input, context}` in, `{success, data | error, metadata}` out, with HTTP statuses."""
+"""The VRSS envelope: `{procedure, input, context}` in, `{success, data | error, metadata}` out, with HTTP statuses.
 
+`{batch: [{id, procedure, input}]}` is answered `{results: [{id, success, ...}]}`.
+"""
+
+import asyncio
 import time
 from http import HTTPStatus
 from typing import Any
@@ -14,8 +18,9 @@ Answer = tuple[int, Document, dict[str, str]]
 class Envelope:
     """Answers envelopes through a dispatcher."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher, *, max_batch_calls: int) -> None:
         self._dispatcher = dispatcher
+        self._max_batch_calls = max_batch_calls
 
     async def answer(self, document: Document, authenticate: Authenticate) -> Answer:
         """HTTP status, body and further headers for a parsed envelope."""
@@ -30,6 +35,30 @@ class Envelope:
             error = outcome.error
             return error.code.http_status, _failure(error, outcome.request_id), _headers(error)
         return HTTPStatus.OK, {"success": True, "data": outcome.value, "metadata": metadata(outcome.request_id)}, {}
+
+    async def answer_all(self, documents: list[Any], authenticate: Authenticate) -> list[Document]:
+        """The body that answers each envelope, all run side by side."""
+        answers = await asyncio.gather(*(self._answer_member(document, authenticate) for document in documents))
+        return [body for _, body, _ in answers]
+
+    async def answer_batch(self, batch: Any, authenticate: Authenticate) -> Answer:
+        """What the members of `batch` are answered, each under its own id; a failed one leaves the status at 200."""
+        if not isinstance(batch, list) or not 1 <= len(batch) <= self._max_batch_calls:
+            message = f"'batch' must be an array of 1 to {self._max_batch_calls} calls"
+            return HTTPStatus.BAD_REQUEST, refuse(ErrorCode.VALIDATION_ERROR, message), {}
+        ids = [member.get("id") if isinstance(member, dict) else None for member in batch]
+        bodies = await self.answer_all(batch, authenticate)
+        return HTTPStatus.OK, {"results": [{"id": id_, **body} for id_, body in zip(ids, bodies, strict=True)]}, {}
+
+    async def _answer_member(self, member: Any, authenticate: Authenticate) -> Answer:
+        if not isinstance(member, dict):
+            return HTTPStatus.BAD_REQUEST, refuse(ErrorCode.VALIDATION_ERROR, "Request must be a JSON object"), {}
+        return await self.answer(member, authenticate)
+
+
+def is_envelope(document: Any) -> bool:
+    """Whether a member of an array is an envelope: it names a procedure and does not say `jsonrpc`."""
+    return isinstance(document, dict) and "procedure" in document and "jsonrpc" not in document
 
 
 def metadata(request_id: str) -> Document:

@@ -1,13 +1,14 @@
-"""JSON-RPC 2.0 (jsonrpc.org/specification): documents in, documents out.
+"""JSON-RPC 2.0 (jsonrpc.org/specification): request objects in, responses out.
 
-jsonrpcserver dispatches each request object. What it does not do by the book stays here: the check of each member, the
-batch, and what an error tells.
+jsonrpcserver dispatches the requests. What it does not do by the book stays here: the check of each member of a batch,
+and what an error tells.
 """
 
-import asyncio
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, NoReturn
+from itertools import compress
+from typing import Any, NoReturn, cast
 
 from jsonrpcserver import JsonRpcError, Result, Success
 from jsonrpcserver.async_main import dispatch_to_response
@@ -46,52 +47,56 @@ def error_document(code: int, id_: Any = None) -> Document:
 
 
 class JsonRpc:
-    """Answers JSON-RPC documents through a dispatcher."""
+    """Answers JSON-RPC requests through a dispatcher."""
 
-    def __init__(self, dispatcher: Dispatcher, *, max_batch_calls: int) -> None:
-        self.max_batch_calls = max_batch_calls
-        self._dispatcher = dispatcher
-        self._methods = {name: self._method(procedure) for name, procedure in dispatcher.procedures.items()}
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._methods = Methods(dispatcher)
 
-    async def answer(self, document: Any, authenticate: Authenticate) -> Document | list[Document] | None:
-        """The response to a parsed document: one, a list in the order of the requests, or None for notifications."""
-        if not isinstance(document, list):
-            return await self._answer_one(document, authenticate)
-        if not 1 <= len(document) <= self.max_batch_calls:
-            return error_document(INVALID_REQUEST)
-        responses = await asyncio.gather(*(self._answer_one(member, authenticate) for member in document))
-        return [response for response in responses if response is not None] or None
+    async def answer_all(self, members: list[Any], authenticate: Authenticate) -> list[Document | None]:
+        """The response to each member of a batch, all run side by side; None to a notification."""
+        valid = [is_request(member) for member in members]
+        responses = iter(await self._dispatch(list(compress(members, valid)), authenticate))
+        return [
+            error_document(INVALID_REQUEST) if not is_valid else next(responses) if "id" in member else None
+            for member, is_valid in zip(members, valid, strict=True)
+        ]
 
-    async def _answer_one(self, member: Any, authenticate: Authenticate) -> Document | None:
-        if not is_request(member):
-            return error_document(INVALID_REQUEST)
-        return await dispatch_to_response(  # type: ignore[return-value]
-            member,
-            self._methods_for(member["method"]),
+    async def _dispatch(self, requests: list[Document], authenticate: Authenticate) -> list[Document]:
+        """The responses to requests in their order; notifications have none."""
+        responses = await dispatch_to_response(
+            cast("str", requests),
+            self._methods,
             context=authenticate,
             deserializer=_as_is,
             validator=_trusted,
             post_process=_document,
         )
+        return cast("list[Document] | None", responses) or []
 
-    def _methods_for(self, name: str) -> dict[str, Callable[..., Any]]:
-        """The method that is asked for; an unknown one is dispatched all the same, to be logged like any call."""
-        return {name: self._methods.get(name) or self._unknown(name)}
 
-    def _method(self, procedure: Procedure) -> Callable[..., Any]:
-        async def method(authenticate: Authenticate, /, *positional: Any, **named: Any) -> Result:
-            params: Any = named or dict(zip(procedure.parameters, positional, strict=False))
-            if len(positional) > len(procedure.parameters):
-                params = positional  # no model takes a list, so this fails as any other bad input does
-            return await self._call(procedure.name, params, authenticate)
+class Methods(dict[str, Callable[..., Any]]):
+    """The methods that jsonrpcserver finds; an unknown one is dispatched all the same, to be logged like any call."""
 
-        return with_signature(method)
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        super().__init__((name, self._method(procedure)) for name, procedure in dispatcher.procedures.items())
+        self._dispatcher = dispatcher
 
-    def _unknown(self, name: str) -> Callable[..., Any]:
+    def __missing__(self, name: str) -> Callable[..., Any]:
         async def method(authenticate: Authenticate, /, *_positional: Any, **_named: Any) -> Result:
             return await self._call(name, None, authenticate)
 
-        return method
+        return taking_anything(method)
+
+    def _method(self, procedure: Procedure) -> Callable[..., Any]:
+        parameters = procedure.parameters
+
+        async def method(authenticate: Authenticate, /, *positional: Any, **named: Any) -> Result:
+            params: Any = named or dict(zip(parameters, positional, strict=False))
+            if len(positional) > len(parameters):
+                params = positional  # no model takes a list, so this fails as any other bad input does
+            return await self._call(procedure.name, params, authenticate)
+
+        return taking_anything(method)
 
     async def _call(self, name: str, params: Any, authenticate: Authenticate) -> Result:
         call = Call(dialect="jsonrpc", name=name, input=params, authenticate=authenticate)
@@ -101,9 +106,20 @@ class JsonRpc:
         return Success(outcome.value)
 
 
-def with_signature(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, with the signature that jsonrpcserver asks for at every call worked out once."""
-    method.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
+class _Anything(inspect.Signature):
+    """The signature of a method that takes whatever comes; jsonrpcserver binds a call's parameters to try them."""
+
+    def bind(self, /, *_positional: Any, **_named: Any) -> inspect.BoundArguments:
+        return _BOUND
+
+
+_ANYTHING = _Anything()
+_BOUND = inspect.BoundArguments(_ANYTHING, OrderedDict())
+
+
+def taking_anything(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, whose parameters jsonrpcserver need not try: the procedure's model does."""
+    method.__signature__ = _ANYTHING  # type: ignore[attr-defined]
     return method
 
 

@@ -13,6 +13,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 DRAIN_SECONDS = 10
+GC_THRESHOLDS = (20_000, 50, 100)
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -58,9 +59,10 @@ async def serve_http(app: ASGIApp, listener: socket.socket) -> None:
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
     )
-    # What start-up made stays; the collector need not walk through it again and again.
+    # What start-up made stays, and what a call makes goes with its references: the collector need not look so often.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await asyncio.shield(serving)

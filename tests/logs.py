@@ -12,7 +12,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from rpc import dispatch
-from server.logging import configure_logging
+from server.logging import Lines, configure_logging
 
 
 @contextmanager
@@ -22,16 +22,27 @@ def events() -> Iterator[list[Any]]:
         yield captured
 
 
+class Written(io.StringIO):
+    """What lies in a log, with the lines that would be written at the end of the event loop's turn."""
+
+    lines: Lines
+
+    def getvalue(self) -> str:
+        self.lines.flush()
+        return super().getvalue()
+
+
 @contextmanager
 def rendered(level: str = "INFO") -> Iterator[io.StringIO]:
     """What a process that has configured its logging writes to stderr."""
     root, configured = logging.getLogger(), structlog.get_config()
     handlers, root_level, manager = root.handlers[:], root.level, logging.Logger.manager
     levels = {name: known.level for name, known in manager.loggerDict.items() if isinstance(known, logging.Logger)}
-    written = io.StringIO()
+    written = Written()
     try:
         with redirect_stderr(written), _unbound_logger():
             configure_logging(level)
+            written.lines = structlog.get_config()["logger_factory"].__self__
             yield written
     finally:
         root.handlers[:] = handlers

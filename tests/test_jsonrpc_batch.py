@@ -71,9 +71,9 @@ MIXED_ANSWER = [
             id="26-duplicate-ids",
         ),
         pytest.param(
-            [{"procedure": "get_data", "input": {}}, request("get_data", id=1)],
+            [{"procedure": "get_data", "input": {}, "jsonrpc": "2.0"}, request("get_data", id=1)],
             [INVALID_REQUEST, result({"values": ["hello", 5]}, 1)],
-            id="envelope-in-a-batch",
+            id="envelope-that-says-jsonrpc",
         ),
         pytest.param(
             [request("notify_hello", [1])] * (MAX_CALLS - 1) + [request("sum", [1, 2, 3], id=1)],
