@@ -280,7 +280,7 @@ class FileTooLarge(RpcError):
 
 @dataclass(kw_only=True)
 class ServiceUnavailable(RpcError):
-    """`service` (database, storage or authentication) is down or too slow; the call may be repeated."""
+    """`service` (database, storage, authentication or this server) is down or too slow; the call may be repeated."""
 
     code = ErrorCode.SERVICE_UNAVAILABLE
     service: str

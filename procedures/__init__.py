@@ -1,6 +1,6 @@
 """The table of contents: every procedure, in the order of an upload's life."""
 
-from procedures.media import library, upload, usage
+from procedures.media import events, library, upload, usage
 from rpc.procedure import Procedure
 
 PROCEDURES: tuple[Procedure, ...] = (
@@ -13,4 +13,5 @@ PROCEDURES: tuple[Procedure, ...] = (
     library.get_download_url,
     usage.get_storage_usage,
     library.delete_media,
+    events.watch,
 )

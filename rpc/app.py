@@ -14,6 +14,7 @@ from rpc.dispatch import Dispatcher
 from rpc.endpoint import Endpoint
 from rpc.health import Health
 from rpc.procedure import Procedure
+from rpc.trpc.endpoint import Trpc
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -23,6 +24,7 @@ class AppConfig:
     """What the HTTP side of the application can be told."""
 
     auth: AuthConfig
+    rpc_path: str = "/rpc"
     cors_origins: tuple[str, ...] = ()
     cors_origin_regex: str | None = None
     max_body_bytes: int = 1024 * 1024
@@ -34,12 +36,10 @@ def create_app(
 ) -> Starlette:
     """The application over open resources; `routes` come beside its own."""
     dispatcher = Dispatcher({procedure.name: procedure for procedure in procedures}, resources)
-    endpoint = Endpoint(
-        dispatcher,
-        Authenticator(config.auth),
-        max_body_bytes=config.max_body_bytes,
-        max_batch_calls=config.max_batch_calls,
-    )
+    authenticator = Authenticator(config.auth)
+    limits = {"max_body_bytes": config.max_body_bytes, "max_batch_calls": config.max_batch_calls}
+    endpoint = Endpoint(dispatcher, authenticator, **limits)
+    trpc = Trpc(dispatcher, authenticator, **limits)
     health = Health(resources)
     cors = Middleware(
         CORSMiddleware,
@@ -53,10 +53,11 @@ def create_app(
     )
     return Starlette(
         routes=[
-            Route("/rpc", endpoint.__call__, methods=METHODS),
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),
             *routes,
+            Route(config.rpc_path, endpoint.__call__, methods=METHODS),
+            Route(config.rpc_path.rstrip("/") + "/{path:path}", trpc.__call__, methods=METHODS),
         ],
         middleware=[cors] if config.cors_origins or config.cors_origin_regex else [],
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 from contracts.errors import AuthenticationRequired
 from rpc.auth import Caller
 from rpc.limits import RateLimits
+from sql.bell import Bell
 from sql.database import Database
 from storage.presign import Presigner
 from storage.s3 import ObjectStore
@@ -28,6 +29,7 @@ class Resources:
     presigner: Presigner
     uploads: UploadPolicy
     limits: RateLimits
+    bell: Bell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ This file holds the only broad `except`: what no procedure foresaw is logged und
 
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,11 +19,14 @@ from contracts.errors import InternalError, RpcError, UnknownProcedure, Validati
 from rpc.auth import Caller
 from rpc.context import Context, Resources
 from rpc.json import Written, written
-from rpc.procedure import Procedure
+from rpc.procedure import Kind, Procedure
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.call")
 
 Authenticate = Callable[[], Awaitable[Caller]]
+Answered = tuple[Written | None, str | None]
+
+_OVER: Answered = (Written(b""), None)
 
 
 def new_request_id() -> str:
@@ -43,11 +47,19 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of a call: the answer as JSON text, or an error."""
+    """What came of a call: the answer as JSON text, or an error.
+
+    One event of a subscription has its id beside it; a subscription that has nothing to tell says so now and then, by
+    an outcome of nothing.
+    """
 
     request_id: str
     value: Written | None = None
+    event_id: str | None = None
     error: RpcError | None = None
+
+
+Facts = dict[str, Any]
 
 
 class Dispatcher:
@@ -58,32 +70,67 @@ class Dispatcher:
         self.resources = resources
 
     async def dispatch(self, call: Call) -> Outcome:
-        """The outcome of one call; never raises but for cancellation."""
-        started = time.perf_counter()
-        facts: dict[str, Any] = {"procedure": call.name[:100], "dialect": call.dialect, "request_id": call.request_id}
-        try:
-            value = await self._run(call, facts)
-        except RpcError as error:
-            outcome = Outcome(request_id=call.request_id, error=error)
-        except Exception:
-            log.exception("unforeseen", **facts)
-            outcome = Outcome(request_id=call.request_id, error=InternalError())
-        else:
-            outcome = Outcome(request_id=call.request_id, value=value)
-        facts["outcome"] = int(outcome.error.code) if outcome.error else "ok"
-        log.info("call", **facts, milliseconds=round((time.perf_counter() - started) * 1000, 2))
+        """The outcome of one call of a query or a mutation; never raises but for cancellation."""
+        started, facts = time.perf_counter(), _facts(call)
+        outcome = await _outcome(call, facts, self._answer(call, facts))
+        log.info("call", **facts, milliseconds=_milliseconds_since(started))
         return outcome
 
-    async def _run(self, call: Call, facts: dict[str, Any]) -> Written:
+    async def subscribe(self, call: Call) -> AsyncGenerator[Outcome, None]:
+        """An outcome for each event of a subscription, the last one perhaps an error; closing it ends the procedure."""
+        started, facts, events = time.perf_counter(), _facts(call), 0
+        try:
+            async with aclosing(self._events(call, facts)) as happening:
+                while (outcome := await _outcome(call, facts, anext(happening))).value is not _OVER[0]:
+                    events += outcome.event_id is not None
+                    yield outcome
+                    if outcome.error is not None:
+                        break
+        finally:
+            log.info("subscription", **facts, events=events, milliseconds=_milliseconds_since(started))
+
+    async def _answer(self, call: Call, facts: Facts) -> Answered:
         procedure = self.procedures.get(call.name)
-        if procedure is None:
+        if procedure is None or procedure.kind is Kind.SUBSCRIPTION:
             raise UnknownProcedure(call.name)
+        context, params = await self._prepared(procedure, call, facts)
+        return written(await procedure.run(context, params)), None
+
+    async def _events(self, call: Call, facts: Facts) -> AsyncGenerator[Answered, None]:
+        procedure = self.procedures[call.name]
+        context, params = await self._prepared(procedure, call, facts)
+        async with aclosing(procedure.run(context, params)) as events:
+            async for event in events:
+                yield (None, None) if event is None else (written(event), event.id)
+        yield _OVER
+
+    async def _prepared(self, procedure: Procedure, call: Call, facts: Facts) -> tuple[Context, Any]:
         caller = None if procedure.public else await call.authenticate()
         facts["caller"] = caller.id if caller else None
         params = validate(procedure, call.input)
-        context = context_of(self.resources, procedure, caller, call.request_id, datetime.now(UTC))
-        answer = await procedure.run(context, params)
-        return written(answer)
+        return context_of(self.resources, procedure, caller, call.request_id, datetime.now(UTC)), params
+
+
+def _facts(call: Call) -> Facts:
+    return {"procedure": call.name[:100], "dialect": call.dialect, "request_id": call.request_id}
+
+
+def _milliseconds_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 2)
+
+
+async def _outcome(call: Call, facts: Facts, answering: Awaitable[Answered]) -> Outcome:
+    try:
+        value, event_id = await answering
+    except RpcError as error:
+        outcome = Outcome(request_id=call.request_id, error=error)
+    except Exception:
+        log.exception("unforeseen", **facts)
+        outcome = Outcome(request_id=call.request_id, error=InternalError())
+    else:
+        outcome = Outcome(request_id=call.request_id, value=value, event_id=event_id)
+    facts["outcome"] = int(outcome.error.code) if outcome.error else "ok"
+    return outcome
 
 
 def context_of(

@@ -14,17 +14,13 @@ from starlette.responses import JSONResponse, Response
 
 from contracts.errors import ErrorCode, RpcError
 from rpc.auth import Authenticator, Caller
+from rpc.body import BodyTooLarge, media_type, read_body
 from rpc.dispatch import Authenticate, Dispatcher
 from rpc.envelope import Envelope, is_envelope, refuse
 from rpc.json import ParseError, decode, encode
 from rpc.jsonrpc import INVALID_REQUEST, PARSE_ERROR, JsonRpc, error_document
 
 CONTENT_TYPES = frozenset({"application/json", "application/json-rpc", "application/jsonrequest"})
-MAX_LENGTH_DIGITS = 18
-
-
-class BodyTooLarge(ValueError):
-    """The request's body is over the limit."""
 
 
 class Endpoint:
@@ -43,12 +39,12 @@ class Endpoint:
         """The response to a request of any method."""
         if request.method != "POST":
             return _method_not_allowed()
-        if _media_type(request) not in CONTENT_TYPES:
+        if media_type(request) not in CONTENT_TYPES:
             return _both(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, ErrorCode.VALIDATION_ERROR, "Content-Type must be application/json"
             )
         try:
-            document = decode(await self._body(request))
+            document = decode(await read_body(request, max_bytes=self._max_body_bytes))
         except BodyTooLarge:
             return _both(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -88,18 +84,6 @@ class Endpoint:
         in_order = (next(envelopes if dialect is self._envelope else responses) for dialect in spoken)
         return _json_unless_empty([answer for answer in in_order if answer is not None])
 
-    async def _body(self, request: Request) -> bytes:
-        """The body, read no further than the limit."""
-        declared = request.headers.get("content-length", "0")
-        if len(declared) > MAX_LENGTH_DIGITS or (declared.isdecimal() and int(declared) > self._max_body_bytes):
-            raise BodyTooLarge
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self._max_body_bytes:
-                raise BodyTooLarge
-        return bytes(body)
-
 
 def once(authenticator: Authenticator, request: Request) -> Authenticate:
     """Authenticate a request when the first of its calls needs a caller; the others wait for the same outcome."""
@@ -130,10 +114,6 @@ def _is_jsonrpc(document: dict[str, Any]) -> bool:
 
 def _json_unless_empty(answer: Any) -> Response:
     return _json(HTTPStatus.OK, answer) if answer else Response(status_code=HTTPStatus.NO_CONTENT)
-
-
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _json(status: int, document: Any, headers: dict[str, str] | None = None) -> Response:

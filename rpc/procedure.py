@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from contracts.errors import (
@@ -25,7 +26,7 @@ Output = TypeVar("Output", bound=Wire)
 Events = TypeVar("Events", bound=Event)
 
 Call = Callable[[Context, Input], Awaitable[Output]]
-Watch = Callable[[Context, Input], AsyncIterator[Events]]
+Watch = Callable[[Context, Input], AsyncIterator[Events | None]]
 
 
 class Kind(StrEnum):
@@ -84,7 +85,10 @@ def mutation(
 def subscription(
     name: str, *, public: bool = False, raises: tuple[type[RpcError], ...] = ()
 ) -> Callable[[Watch[Input, Events]], Procedure]:
-    """Make an asynchronous generator of events watchable as `name`."""
+    """Make an asynchronous generator of events watchable as `name`.
+
+    It yields None when it has had nothing to tell for a while, so that whoever watches knows that it lives.
+    """
     return partial(_declare, name, Kind.SUBSCRIPTION, public=public, raises=raises)
 
 
@@ -108,7 +112,14 @@ def _declare(
         counts_itself=counts_itself,
         raises=raises,
         input=hints[params],
-        output=get_args(answered)[0] if kind is Kind.SUBSCRIPTION else answered,
+        output=_event_model(answered) if kind is Kind.SUBSCRIPTION else answered,
         run=function,
         summary=inspect.getdoc(function) or "",
     )
+
+
+def _event_model(answered: Any) -> Any:
+    """The model in `AsyncIterator[Model | None]`."""
+    (yielded,) = get_args(answered)
+    (model,) = set(get_args(yielded)) - {NoneType}
+    return model

@@ -92,7 +92,8 @@ def run_serve(chosen: argparse.Namespace) -> None:
             app = create_app(resources, PROCEDURES, app_config(settings))
             address = f"mediarpc serves on {settings.host}:{settings.port}"
             await run_until_stopped(
-                serve_http(app, listener), ready=lambda: print(address, file=sys.stderr, flush=True)
+                serve_http(app, listener, before_draining=resources.bell.send_home),
+                ready=lambda: print(address, file=sys.stderr, flush=True),
             )
 
     if chosen.workers == 1:

@@ -72,7 +72,7 @@ async def _run(settings: Settings, listener: socket.socket, embedded_s3: str | N
         config = app_config(settings, cors_origin_regex=LOCAL_ORIGINS)
         app = create_app(resources, PROCEDURES, config, routes=routes)
         await run_until_stopped(
-            serve_http(app, listener),
+            serve_http(app, listener, before_draining=resources.bell.send_home),
             run_worker(resources.db.pool, resources.store, sweep_interval_seconds=settings.sweep_interval_seconds),
             ready=lambda: greet(settings, time.monotonic() - began),
         )
@@ -91,7 +91,7 @@ def greet(settings: Settings, seconds: float) -> None:
 def first_upload(settings: Settings) -> str:
     """The README's first upload, against this server."""
     script = files("server").joinpath("first_upload.sh").read_text(encoding="utf-8")
-    return script.replace("http://127.0.0.1:8000", origin(settings))
+    return script.replace("http://127.0.0.1:8000/rpc", origin(settings) + settings.rpc_path)
 
 
 @contextmanager

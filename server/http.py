@@ -47,7 +47,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve_http(app: ASGIApp, listener: socket.socket) -> None:
+def _silent() -> None:
+    return
+
+
+async def serve_http(app: ASGIApp, listener: socket.socket, *, before_draining: Callable[[], None] = _silent) -> None:
     """Serve until cancelled; requests under way are given `DRAIN_SECONDS` to end."""
     server = _Server(
         uvicorn.Config(
@@ -68,6 +72,7 @@ async def serve_http(app: ASGIApp, listener: socket.socket) -> None:
         await asyncio.shield(serving)
     finally:
         server.should_exit = True
+        before_draining()
         await serving
 
 
@@ -84,10 +89,6 @@ async def stop_on_signals() -> AsyncIterator[asyncio.Event]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-
-
-def _silent() -> None:
-    return
 
 
 def run(service: Coroutine[Any, Any, None]) -> None:

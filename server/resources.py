@@ -7,6 +7,7 @@ from rpc.app import AppConfig
 from rpc.auth import AuthConfig
 from rpc.context import Resources, UploadPolicy
 from server.settings import Settings
+from sql.bell import Bell
 from sql.database import Database, create_pool
 from storage.presign import Presigner
 from storage.s3 import ObjectStore, StoreConfig
@@ -23,6 +24,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     pool = create_pool(settings.database_url, size=settings.database_pool_size)
     config = store_config(settings)
     store = ObjectStore(config)
+    bell = Bell(settings.database_url)
     await pool.open(wait=False)
     try:
         yield Resources(
@@ -33,8 +35,10 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 url_ttl_seconds=settings.upload_url_ttl_seconds, grace_seconds=settings.upload_grace_seconds
             ),
             limits=settings.rate_limits,
+            bell=bell,
         )
     finally:
+        await bell.close()
         await pool.close()
         store.close()
 
@@ -65,6 +69,7 @@ def app_config(settings: Settings, *, cors_origin_regex: str | None = None) -> A
             audience=settings.auth_audience,
             cookie=settings.auth_cookie,
         ),
+        rpc_path=settings.rpc_path,
         cors_origins=settings.cors_origins,
         cors_origin_regex=None if settings.cors_origins else cors_origin_regex,
         max_body_bytes=settings.max_body_bytes,

@@ -1,5 +1,6 @@
 """Every setting, from the environment alone, with default, unit and a sentence; checked before anything starts."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
@@ -21,6 +22,12 @@ def setting(sentence: str, *, default: Any, parse: Callable[[str], Any], secret:
 
 
 def _text(value: str) -> str:
+    return value
+
+
+def _path(value: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
+        raise ValueError("must be a path like /api/rpc")
     return value
 
 
@@ -77,6 +84,7 @@ class Settings:
 
     host: str = setting("The address to listen on.", default="127.0.0.1", parse=_text)
     port: int = setting("The port to listen on.", default=8000, parse=_number(1, 65535))
+    rpc_path: str = setting("The path of the endpoint; tRPC's procedures stand below it.", default="/rpc", parse=_path)
     data_dir: str = setting(
         "The folder where `mediarpc dev` keeps its data and its secret.", default=".mediarpc", parse=_text
     )

@@ -1,15 +1,15 @@
 """Named queries: every `.sql` file of this folder holds `-- name: <name> :one|:many|:run|:shared` blocks, loaded once.
 
-`{media}` in a statement stands for the columns of `sql.rows.MediaRow`.
+`{media}` and `{event}` in a statement stand for the columns of `sql.rows.MediaRow` and `sql.rows.EventRow`.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import LiteralString, cast
+from typing import LiteralString
 
-from sql.rows import MediaRow, columns
+from sql.rows import EventRow, MediaRow, columns
 
 _BLOCK = re.compile(
     r"^-- name: (?P<name>\w+) :(?P<kind>one|many|run|shared)\n(?P<text>.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL
@@ -33,8 +33,12 @@ def parse(source: str) -> Iterator[Query]:
     """The queries of one file, in order."""
     for block in _BLOCK.finditer(source):
         # Honest: the text comes from this package's files, never from a caller.
-        text = cast("LiteralString", block["text"].strip().replace("{media}", columns(MediaRow)))
+        text: LiteralString = _with_columns(block["text"].strip())
         yield Query(block["name"], block["kind"], text)
+
+
+def _with_columns(text: str) -> str:
+    return text.replace("{media}", columns(MediaRow)).replace("{event}", columns(EventRow))
 
 
 def load() -> dict[str, Query]:

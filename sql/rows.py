@@ -72,6 +72,17 @@ class DeletionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event of the log."""
+
+    id: int
+    type: str
+    media_id: UUID
+    at: datetime
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class MigrationRow:
     """A migration that the database has."""
 

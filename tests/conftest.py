@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from jobs.worker import open_queue, run_jobs
 from procedures import PROCEDURES
 from rpc.app import create_app
 from rpc.auth import Caller
-from rpc.context import Resources
+from rpc.context import Context, Resources
 from rpc.dispatch import context_of, validate
 from rpc.limits import RateLimits
 from server.resources import app_config, open_resources
@@ -152,6 +153,17 @@ def ada() -> Caller:
 
 
 Call = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+def context(resources: Resources) -> Callable[..., Context]:
+    """The context of a call of a procedure, with other resources where they are named."""
+    table = {procedure.name: procedure for procedure in PROCEDURES}
+
+    def make(name: str, caller: Caller | None, **different: Any) -> Context:
+        return context_of(replace(resources, **different), table[name], caller, "req_test", datetime.now(UTC))
+
+    return make
 
 
 @pytest.fixture

@@ -4,20 +4,21 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
 from pydantic import StrictInt
 
-from contracts.errors import ErrorCode, RpcError, StorageLimitExceeded
-from contracts.wire import NoInput, Wire
+from contracts.errors import ErrorCode, MediaNotFound, RpcError, StorageLimitExceeded
+from contracts.wire import Event, NoInput, Wire
 from rpc.app import AppConfig, create_app
 from rpc.auth import AuthConfig
 from rpc.context import Context, Resources
 from rpc.limits import RateLimits
-from rpc.procedure import Procedure, query
+from rpc.procedure import Procedure, mutation, query, subscription
+from server.http import listen, serve_http
 
 UNUSED = cast("Resources", SimpleNamespace(db=None, limits=RateLimits()))
 HANG_SECONDS = 30
@@ -143,12 +144,12 @@ SAMPLES = (
 def recorders(ran: list[Any]) -> tuple[Procedure, ...]:
     """`update` and `notify_hello`, which leave what they were given in `ran`."""
 
-    @query("update", public=True)
+    @mutation("update", public=True)
     async def update(_ctx: Context, params: Five) -> Null:
         ran.append([params.v1, params.v2, params.v3, params.v4, params.v5])
         return Null()
 
-    @query("notify_hello", public=True)
+    @mutation("notify_hello", public=True)
     async def notify_hello(_ctx: Context, params: One) -> Null:
         ran.append(params.value)
         return Null()
@@ -172,6 +173,56 @@ def signals() -> tuple[Procedure, ...]:
         return Text(value="signalled")
 
     return wait, signal
+
+
+class From(Wire):
+    last_event_id: str | None = None
+    up_to: StrictInt = 3
+    then: str | None = None
+
+
+class Counted(Event):
+    count: int
+
+
+@subscription("count", public=True)
+async def count(_ctx: Context, params: From) -> AsyncIterator[Counted | None]:
+    """Count up to a number, from after the last one seen; then end, fail, or wait for ever."""
+    if params.last_event_id is not None and not params.last_event_id.isdecimal():
+        raise MediaNotFound
+    for number in range(int(params.last_event_id or 0) + 1, params.up_to + 1):
+        yield Counted(id=str(number), count=number)
+    match params.then:
+        case "fail":
+            raise RuntimeError("secret")
+        case "ping":
+            yield None
+        case "wait":
+            await asyncio.sleep(HANG_SECONDS)
+
+
+@subscription("mine")
+async def mine(ctx: Context, _params: From) -> AsyncIterator[Counted | None]:
+    yield Counted(id=ctx.caller.id, count=1)
+
+
+SUBSCRIPTIONS = (count, mine)
+
+
+@asynccontextmanager
+async def listening(
+    procedures: Iterable[Procedure], *, resources: Resources = UNUSED, config: AppConfig | None = None
+) -> AsyncIterator[str]:
+    """The URL of a server of these procedures that really listens, so that answers come as they are written."""
+    listener = listen("127.0.0.1", 0)
+    app = create_app(resources, procedures, config or AppConfig(auth=AuthConfig()))
+    serving_it = asyncio.create_task(serve_http(app, listener))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        serving_it.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving_it
 
 
 @asynccontextmanager

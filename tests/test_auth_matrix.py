@@ -1,5 +1,6 @@
 """Every procedure against every kind of caller who may not: the exact code, and nothing changed."""
 
+import json
 import time
 from typing import Any
 
@@ -51,14 +52,19 @@ def rows(database_url):
 
 @pytest.fixture
 def codes(http):
-    """The code of a call in each dialect."""
+    """The codes of a call in the dialects that have it."""
 
-    async def ask(name: str, params: Any, credential: str | None) -> tuple[int, int]:
+    async def ask(name: str, params: Any, credential: str | None) -> set[int]:
         headers = {} if credential is None else {"authorization": f"Bearer {credential}"}
+        trpc = await http.post(f"/rpc/{name}", json=params, headers=headers)
+        if name == "media.watch":
+            told = trpc.text.partition("event: serialized-error\ndata: ")[2].partition("\n")[0]
+            return {json.loads(told)["data"]["rpcCode"]}
         document = {"jsonrpc": "2.0", "id": 1, "method": name, "params": params}
         jsonrpc = (await http.post("/rpc", json=document, headers=headers)).json()
         envelope = (await http.post("/rpc", json={"procedure": name, "input": params}, headers=headers)).json()
-        return jsonrpc["error"]["data"]["rpcCode"], envelope["error"]["code"]
+        told = trpc.json()["error"]["data"]["rpcCode"]
+        return {told, jsonrpc["error"]["data"]["rpcCode"], envelope["error"]["code"]}
 
     return ask
 
@@ -76,12 +82,12 @@ def test_one_procedure_alone_is_public():
 @pytest.mark.parametrize("procedure", PRIVATE, ids=named)
 @pytest.mark.parametrize(("credential", "code"), REFUSED.values(), ids=REFUSED.keys())
 async def test_a_bad_credential_is_refused(medias, rows, codes, procedure, credential, code):
-    """In both dialects, with an input that would be good, and with none."""
+    """In every dialect, with an input that would be good, and with none."""
     before = rows()
     params = INPUTS.get(procedure.name, {"mediaId": medias[1]} if procedure in OF_ONE_MEDIA else {})
 
-    assert await codes(procedure.name, params, credential) == (code, code)
-    assert await codes(procedure.name, {}, credential) == (code, code)
+    assert await codes(procedure.name, params, credential) == {code}
+    assert await codes(procedure.name, {}, credential) == {code}
     assert rows() == before
 
 
@@ -91,7 +97,7 @@ async def test_the_media_of_another_owner_are_not_found(medias, rows, codes, pro
     """Whatever the scope; it reads like an id that nobody has."""
     before = rows()
     for media_id in medias:
-        assert await codes(procedure.name, {"mediaId": media_id}, token(SECRET, **different)) == (1300, 1300)
+        assert await codes(procedure.name, {"mediaId": media_id}, token(SECRET, **different)) == {1300}
     assert rows() == before
 
 

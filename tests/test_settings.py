@@ -47,6 +47,7 @@ def test_an_empty_environment_gives_the_defaults():
     assert {known.name: getattr(settings, known.name) for known in fields(Settings)} == {
         "host": "127.0.0.1",
         "port": 8000,
+        "rpc_path": "/rpc",
         "data_dir": ".mediarpc",
         "database_url": None,
         "s3_endpoint": None,

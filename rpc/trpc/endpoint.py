@@ -1,0 +1,129 @@
+"""`GET|POST /rpc/{path}`: from an HTTP request to the calls that tRPC means by it, and back."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+
+from rpc.auth import Authenticator
+from rpc.dispatch import Authenticate, Call, Dispatcher
+from rpc.endpoint import once
+from rpc.json import encode
+from rpc.procedure import Kind, Procedure
+from rpc.trpc.events import HEADERS, events, refused
+from rpc.trpc.lines import lines
+from rpc.trpc.request import JSON_LINES, Asked, read
+from rpc.trpc.shape import Answer, Refused, answer
+from rpc.trpc.subscription import input_of_subscription, with_token
+
+# A query may be sent as a POST: clients do so by `methodOverride`, for inputs that no URL can hold.
+METHODS = {
+    Kind.QUERY: ("GET", "POST"),
+    Kind.MUTATION: ("POST",),
+    Kind.SUBSCRIPTION: ("GET", "POST"),
+}
+VARY = {"vary": "trpc-accept, accept"}
+
+
+class Trpc:
+    """Answers the requests below one path."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, authenticator: Authenticator, *, max_body_bytes: int, max_batch_calls: int
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._authenticator = authenticator
+        self._read: Callable[[Request], Coroutine[Any, Any, Asked]] = partial(
+            read, max_body_bytes=max_body_bytes, max_batch_calls=max_batch_calls
+        )
+
+    async def __call__(self, request: Request) -> Response:
+        """The response to a request of any method."""
+        if request.method == "HEAD":
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+        try:
+            asked = await self._read(request)
+            _check_kinds(self._procedures(asked))
+            return await self._respond(asked, request)
+        except Refused as refusal:
+            return _single(refusal.answer())
+        except ClientDisconnect:
+            return Response(status_code=HTTPStatus.BAD_REQUEST)
+
+    async def _respond(self, asked: Asked, request: Request) -> Response:
+        if not asked.batched and self._is_subscription(asked.paths[0]):
+            return self._subscribe(asked, request)
+        authenticate = once(self._authenticator, request)
+        calls = [self._answer(asked, position, authenticate) for position in range(len(asked.paths))]
+        if asked.streamed:
+            return StreamingResponse(lines(calls), media_type=JSON_LINES, headers=VARY)
+        answers = await asyncio.gather(*calls)
+        return _batch(answers) if asked.batched else _single(answers[0])
+
+    async def _answer(self, asked: Asked, position: int, authenticate: Authenticate) -> Answer:
+        path = asked.paths[position]
+        try:
+            self._check_call(path, asked)
+            value = asked.input_of(position) if path in self._dispatcher.procedures else None
+        except Refused as refusal:
+            return refusal.answer(path)
+        call = Call(dialect="trpc", name=path, input=value, authenticate=authenticate)
+        return answer(await self._dispatcher.dispatch(call), path)
+
+    def _subscribe(self, asked: Asked, request: Request) -> Response:
+        """The stream of a subscription; from here on whatever goes wrong is told in it."""
+        (path,) = asked.paths
+        authenticate = once(self._authenticator, with_token(request))
+        try:
+            self._check_verb(path, asked)
+            value = input_of_subscription(asked, request)
+        except Refused as refusal:
+            stream = refused(refusal.answer(path))
+        else:
+            call = Call(dialect="trpc", name=path, input=value, authenticate=authenticate)
+            stream = events(self._dispatcher.subscribe(call), path)
+        return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
+
+    def _check_call(self, path: str, asked: Asked) -> None:
+        if self._is_subscription(path):
+            raise Refused("BAD_REQUEST", "Cannot batch subscription calls")
+        self._check_verb(path, asked)
+
+    def _check_verb(self, path: str, asked: Asked) -> None:
+        procedure = self._dispatcher.procedures.get(path)
+        if procedure is not None and asked.method not in METHODS[procedure.kind]:
+            message = f'Unsupported {asked.method}-request to {procedure.kind} procedure at path "{path}"'
+            raise Refused("METHOD_NOT_SUPPORTED", message, allow=", ".join(METHODS[procedure.kind]))
+
+    def _is_subscription(self, path: str) -> bool:
+        procedure = self._dispatcher.procedures.get(path)
+        return procedure is not None and procedure.kind is Kind.SUBSCRIPTION
+
+    def _procedures(self, asked: Asked) -> list[Procedure]:
+        return [procedure for path in asked.paths if (procedure := self._dispatcher.procedures.get(path))]
+
+
+def _check_kinds(procedures: Iterable[Procedure]) -> None:
+    kinds = list(dict.fromkeys(procedure.kind for procedure in procedures))
+    if len(kinds) > 1:
+        raise Refused("BAD_REQUEST", f"Cannot mix procedure types in call: {', '.join(kinds)}")
+
+
+def _single(one: Answer) -> Response:
+    return _json(one.body, one.status, dict(one.headers))
+
+
+def _batch(answers: list[Answer]) -> Response:
+    """By position, under the status that all share, else 207."""
+    statuses = {one.status for one in answers}
+    headers = {name: value for one in answers for name, value in one.headers} if len(statuses) == 1 else {}
+    status = statuses.pop() if len(statuses) == 1 else HTTPStatus.MULTI_STATUS
+    return _json([one.body for one in answers], status, headers)
+
+
+def _json(document: Any, status: int, headers: dict[str, str]) -> Response:
+    return Response(encode(document), status_code=status, media_type="application/json", headers={**VARY, **headers})

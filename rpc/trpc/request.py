@@ -1,0 +1,118 @@
+"""What a tRPC request asks for: which procedures, with what inputs, answered how."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.requests import Request
+
+from rpc.body import BodyTooLarge, media_type, read_body
+from rpc.json import ParseError, decode
+from rpc.trpc.shape import Refused
+
+JSON = "application/json"
+JSON_LINES = "application/jsonl"
+BINARY = frozenset({"multipart/form-data", "application/octet-stream"})
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The paths that a request names, its input when that is JSON, and whether it is a batch, answered in lines."""
+
+    method: str
+    paths: list[str]
+    input: Any
+    is_json: bool
+    batched: bool
+    streamed: bool
+
+    def input_of(self, position: int) -> Any:
+        """The input of one call, None when it has none; Refused when it cannot be read."""
+        if not self.is_json:
+            raise Refused("BAD_REQUEST", "The input is not JSON")
+        return self.input.get(str(position)) if self.batched else self.input
+
+
+async def read(request: Request, *, max_body_bytes: int, max_batch_calls: int) -> Asked:
+    """What a request asks for; Refused when it is none that tRPC knows."""
+    _check_content_type(request)
+    batched = request.query_params.get("batch") == "1"
+    path = _path(request)
+    value, is_json = _parsed(await _raw_input(request, max_body_bytes), nothing={} if batched else None)
+    asked = Asked(
+        method=request.method,
+        paths=path.split(",") if batched else [path],
+        input=value,
+        is_json=is_json,
+        batched=batched,
+        streamed=_wants_lines(request),
+    )
+    _check_batch(asked, max_batch_calls)
+    return asked
+
+
+def _check_batch(asked: Asked, max_calls: int) -> None:
+    if len(asked.paths) > max_calls:
+        raise Refused("BAD_REQUEST", "Batch call exceeds maximum size")
+    if asked.streamed and not asked.batched:
+        raise Refused("BAD_REQUEST", "Streaming requests must be batched (you can do a batch of 1)")
+    if asked.batched and asked.is_json and not isinstance(asked.input, dict):
+        raise Refused("BAD_REQUEST", '"input" needs to be an object when doing a batch call')
+
+
+def _check_content_type(request: Request) -> None:
+    said = media_type(request)
+    if said in BINARY:
+        if request.method != "POST":
+            message = f"Only POST requests are supported for {said} requests"
+            raise Refused("METHOD_NOT_SUPPORTED", message, allow="POST")
+    elif request.method == "GET" or said == JSON:
+        return
+    if not said:
+        raise Refused("UNSUPPORTED_MEDIA_TYPE", "Missing content-type header")
+    raise Refused("UNSUPPORTED_MEDIA_TYPE", f'Unsupported content-type "{said[:100]}"')
+
+
+def _path(request: Request) -> str:
+    """The path behind the endpoint's, its escapes undone once."""
+    raw: bytes = request.scope.get("raw_path") or b""
+    try:
+        if _BAD_ESCAPE.search(raw):
+            raise Refused("BAD_REQUEST", "The URL has a broken escape")
+        unquote(raw.decode("ascii"), errors="strict")
+    except UnicodeDecodeError:
+        raise Refused("BAD_REQUEST", "The URL has a broken escape") from None
+    return str(request.path_params["path"])
+
+
+def _parsed(raw: bytes, *, nothing: Any) -> tuple[Any, bool]:
+    """The value that the text writes, and whether it is JSON; no text at all is the input of a call without one."""
+    if not raw:
+        return nothing, True
+    try:
+        return decode(raw), True
+    except ParseError:
+        return None, False
+
+
+async def _raw_input(request: Request, max_bytes: int) -> bytes:
+    """The input's text: a GET has it in the URL, every other method in its body."""
+    if request.method == "GET":
+        raw = request.query_params.get("input", "").encode(errors="surrogatepass")
+        if len(request.scope["query_string"]) > max_bytes:
+            raise _too_large(max_bytes)
+        return raw
+    try:
+        return await read_body(request, max_bytes=max_bytes)
+    except BodyTooLarge:
+        raise _too_large(max_bytes) from None
+
+
+def _too_large(max_bytes: int) -> Refused:
+    return Refused("PAYLOAD_TOO_LARGE", f"The input exceeds {max_bytes} bytes")
+
+
+def _wants_lines(request: Request) -> bool:
+    return JSON_LINES in {request.headers.get("trpc-accept"), request.headers.get("accept")}

@@ -1,0 +1,16 @@
+-- Queries about the log of what happened.
+
+-- name: read_events :many
+-- What happened to an owner's media after an event, oldest first.
+select {event} from events where owner_id = %(owner_id)s and id > %(after)s order by id limit %(limit)s;
+
+-- name: read_events_of_media :many
+-- What happened to one media of an owner after an event, oldest first.
+select {event} from events
+where media_id = %(media_id)s and owner_id = %(owner_id)s and id > %(after)s
+order by id
+limit %(limit)s;
+
+-- name: find_event :one
+-- Whether anything ever happened to this media of this owner.
+select {event} from events where media_id = %(media_id)s and owner_id = %(owner_id)s limit 1;

@@ -1,0 +1,141 @@
+"""Requests made from a seed out of our own contracts, many of them spoiled."""
+
+import json
+import random
+from typing import Any
+from urllib.parse import quote
+
+from procedures import PROCEDURES
+from rpc.procedure import Kind
+
+LONGEST_IN_A_URL = 8_000
+TEXTS = [
+    "",
+    " ",
+    "\0",
+    "a" * 300,
+    "é\u202ex",
+    "\U0001f4f7",
+    "../../etc",
+    "'; drop table media; --",
+    "%s%n",
+    "null",
+]
+NUMBERS: list[Any] = [0, -1, 1, 2**53, 2**63, 10**400, -(10**400), 0.5, 1e308, -0.0]
+CALLABLE = [procedure for procedure in PROCEDURES if procedure.kind is not Kind.SUBSCRIPTION]
+
+
+class Generator:
+    """Requests from a seed, about the media that it was told."""
+
+    def __init__(self, seed: int, media_ids: list[str]) -> None:
+        self.random = random.Random(seed)
+        self.media_ids = media_ids
+
+    def value(self, depth: int = 0) -> Any:
+        """Any JSON value."""
+        pick = self.random.choice
+        kinds = [lambda: pick(TEXTS), lambda: pick(NUMBERS), lambda: pick([None, True, False])]
+        if depth < 3:
+            kinds += [lambda: [self.value(depth + 1)] * pick([0, 1, 3]), lambda: {pick(TEXTS): self.value(depth + 1)}]
+            kinds += [lambda: nested(100)]
+        return pick(kinds)()
+
+    def fitting(self, name: str, schema: dict[str, Any]) -> Any:
+        """A value that a member's schema takes, or nearly so."""
+        pick = self.random.choice
+        known = {
+            "contentType": ["image/jpeg", "video/mp4", "IMAGE/PNG; q=1", "text/html"],
+            "filename": ["a.jpg", "é.png", *TEXTS],
+            "size": [1, 1000, 10**7, *NUMBERS],
+            "sha256": ["0" * 64, None],
+            "idempotencyKey": ["k", "é", None],
+        }
+        if name in known:
+            return pick(known[name])
+        if "Id" in name or name == "cursor":
+            return pick(self.media_ids)
+        options = schema.get("anyOf", [schema])
+        return pick([*options[0].get("enum", []), 5, "post", None])
+
+    def params(self, procedure: Any) -> Any:
+        """An input from the procedure's contract: as it is, or with something wrong."""
+        schema = SCHEMAS[procedure.name].get("properties", {})
+        params = {name: self.fitting(name, told) for name, told in schema.items() if self.random.random() < 0.9}
+        roll = self.random.random()
+        if roll < 0.3 and params:
+            params[self.random.choice(list(params))] = self.value()
+        elif roll < 0.4:
+            params[self.random.choice(TEXTS)] = self.value()
+        elif roll < 0.5:
+            return self.value()
+        return params
+
+    def name_and_params(self) -> tuple[Any, Any]:
+        procedure = self.random.choice(CALLABLE)
+        name = procedure.name if self.random.random() < 0.95 else self.value()
+        return name, self.params(procedure)
+
+    def jsonrpc(self) -> Any:
+        name, params = self.name_and_params()
+        return self.spoiled(
+            {"jsonrpc": "2.0", "id": self.random.choice([1, "a", 0.5]), "method": name, "params": params}
+        )
+
+    def envelope(self) -> Any:
+        name, params = self.name_and_params()
+        return self.spoiled({"procedure": name, "input": params, "context": self.random.choice([None, {}])})
+
+    def trpc(self) -> tuple[str, str, bytes]:
+        """Method, target and body of a single call or a batch; now and then a wrong verb or a broken query string."""
+        number = self.random.choice([0, 1, 1, 2, 5])
+        calls = [self.name_and_params() for _ in range(max(number, 1))]
+        path = quote(",".join(name if isinstance(name, str) else json.dumps(name)[:50] for name, _ in calls), safe=",")
+        inputs: Any = {str(place): params for place, (_, params) in enumerate(calls)} if number else calls[0][1]
+        method = self.random.choice(["GET", "POST", "POST", "POST", "PUT"])
+        batch = f"batch={self.random.choice(['1'] * 20 + ['2', ''])}" if number else ""
+        raw = self.raw(inputs)
+        if method == "GET" and len(raw) < LONGEST_IN_A_URL:
+            return method, f"/rpc/{path}?{batch}&input={quote(raw)}", b""
+        return method, f"/rpc/{path}?{batch}", raw
+
+    def spoiled(self, document: dict[str, Any]) -> Any:
+        """The document, now and then without a member or with another one."""
+        if self.random.random() < 0.05:
+            document.pop(self.random.choice(list(document)))
+        if self.random.random() < 0.05:
+            document[self.random.choice([*document, *TEXTS])] = self.value()
+        return document
+
+    def raw(self, document: Any) -> bytes:
+        """The document's bytes, now and then cut, changed or replaced."""
+        body = json.dumps(document).encode()
+        roll = self.random.random()
+        if roll < 0.01:
+            return body[: self.random.randrange(len(body))]
+        if roll < 0.02:
+            place = self.random.randrange(len(body))
+            return body[:place] + self.random.randbytes(3) + body[place + 1 :]
+        if roll < 0.03:
+            return self.random.choice(
+                [
+                    b"",
+                    b"[" * 50_000,
+                    b"\xff\xfe",
+                    b"\xef\xbb\xbf{}",
+                    b"NaN",
+                    b'{"procedure":"\\ud800"}',
+                    self.random.randbytes(40),
+                ]
+            )
+        return body
+
+
+def nested(depth: int) -> Any:
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+SCHEMAS = {procedure.name: procedure.input.model_json_schema(by_alias=True) for procedure in PROCEDURES}

@@ -1,0 +1,220 @@
+"""`media.watch`: the log of a caller's media, from any event on, and each new event as it happens."""
+
+import asyncio
+from contextlib import aclosing
+
+import psycopg
+import pytest
+
+from contracts.errors import MediaNotFound, ServiceUnavailable
+from contracts.events import WatchMedia
+from procedures.media import events as watching
+from rpc.auth import Caller
+from sql.bell import Bell
+from tests.outages import closed_port
+
+EVE = Caller("eve")
+NEVER = 3600
+SOON = 0.05
+
+
+@pytest.fixture(autouse=True)
+def look_seconds(monkeypatch):
+    """Nobody looks into the log by itself: what is seen, the bell has told."""
+    monkeypatch.setattr(watching, "LOOK_SECONDS", NEVER)
+
+
+@pytest.fixture
+def watch(resources, context, ada):
+    """Watch as ada unless told otherwise."""
+
+    def run(caller=ada, **params):
+        return aclosing(watching.watch.run(context("media.watch", caller), WatchMedia(**params)))
+
+    return run
+
+
+@pytest.fixture
+def take(watch):
+    """So many events, as they come."""
+
+    async def run(number, **params):
+        async with asyncio.timeout(30), watch(**params) as events:
+            return [await anext(events) for _ in range(number)]
+
+    return run
+
+
+def told(event):
+    return event.type, str(event.media_id), event.data.status
+
+
+async def test_a_life_is_told_in_order(take, ready_media, call):
+    media = await ready_media()
+    await call("media.deleteMedia", mediaId=str(media.id))
+
+    events = await take(4)
+
+    media_id = str(media.id)
+    assert [told(event) for event in events] == [
+        ("upload.started", media_id, "pending"),
+        ("media.processing", media_id, "processing"),
+        ("media.ready", media_id, "ready"),
+        ("media.deleted", media_id, "deleted"),
+    ]
+    assert {(event.data.type, event.data.size) for event in events} == {("image", media.size)}
+    assert [int(event.id) for event in events] == sorted({int(event.id) for event in events})
+
+
+async def test_watching_goes_on_after_the_last_event_seen(take, ready_media):
+    await ready_media()
+    first, *rest = await take(3)
+
+    assert await take(2, last_event_id=first.id) == rest
+    assert await take(1, last_event_id=rest[0].id) == rest[1:]
+
+
+async def test_the_bell_tells_of_each_event_as_it_happens(watch, pending_upload, call):
+    async with asyncio.timeout(30), watch() as events:
+        coming = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(SOON)
+        assert not coming.done()
+
+        ticket = await pending_upload()
+        assert told(await coming) == ("upload.started", str(ticket.media_id), "pending")
+
+        coming = asyncio.ensure_future(anext(events))
+        await call("media.cancelUpload", mediaId=str(ticket.media_id))
+        assert told(await coming) == ("media.deleted", str(ticket.media_id), "deleted")
+
+
+async def test_nobody_hears_of_other_peoples_media(take, pending_upload):
+    hers = await pending_upload(caller=EVE)
+    mine = await pending_upload()
+
+    assert [event.media_id for event in await take(1)] == [mine.media_id]
+    assert [event.media_id for event in await take(1, caller=EVE)] == [hers.media_id]
+
+
+async def test_one_media_may_be_watched(take, pending_upload, call):
+    other, mine = await pending_upload(), await pending_upload()
+    await call("media.cancelUpload", mediaId=str(other.media_id))
+    await call("media.cancelUpload", mediaId=str(mine.media_id))
+
+    events = await take(2, media_id=str(mine.media_id))
+
+    assert [event.type for event in events] == ["upload.started", "media.deleted"]
+    assert {event.media_id for event in events} == {mine.media_id}
+    assert await take(1, media_id=str(mine.media_id), last_event_id=events[0].id) == events[1:]
+
+
+async def test_a_media_that_never_was_the_callers_is_not_found(take, pending_upload):
+    hers = await pending_upload(caller=EVE)
+
+    with pytest.raises(MediaNotFound):
+        await take(1, media_id=str(hers.media_id))
+
+
+async def test_a_long_log_is_told_whole(take, pending_upload, monkeypatch):
+    """Page after page."""
+    monkeypatch.setattr(watching, "PAGE", 3)
+    tickets = [await pending_upload() for _ in range(8)]
+
+    assert [event.media_id for event in await take(8)] == [ticket.media_id for ticket in tickets]
+
+
+async def test_no_event_is_missed_among_many_at_once(watch, pending_upload):
+    """Ids rise in the order of commits: whoever has seen one has seen all before it."""
+    async with asyncio.timeout(60), watch() as events:
+        begun = [asyncio.create_task(pending_upload()) for _ in range(60)]
+        seen = [await anext(events) for _ in begun]
+        tickets = await asyncio.gather(*begun)
+
+    assert {event.media_id for event in seen} == {ticket.media_id for ticket in tickets}
+    assert [int(event.id) for event in seen] == sorted(int(event.id) for event in seen)
+
+
+async def test_an_event_waits_for_those_of_the_same_owner_before_it(database_url, pending_upload, take):
+    """A change that is not committed yet holds the owner's next one back, so no id appears behind a reader."""
+    first, second = await pending_upload(), await pending_upload()
+    delete = "update media set state = 'deleted', deleted_at = now(), updated_at = now() where id = %s"
+    async with (
+        await psycopg.AsyncConnection.connect(database_url) as slow,
+        await psycopg.AsyncConnection.connect(database_url) as quick,
+    ):
+        await slow.execute(delete, [first.media_id])
+        waiting = asyncio.create_task(quick.execute(delete, [second.media_id]))
+        await asyncio.sleep(SOON)
+        assert not waiting.done()
+        await slow.commit()
+        await waiting
+        await quick.commit()
+
+    assert [event.media_id for event in (await take(4))[2:]] == [first.media_id, second.media_id]
+
+
+async def test_silence_is_told_now_and_then(watch, pending_upload, monkeypatch):
+    monkeypatch.setattr(watching, "LOOK_SECONDS", SOON)
+    await pending_upload()
+
+    async with asyncio.timeout(30), watch() as events:
+        assert (await anext(events)).type == "upload.started"
+        assert [await anext(events) for _ in range(3)] == [None, None, None]
+
+
+async def test_the_log_is_looked_into_where_no_bell_rings(resources, context, ada, pending_upload, monkeypatch):
+    """Behind a proxy that passes no notices on, or while the bell's connection is away."""
+    monkeypatch.setattr(watching, "LOOK_SECONDS", SOON)
+    mute = Bell(f"postgresql://127.0.0.1:{closed_port()}/nothing")
+    ctx = context("media.watch", ada, bell=mute)
+    async with asyncio.timeout(30), aclosing(watching.watch.run(ctx, WatchMedia())) as events:
+        assert await anext(events) is None
+        ticket = await pending_upload()
+        seen = [event async for event in _until_something(events)]
+    await mute.close()
+
+    assert [event.media_id for event in seen] == [ticket.media_id]
+
+
+async def _until_something(events):
+    async for event in events:
+        if event is not None:
+            yield event
+            return
+
+
+async def test_the_bell_connects_again(watch, pending_upload, database_url, monkeypatch):
+    """Its connection is ended by the server; what happened meanwhile is told."""
+    monkeypatch.setattr("sql.bell.RECONNECT_SECONDS", SOON)
+    async with asyncio.timeout(30), watch() as events:
+        coming = asyncio.ensure_future(anext(events))
+        with psycopg.connect(database_url, autocommit=True) as admin:
+            await _until_listening(admin)
+            admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where query = 'listen events'")
+        ticket = await pending_upload()
+        assert (await coming).media_id == ticket.media_id
+
+        again = await pending_upload()
+        assert (await anext(events)).media_id == again.media_id
+
+
+async def _until_listening(admin):
+    count = "select count(*) from pg_stat_activity where datname = current_database() and query = 'listen events'"
+    while admin.execute(count).fetchone() != (1,):  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(SOON)
+
+
+async def test_whoever_watches_is_sent_to_another_process_when_this_one_ends(watch, resources):
+    async with asyncio.timeout(30), watch() as events:
+        coming = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(SOON)
+        resources.bell.send_home()
+
+        with pytest.raises(ServiceUnavailable, match="1903"):
+            await coming
+
+
+@pytest.mark.parametrize("last", ["x", "", "-1", "1.5", "9" * 20, str(2**63), "٣"])
+def test_only_the_id_of_an_event_is_a_place_to_go_on(last):
+    with pytest.raises(ValueError, match="lastEventId must be the id of an earlier event"):
+        WatchMedia(last_event_id=last)
