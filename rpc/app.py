@@ -13,6 +13,7 @@ from rpc.context import Resources
 from rpc.dispatch import Dispatcher
 from rpc.endpoint import Endpoint
 from rpc.health import Health
+from rpc.openrpc import describe, discovery, file_of
 from rpc.procedure import Procedure
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -33,7 +34,10 @@ def create_app(
     resources: Resources, procedures: Iterable[Procedure], config: AppConfig, *, routes: Sequence[BaseRoute] = ()
 ) -> Starlette:
     """The application over open resources; `routes` come beside its own."""
-    dispatcher = Dispatcher({procedure.name: procedure for procedure in procedures}, resources)
+    table = {procedure.name: procedure for procedure in procedures}
+    document = describe(table.values())
+    discover = discovery(document)
+    dispatcher = Dispatcher({**table, discover.name: discover}, resources)
     endpoint = Endpoint(
         dispatcher,
         Authenticator(config.auth),
@@ -54,6 +58,7 @@ def create_app(
     return Starlette(
         routes=[
             Route("/rpc", endpoint.__call__, methods=METHODS),
+            Route("/openrpc.json", file_of(document)),
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),
             *routes,

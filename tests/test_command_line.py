@@ -54,7 +54,7 @@ def free_site(configured) -> Site:
     return Site(f"http://127.0.0.1:{configured['PORT']}", token)
 
 
-@pytest.mark.parametrize("command", ["dev", "serve", "worker", "migrate", "token"])
+@pytest.mark.parametrize("command", ["dev", "serve", "worker", "migrate", "token", "openrpc"])
 def test_each_command_explains_itself(command):
     """`--help` of a command says how it is called."""
     asked = mediarpc(command, "--help")
@@ -63,10 +63,10 @@ def test_each_command_explains_itself(command):
 
 
 def test_help_lists_every_command():
-    """`--help` names the five commands, each with a line."""
+    """`--help` names the six commands, each with a line."""
     lines = mediarpc("--help").stdout.splitlines()
     told = [line.split()[0] for line in lines if line.startswith("    ") and len(line.split()) > 1]
-    assert told == ["dev", "serve", "worker", "migrate", "token"]
+    assert told == ["dev", "serve", "worker", "migrate", "token", "openrpc"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("launch",), ("serve", "--port", "1")], ids=["none", "unknown", "option"])
