@@ -28,7 +28,7 @@ class Wire(BaseModel):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
-        json_schema_serialization_defaults_required=True,
+        json_schema_serialization_defaults_required=True,  # an answer has every member
     )
 
 

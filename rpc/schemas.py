@@ -59,7 +59,7 @@ def _draft7(schema: Any) -> Any:
 def data_of(error: type[RpcError]) -> type[Wire]:
     """The model of what an error carries in JSON-RPC's `error.data`."""
     members: dict[str, Any] = {"rpc_code": Literal[int(error.code)], "request_id": str}
-    hints = get_type_hints(error)
+    hints = get_type_hints(error, include_extras=True)
     facts: dict[str, Any] = {fact.name: hints[fact.name] for fact in fields(error)}
     if facts:
         members["details"] = create_model(f"{error.__name__}Details", __base__=Wire, **facts)
