@@ -1,9 +1,14 @@
 """The OpenRPC document as its reader uses it: references followed, answers held against what it says."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from jsonschema import Draft7Validator
+
+from rpc.openrpc import describe
+from rpc.procedure import Procedure
 
 Json = dict[str, Any]
 
@@ -13,6 +18,11 @@ class Described:
     """An OpenRPC document."""
 
     document: Json
+
+    @classmethod
+    def of(cls, *procedures: Procedure) -> Self:
+        """What a server with these procedures hands out."""
+        return cls(json.loads(describe(procedures).model_dump_json(by_alias=True)))
 
     @property
     def names(self) -> list[str]:
@@ -56,3 +66,12 @@ class Described:
             for known, described in self.errors(name).items()
             if described["code"] == error["code"] and not self.issues(described["data"], error["data"])
         ]
+
+
+def objects_in(value: Any, path: str = "#") -> Iterator[tuple[str, Json]]:
+    """Every object in a document, with the path to it."""
+    if isinstance(value, dict):
+        yield path, value
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, member in members:
+        yield from objects_in(member, f"{path}/{name}")

@@ -1,11 +1,10 @@
-"""The OpenRPC document: what it says of the table of procedures, and how it is handed out."""
+"""The OpenRPC document: what it says of the table of procedures."""
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 from jsonschema import Draft7Validator
 from pydantic import StrictInt
@@ -17,15 +16,12 @@ from contracts.wire import Wire
 from procedures import PROCEDURES
 from rpc.context import Context
 from rpc.dispatch import validate
-from rpc.openrpc import describe
 from rpc.procedure import Kind, query, subscription
-from tests.described import Described
-from tests.processes import mediarpc
-from tests.sample_procedures import serving
+from tests.described import Described, objects_in
 
 METHODS = {procedure.name: procedure for procedure in PROCEDURES if procedure.kind is not Kind.SUBSCRIPTION}
-DOCUMENT = json.loads(describe(PROCEDURES).model_dump_json(by_alias=True))
-DESCRIBED = Described(DOCUMENT)
+DESCRIBED = Described.of(*PROCEDURES)
+DOCUMENT = DESCRIBED.document
 EVERY_EXAMPLE = [
     pytest.param(name, example, id=f"{name}: {example.name}") for name in EXAMPLES for example in EXAMPLES[name]
 ]
@@ -46,22 +42,6 @@ async def late(_ctx: Context, params: Late) -> Late:
 @subscription("media.watch")
 async def watch(_ctx: Context, _params: WatchMedia) -> AsyncIterator[MediaEvent]:
     yield MediaEvent.model_validate({})
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the application, without the servers behind it."""
-    async with serving(PROCEDURES) as client:
-        yield client
-
-
-def objects_in(value: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every object in a document, with the path to it."""
-    if isinstance(value, dict):
-        yield path, value
-    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, member in members:
-        yield from objects_in(member, f"{path}/{name}")
 
 
 def schemas() -> list[Any]:
@@ -86,7 +66,7 @@ def test_every_procedure_is_a_method_and_nothing_else_is():
 
 def test_a_subscription_is_no_method():
     """JSON-RPC over HTTP has no answer that goes on, so what it cannot call is not listed, nor is what only it uses."""
-    described = Described(describe([watch, late]).model_dump(by_alias=True))
+    described = Described.of(watch, late)
     assert described.names == ["late"]
     assert "MediaEvent" not in described.document["components"]["schemas"]
 
@@ -203,7 +183,7 @@ def test_an_error_is_told_in_full():
 
 def test_required_parameters_come_first():
     """Whatever the order in the model, and otherwise in its order."""
-    (method,) = describe([late]).methods
+    method = Described.of(late).method("late")
     assert [(param["name"], param["required"]) for param in method["params"]] == [
         ("third", True),
         ("fourth", True),
@@ -240,7 +220,7 @@ def test_errors_that_share_a_number_are_told_apart():
     async def three(_ctx: Context, params: Late) -> Late:
         return params
 
-    described = Described(describe([three]).model_dump(by_alias=True))
+    described = Described.of(three)
     assert {"$ref": "#/components/errors/NOT_FOUND"} in described.method("three")["errors"]
     assert described.document["components"]["errors"]["NOT_FOUND"] == {"code": 1300, "message": "Media not found"}
     messages = {name: error["message"] for name, error in described.errors("three").items() if error["code"] == 1300}
@@ -310,62 +290,3 @@ def test_an_example_is_what_the_schemas_say(name: str, example: Example):
 def test_a_wrong_answer_does_not_fit(output, issue):
     """What the schemas are asked for in the other tests can fail."""
     assert DESCRIBED.issues(DESCRIBED.method("media.deleteMedia")["result"]["schema"], output) == [issue]
-
-
-@pytest.mark.parametrize("seed", ["1", "2"])
-def test_the_command_prints_the_same_document_every_time(seed):
-    """In any process, without any setting."""
-    printed = mediarpc("openrpc", PYTHONHASHSEED=seed)
-    assert (printed.returncode, printed.stderr) == (0, "")
-    assert printed.stdout == json.dumps(DOCUMENT, indent=2, ensure_ascii=False) + "\n"
-
-
-async def test_the_document_is_read_without_a_caller(client: httpx.AsyncClient):
-    """`GET /openrpc.json` answers it to everybody."""
-    answer = await client.get("/openrpc.json")
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
-    assert answer.headers["cache-control"] == "no-cache"
-    assert answer.json() == DOCUMENT
-
-
-@pytest.mark.parametrize("known", ["{}", "W/{}", '"another", {}', "*"])
-async def test_a_known_document_is_not_sent_again(client: httpx.AsyncClient, known: str):
-    """Whoever names its tag gets 304 and no body."""
-    etag = (await client.get("/openrpc.json")).headers["etag"]
-    assert re.fullmatch(r'"[0-9a-f]{32}"', etag)
-    answer = await client.get("/openrpc.json", headers={"if-none-match": known.format(etag)})
-    assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
-
-
-async def test_another_tag_gets_the_document(client: httpx.AsyncClient):
-    """A document that was changed is sent."""
-    answer = await client.get("/openrpc.json", headers={"if-none-match": '"another"'})
-    assert (answer.status_code, answer.json()) == (200, DOCUMENT)
-
-
-async def test_the_document_is_only_read(client: httpx.AsyncClient):
-    """HEAD has its headers, POST is refused."""
-    head = await client.head("/openrpc.json")
-    assert (head.status_code, head.content) == (200, b"")
-    assert head.headers["etag"] == (await client.get("/openrpc.json")).headers["etag"]
-    assert (await client.post("/openrpc.json")).status_code == 405
-
-
-@pytest.mark.parametrize("params", [{}, {"params": {}}, {"params": []}], ids=["none", "object", "array"])
-async def test_rpc_discover_answers_the_document(client: httpx.AsyncClient, params: dict[str, Any]):
-    """The specification's own method needs no caller and takes no parameters."""
-    answer = await client.post("/rpc", json={"jsonrpc": "2.0", "id": 1, "method": "rpc.discover", **params})
-    assert answer.json() == {"jsonrpc": "2.0", "id": 1, "result": DOCUMENT}
-
-
-async def test_rpc_discover_takes_no_parameters(client: httpx.AsyncClient):
-    """Whatever else is sent is refused as any bad input is."""
-    call = {"jsonrpc": "2.0", "id": 1, "method": "rpc.discover", "params": {"version": 1}}
-    assert (await client.post("/rpc", json=call)).json()["error"]["code"] == -32602
-
-
-@pytest.mark.parametrize("name", ["rpc.", "rpc.discovery", "rpc.Discover", "rpc"])
-async def test_the_other_reserved_names_are_no_methods(client: httpx.AsyncClient, name: str):
-    """Names that begin with `rpc.` are the specification's, and it has none of these."""
-    answer = await client.post("/rpc", json={"jsonrpc": "2.0", "id": 1, "method": name})
-    assert answer.json()["error"] == {"code": -32601, "message": "Method not found"}

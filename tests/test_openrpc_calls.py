@@ -16,7 +16,6 @@ from contracts.wire import NoInput
 from procedures import PROCEDURES
 from rpc.context import Context
 from rpc.limits import RateLimits
-from rpc.openrpc import describe
 from rpc.procedure import Procedure, query
 from storage.keys import staging_key
 from tests.described import Described, Json
@@ -27,11 +26,7 @@ PHOTO = padded(photo(640, 480), PHOTO_BYTES)
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-def described(*procedures: Procedure) -> Described:
-    return Described(json.loads(describe(procedures).model_dump_json(by_alias=True)))
-
-
-DESCRIBED = described(*PROCEDURES)
+DESCRIBED = Described.of(*PROCEDURES)
 Call = Callable[..., Awaitable[Json]]
 
 
@@ -231,4 +226,4 @@ async def test_a_failing_server_is_answered_as_described(procedure: Procedure, e
     """What is down, and what nobody foresaw."""
     async with serving([procedure]) as client:
         answer = await client.post("/rpc", json={"jsonrpc": "2.0", "id": 1, "method": procedure.name})
-    assert described(procedure).meant(procedure.name, answer.json()["error"]) == [error]
+    assert Described.of(procedure).meant(procedure.name, answer.json()["error"]) == [error]

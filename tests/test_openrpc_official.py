@@ -8,12 +8,10 @@ import pytest
 
 from contracts.examples import EXAMPLES, PHOTO_ID
 from procedures import PROCEDURES
-from rpc.openrpc import describe
-from tests.described import Json
+from tests.described import Described, Json, objects_in
 from tests.node import node_with_packages
-from tests.test_openrpc import objects_in
 
-DOCUMENT = json.loads(describe(PROCEDURES).model_dump_json(by_alias=True))
+DOCUMENT = Described.of(*PROCEDURES).document
 SCRIPT = "openrpc_tool.mjs"
 GOOD = [(name, example.input) for name, examples in EXAMPLES.items() for example in examples]
 

@@ -10,13 +10,13 @@ from pjrpc.client.backend.httpx import Client
 from pjrpc.client.exceptions import JsonRpcError
 
 from procedures import PROCEDURES
-from rpc.openrpc import describe
 from server.token import sign_token
+from tests.described import Described
 from tests.media_files import photo
 from tests.node import node_with_packages
 from tests.processes import MEDIARPC, Site, running
 
-DOCUMENT = json.loads(describe(PROCEDURES).model_dump_json(by_alias=True))
+DOCUMENT = Described.of(*PROCEDURES).document
 PHOTO = photo()
 TOLD: dict[str, Any] = {"filename": "a.jpg", "contentType": "image/jpeg", "size": len(PHOTO)}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
