@@ -13,7 +13,7 @@ help: ## show what there is
 run: .venv/run ## start everything on this machine and print a first upload to try
 	@$(BIN)/mediarpc dev
 
-test: .venv/test ## run all tests, against the real servers that this machine can start
+test: .venv/test contracts/typescript/node_modules ## run all tests, against the real servers that this machine can start
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: .venv/test ## lint, format and types
@@ -52,6 +52,11 @@ clean: ## remove the environment and the data of `make run`
 	@echo "Installing what the tests need (once) ..."
 	@$(PIP) -r requirements/test.txt
 	@touch $@
+
+contracts/typescript/node_modules: contracts/typescript/package-lock.json .venv/test
+	@echo "Installing what the tests of the TypeScript package need (once) ..."
+	@$(BIN)/python -m tests.node npm ci --prefix contracts/typescript --no-audit --no-fund --loglevel=error && touch $@ \
+		|| echo "make: npm ci failed, so the tests that need what it installs are skipped"
 
 bench/peer/node_modules: bench/peer/package-lock.json
 	@if command -v npm >/dev/null; then \

@@ -203,7 +203,7 @@ class RenditionNotFound(RpcError):
 
 @dataclass(kw_only=True)
 class UploadIncomplete(RpcError):
-    """The bytes have not arrived; the upload stays pending until `expires_at`."""
+    """The bytes have not arrived; the upload stays pending until `expiresAt`."""
 
     code = ErrorCode.CONFLICT
     sentence = "The bytes have not arrived: PUT them to uploadUrl first"
@@ -236,7 +236,7 @@ class IdempotencyKeyTaken(RpcError):
 
 @dataclass(kw_only=True)
 class RateLimitExceeded(RpcError):
-    """The caller's window for this procedure is full; in `retry_after` seconds it has room."""
+    """The caller's window for this procedure is full; in `retryAfter` seconds it has room."""
 
     code = ErrorCode.RATE_LIMIT_EXCEEDED
     retry_after: int

@@ -17,8 +17,9 @@ MAX_PAGE = 100
 
 
 class MediaState(StrEnum):
-    """Where a media is in its life. The same words stand in the CHECK of `sql/migrations/0001_media.sql`."""
+    """Where a media is in its life."""
 
+    # The same words stand in the CHECK of sql/migrations/0001_media.sql.
     PENDING = "pending"  # initiated; -> processing when its bytes are verified, -> deleted
     PROCESSING = "processing"  # verified and published; -> ready, failed, deleted
     READY = "ready"  # -> deleted
@@ -114,7 +115,7 @@ class InitiateUpload(Wire):
 
 
 class UploadTicket(Wire):
-    """Where and how to send the bytes: one request of `method` to `upload_url` with `headers`, before `expires_at`."""
+    """Where and how to send the bytes: one request of `method` to `uploadUrl` with `headers`, before `expiresAt`."""
 
     upload_id: MediaId
     media_id: MediaId
@@ -125,7 +126,7 @@ class UploadTicket(Wire):
 
 
 class CompleteUpload(Wire):
-    """Input of `media.completeUpload`; `upload_id`, when given, is the one of the ticket."""
+    """Input of `media.completeUpload`; `uploadId`, when given, is the one of the ticket."""
 
     media_id: MediaId
     upload_id: MediaId | None = None
@@ -197,7 +198,7 @@ class ListMedia(Wire):
 
 
 class MediaPage(Wire):
-    """Newest first; `next_cursor` is null on the last page."""
+    """Newest first; `nextCursor` is null on the last page."""
 
     items: list[Media]
     next_cursor: Cursor | None
@@ -211,7 +212,7 @@ class GetDownloadUrl(Wire):
 
 
 class DownloadUrl(Wire):
-    """A signed GET, good until `expires_at`."""
+    """A signed GET, good until `expiresAt`."""
 
     url: str
     expires_at: Timestamp

@@ -13,6 +13,7 @@ from rpc.context import Resources
 from rpc.dispatch import Dispatcher
 from rpc.endpoint import Endpoint
 from rpc.health import Health
+from rpc.openrpc import describe, discovery, file_of
 from rpc.procedure import Procedure
 from rpc.trpc.endpoint import Trpc
 
@@ -35,7 +36,10 @@ def create_app(
     resources: Resources, procedures: Iterable[Procedure], config: AppConfig, *, routes: Sequence[BaseRoute] = ()
 ) -> Starlette:
     """The application over open resources; `routes` come beside its own."""
-    dispatcher = Dispatcher({procedure.name: procedure for procedure in procedures}, resources)
+    table = {procedure.name: procedure for procedure in procedures}
+    document = describe(table.values())
+    discover = discovery(document)
+    dispatcher = Dispatcher({**table, discover.name: discover}, resources)
     authenticator = Authenticator(config.auth)
     limits = {"max_body_bytes": config.max_body_bytes, "max_batch_calls": config.max_batch_calls}
     endpoint = Endpoint(dispatcher, authenticator, **limits)
@@ -53,6 +57,7 @@ def create_app(
     )
     return Starlette(
         routes=[
+            Route("/openrpc.json", file_of(document)),
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),
             *routes,

@@ -1,4 +1,4 @@
-"""The command line: `mediarpc dev | serve | worker | migrate | token`."""
+"""The command line: `mediarpc dev | serve | worker | migrate | token | openrpc`."""
 
 import argparse
 import os
@@ -61,6 +61,8 @@ def parser() -> argparse.ArgumentParser:
         "--ttl", type=int, default=DAY_SECONDS, metavar="SECONDS", help="how long it is good for (default: a day)"
     )
     token.set_defaults(run=run_token)
+    openrpc = commands.add_parser("openrpc", help="print the OpenRPC document: every method, its schemas and errors")
+    openrpc.set_defaults(run=run_openrpc)
     return top
 
 
@@ -136,6 +138,14 @@ def run_token(chosen: argparse.Namespace) -> None:
         raise SettingsError("--ttl must be at least 1 second")
     settings = token_settings(os.environ)
     print(sign_token(settings, user=chosen.user, plan=chosen.plan, scope=chosen.scope, ttl_seconds=chosen.ttl))
+
+
+def run_openrpc(_chosen: argparse.Namespace) -> None:
+    """Print what `GET /openrpc.json` answers, indented."""
+    from procedures import PROCEDURES  # noqa: PLC0415
+    from rpc.openrpc import describe  # noqa: PLC0415
+
+    print(describe(PROCEDURES).model_dump_json(by_alias=True, indent=2))
 
 
 if __name__ == "__main__":

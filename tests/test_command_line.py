@@ -22,22 +22,6 @@ PHOTO = media_files.photo()
 
 
 @pytest.fixture
-def configured(settings) -> dict[str, str]:
-    """The variables that name the test's database, store and secret, and a free port."""
-    return {
-        "PORT": str(free_port()),
-        "DATABASE_URL": settings.database_url,
-        "S3_ENDPOINT": settings.s3_endpoint,
-        "S3_ACCESS_KEY_ID": settings.s3_access_key_id,
-        "S3_SECRET_ACCESS_KEY": settings.s3_secret_access_key,
-        "S3_USE_PATH_STYLE": "true",
-        "S3_BUCKET": settings.s3_bucket,
-        "S3_PUBLIC_BUCKET": settings.s3_public_bucket,
-        "AUTH_JWT_SECRET": SECRET,
-    }
-
-
-@pytest.fixture
 def empty_database_url(servers) -> Iterator[str]:
     """A database without a schema."""
     name = f"test_{uuid.uuid4().hex}"
@@ -54,7 +38,7 @@ def free_site(configured) -> Site:
     return Site(f"http://127.0.0.1:{configured['PORT']}", token)
 
 
-@pytest.mark.parametrize("command", ["dev", "serve", "worker", "migrate", "token"])
+@pytest.mark.parametrize("command", ["dev", "serve", "worker", "migrate", "token", "openrpc"])
 def test_each_command_explains_itself(command):
     """`--help` of a command says how it is called."""
     asked = mediarpc(command, "--help")
@@ -63,10 +47,10 @@ def test_each_command_explains_itself(command):
 
 
 def test_help_lists_every_command():
-    """`--help` names the five commands, each with a line."""
+    """`--help` names the six commands, each with a line."""
     lines = mediarpc("--help").stdout.splitlines()
     told = [line.split()[0] for line in lines if line.startswith("    ") and len(line.split()) > 1]
-    assert told == ["dev", "serve", "worker", "migrate", "token"]
+    assert told == ["dev", "serve", "worker", "migrate", "token", "openrpc"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("launch",), ("serve", "--port", "1")], ids=["none", "unknown", "option"])

@@ -152,7 +152,7 @@ async def test_bytes_come_by_post_only(client: httpx.AsyncClient, content_type: 
     assert answer.headers["allow"] == "POST"
 
 
-@pytest.mark.parametrize("path", ["nobody", "", "a/b", "get_data,get_data", "rpc.discover"])
+@pytest.mark.parametrize("path", ["nobody", "", "a/b", "get_data,get_data", "rpc.x"])
 async def test_an_unknown_path_is_404(client: httpx.AsyncClient, path: str) -> None:
     """Without `batch=1` a comma is part of a name."""
     answer = await client.get(url(path))

@@ -1,0 +1,162 @@
+"""Calls and their answers as they look on the wire: one upload from its first call to its last, and one given up."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.formats import FORMATS, MIB
+from contracts.media import MAX_FILENAME_CHARACTERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One call of a procedure, and what it is answered."""
+
+    name: str
+    input: dict[str, Any]
+    output: dict[str, Any]
+
+
+PHOTO_ID = "019a2b6e-1f00-7c3a-9d41-5b8e7f60c2a1"
+VIDEO_ID = "019a2b6e-4a10-7e55-8c02-91d3a4b7e6f0"
+PHOTO_BYTES = 262_144
+VIDEO_BYTES = 8 * MIB
+
+_STORAGE = "https://storage.example/media"
+_STAGING = f"{_STORAGE}/staging/users/ada/posts"
+_PHOTO_URL = f"{_STORAGE}/users/ada/posts/{PHOTO_ID}_1f0c7a3e_harbour.jpg?X-Amz-Expires=900&X-Amz-Signature=5d0e"
+_INITIATED_AT = "2026-01-02T03:04:05.678Z"
+_COMPLETED_AT = "2026-01-02T03:04:09.012Z"
+_READY_AT = "2026-01-02T03:04:10.345Z"
+_EXPIRES_AT = "2026-01-02T03:19:05.678Z"
+
+_PHOTO: dict[str, Any] = {
+    "id": PHOTO_ID,
+    "ownerId": "ada",
+    "userId": "ada",
+    "type": "image",
+    "status": "processing",
+    "url": _PHOTO_URL,
+    "thumbnailUrl": None,
+    "filename": "harbour.jpg",
+    "size": PHOTO_BYTES,
+    "mimeType": "image/jpeg",
+    "width": 640,
+    "height": 480,
+    "duration": None,
+    "renditions": [],
+    "hlsUrl": None,
+    "postId": None,
+    "metadata": {},
+    "error": None,
+    "createdAt": _INITIATED_AT,
+    "updatedAt": _COMPLETED_AT,
+}
+_READY_PHOTO: dict[str, Any] = {**_PHOTO, "status": "ready", "updatedAt": _READY_AT}
+_PENDING_VIDEO = {
+    **_PHOTO,
+    "id": VIDEO_ID,
+    "type": "video",
+    "status": "pending",
+    "url": None,
+    "filename": "walk.mp4",
+    "size": VIDEO_BYTES,
+    "mimeType": "video/mp4",
+    "width": None,
+    "height": None,
+    "updatedAt": _INITIATED_AT,
+}
+
+EXAMPLES: dict[str, tuple[Example, ...]] = {
+    "media.getSupportedFormats": (
+        Example(
+            name="What may be uploaded",
+            input={},
+            output={
+                "formats": [
+                    {
+                        "contentType": accepted.content_type,
+                        "type": accepted.type.value,
+                        "extensions": list(accepted.extensions),
+                        "maxSize": accepted.max_bytes,
+                    }
+                    for accepted in FORMATS.values()
+                ],
+                "renditions": [],
+                "maxFilenameCharacters": MAX_FILENAME_CHARACTERS,
+            },
+        ),
+    ),
+    "media.initiateUpload": (
+        Example(
+            name="A photo",
+            input={"filename": "harbour.jpg", "contentType": "image/jpeg", "size": PHOTO_BYTES},
+            output={
+                "uploadId": PHOTO_ID,
+                "mediaId": PHOTO_ID,
+                "uploadUrl": f"{_STAGING}/{PHOTO_ID}_harbour.jpg?X-Amz-Signature=9f3c",
+                "method": "PUT",
+                "headers": {"content-type": "image/jpeg"},
+                "expiresAt": _EXPIRES_AT,
+            },
+        ),
+        Example(
+            name="A video whose bytes are bound by their digest, in a call that may be repeated",
+            input={
+                "filename": "walk.mp4",
+                "contentType": "video/mp4",
+                "size": VIDEO_BYTES,
+                "sha256": "2daeb1f36095b44b318410b3f4e8b5d989dcc7bb023d1426c492dab0a3053e74",
+                "idempotencyKey": "walk.mp4 of 2 January",
+            },
+            output={
+                "uploadId": VIDEO_ID,
+                "mediaId": VIDEO_ID,
+                "uploadUrl": f"{_STAGING}/{VIDEO_ID}_walk.mp4?X-Amz-Signature=c07a",
+                "method": "PUT",
+                "headers": {
+                    "content-type": "video/mp4",
+                    "x-amz-checksum-sha256": "La6x82CVtEsxhBCz9Oi12Yncx7sCPRQmxJLasKMFPnQ=",
+                },
+                "expiresAt": _EXPIRES_AT,
+            },
+        ),
+    ),
+    "media.completeUpload": (
+        Example(name="The photo has arrived", input={"mediaId": PHOTO_ID}, output={"media": _PHOTO}),
+    ),
+    "media.cancelUpload": (
+        Example(name="The video is given up", input={"mediaId": VIDEO_ID}, output={"success": True}),
+    ),
+    "media.getMedia": (
+        Example(name="The photo is ready", input={"mediaId": PHOTO_ID}, output={"media": _READY_PHOTO}),
+    ),
+    "media.listMedia": (
+        Example(name="The newest media", input={}, output={"items": [_READY_PHOTO], "nextCursor": None}),
+        Example(
+            name="Unfinished uploads",
+            input={"status": "pending", "limit": 50},
+            output={"items": [_PENDING_VIDEO], "nextCursor": None},
+        ),
+    ),
+    "media.getDownloadUrl": (
+        Example(
+            name="The original",
+            input={"mediaId": PHOTO_ID},
+            output={"url": _PHOTO_URL, "expiresAt": _EXPIRES_AT},
+        ),
+    ),
+    "media.getStorageUsage": (
+        Example(
+            name="A photo is stored, and a video is on its way",
+            input={},
+            output={
+                "used": PHOTO_BYTES,
+                "limit": 50 * MIB,
+                "percentage": 0.5,
+                "reserved": VIDEO_BYTES,
+                "breakdown": {"image": PHOTO_BYTES, "video": 0, "audio": 0},
+            },
+        ),
+    ),
+    "media.deleteMedia": (Example(name="The photo goes", input={"mediaId": PHOTO_ID}, output={"success": True}),),
+}

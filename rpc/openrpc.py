@@ -1,0 +1,148 @@
+"""The OpenRPC document (spec.open-rpc.org, 1.4.1): every method with its parameters, result, errors and examples.
+
+It is made once, from the table of procedures and the models of `contracts/`. Subscriptions are left out: JSON-RPC has
+none. A method lists each number of `error.code` once; `x-errors` tells the errors behind the numbers by name.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable
+from http import HTTPStatus
+from importlib.metadata import version
+from inspect import getdoc
+from typing import Any
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from contracts.errors import JSONRPC_INTERNAL_ERROR, JSONRPC_INVALID_PARAMS, RpcError
+from contracts.examples import EXAMPLES, Example
+from contracts.wire import NoInput, Wire
+from rpc.context import Context
+from rpc.procedure import Kind, Procedure, query
+from rpc.schemas import Schemas, data_of
+
+_OF_THE_SPEC = {
+    JSONRPC_INVALID_PARAMS: ("INVALID_PARAMS", "Invalid params"),
+    JSONRPC_INTERNAL_ERROR: ("INTERNAL_ERROR", "Internal error"),
+}
+
+_INFO = {
+    "title": "mediarpc",
+    "version": version("mediarpc"),
+    "description": (
+        "Media uploads by procedure name. A method whose `x-public` is false needs a caller, named by a JWT in "
+        "`Authorization: Bearer`. `x-input` is a method's whole input, in which nothing else is accepted. `x-errors` "
+        "has what `error.data` may be; its `rpcCode` tells errors apart that share a number."
+    ),
+    "license": {"name": "MIT"},
+}
+
+
+class OpenRpc(Wire):
+    """An OpenRPC document."""
+
+    openrpc: str
+    info: dict[str, Any]
+    methods: list[dict[str, Any]]
+    components: dict[str, Any]
+    x_errors: dict[str, Any] = Field(alias="x-errors")
+
+
+def describe(procedures: Iterable[Procedure]) -> OpenRpc:
+    """The document of every procedure that answers once."""
+    answering = [procedure for procedure in procedures if procedure.kind is not Kind.SUBSCRIPTION]
+    data = {error: data_of(error) for procedure in answering for error in procedure.errors}
+    schemas = Schemas(
+        inputs=[procedure.input for procedure in answering],
+        outputs=[*(procedure.output for procedure in answering), *data.values()],
+    )
+    return OpenRpc(
+        openrpc="1.4.1",
+        info=_INFO,
+        methods=[_method(procedure, schemas) for procedure in answering],
+        components={"schemas": schemas.definitions, "errors": {_number_name(error): _number(error) for error in data}},
+        x_errors={error.__name__: _named(error, schemas.answered(model)) for error, model in data.items()},
+    )
+
+
+def _method(procedure: Procedure, schemas: Schemas) -> dict[str, Any]:
+    numbers = dict.fromkeys(_number_name(error) for error in procedure.errors)
+    return {
+        "name": procedure.name,
+        "summary": procedure.summary.partition("\n\n")[0].replace("\n", " "),
+        "description": procedure.summary,
+        "paramStructure": "by-name",
+        "params": _params(schemas.definition(procedure.input)),
+        "result": {"name": procedure.output.__name__, "schema": schemas.answered(procedure.output)},
+        "errors": [{"$ref": f"#/components/errors/{name}"} for name in numbers],
+        "examples": [_pairing(example, procedure) for example in EXAMPLES.get(procedure.name, ())],
+        "x-kind": procedure.kind.value,
+        "x-public": procedure.public,
+        "x-input": schemas.asked(procedure.input),
+        "x-errors": [{"$ref": f"#/x-errors/{error.__name__}"} for error in procedure.errors],
+    }
+
+
+def _params(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """The members of an input as parameters, those that it must have first."""
+    required = schema.get("required", [])
+    params = [
+        {"name": name, "required": name in required, "schema": member} for name, member in schema["properties"].items()
+    ]
+    return sorted(params, key=lambda param: not param["required"])
+
+
+def _pairing(example: Example, procedure: Procedure) -> dict[str, Any]:
+    return {
+        "name": example.name,
+        "params": [{"name": name, "value": value} for name, value in example.input.items()],
+        "result": {"name": procedure.output.__name__, "value": example.output},
+    }
+
+
+def _number_name(error: type[RpcError]) -> str:
+    name, _ = _OF_THE_SPEC.get(error.code.jsonrpc, (error.code.name, ""))
+    return name
+
+
+def _number(error: type[RpcError]) -> dict[str, Any]:
+    """What JSON-RPC tells of an error by its number alone."""
+    _, sentence = _OF_THE_SPEC.get(error.code.jsonrpc, ("", error.code.sentence))
+    return {"code": error.code.jsonrpc, "message": sentence}
+
+
+def _named(error: type[RpcError], data: dict[str, Any]) -> dict[str, Any]:
+    """What a caller can know of an error by its name."""
+    number = _number(error)
+    return {**number, "message": error.sentence or number["message"], "description": getdoc(error), "data": data}
+
+
+def discovery(document: OpenRpc) -> Procedure:
+    """`rpc.discover`, the specification's own method: callable like every other, and not in the document."""
+
+    @query("rpc.discover", public=True)
+    async def discover(_ctx: Context, _params: NoInput) -> OpenRpc:
+        """Answer the OpenRPC document."""
+        return document
+
+    return discover
+
+
+def file_of(document: OpenRpc) -> Callable[[Request], Awaitable[Response]]:
+    """`GET /openrpc.json`: the document, or 304 for those who have it."""
+    body = document.model_dump_json(by_alias=True).encode()
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"etag": etag, "cache-control": "no-cache"}
+
+    async def openrpc_json(request: Request) -> Response:
+        if _names(request.headers.get("if-none-match", ""), etag):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
+
+    return openrpc_json
+
+
+def _names(if_none_match: str, etag: str) -> bool:
+    known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return etag in known or "*" in known

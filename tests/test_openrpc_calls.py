@@ -1,0 +1,229 @@
+"""The OpenRPC document against the running application: callers are answered its examples, and its errors."""
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from contracts.errors import ServiceUnavailable
+from contracts.examples import EXAMPLES, PHOTO_BYTES, PHOTO_ID, VIDEO_ID, Example
+from contracts.wire import NoInput
+from procedures import PROCEDURES
+from rpc.context import Context
+from rpc.limits import RateLimits
+from rpc.procedure import Procedure, query
+from storage.keys import staging_key
+from tests.described import Described, Json
+from tests.media_files import HTML, padded, photo
+from tests.sample_procedures import Null, boom, serving
+
+PHOTO = padded(photo(640, 480), PHOTO_BYTES)
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+DESCRIBED = Described.of(*PROCEDURES)
+Call = Callable[..., Awaitable[Json]]
+
+
+@pytest.fixture
+def ask(rpc: Call) -> Call:
+    """Call a method over JSON-RPC; the response, which must be as the document says."""
+
+    async def send(method: str, /, **params: Any) -> Json:
+        answer = await rpc(method, **params)
+        assert DESCRIBED.issues_of_answer(method, answer) == []
+        return answer
+
+    return send
+
+
+@pytest.fixture
+def refused(ask: Call) -> Callable[..., Awaitable[list[str]]]:
+    """Call a method that refuses; the names of the errors that the document has for it."""
+
+    async def send(method: str, /, **params: Any) -> list[str]:
+        return DESCRIBED.meant(method, (await ask(method, **params))["error"])
+
+    return send
+
+
+@dataclass
+class Story:
+    """The examples, told in an order in which they can happen, under the ids that the application gives."""
+
+    ask: Call
+    ids: dict[str, str] = field(default_factory=dict)
+    told: list[Example] = field(default_factory=list)
+
+    async def tell(self, name: str, index: int = 0) -> Json:
+        """Call as an example shows it; the answer, which must be the example's."""
+        example = EXAMPLES[name][index]
+        asked = {member: self.ids.get(value, value) for member, value in example.input.items()}
+        result: Json = (await self.ask(name, **asked))["result"]
+        if "uploadUrl" in result:
+            self.ids[example.output["mediaId"]] = result["mediaId"]
+        assert self._settled(result) == self._settled(example.output)
+        self.told.append(example)
+        return result
+
+    def _settled(self, output: Json) -> Any:
+        """The same answer with the example's ids, and without what differs from call to call."""
+        text = json.dumps(output)
+        for shown, given in self.ids.items():
+            text = text.replace(given, shown)
+        text = re.sub(r'"https?://[^"]*?/((?:staging/)?users/[^"?]*)\?[^"]*"', r'"<storage>/\1"', text)
+        text = re.sub(r"_[0-9a-f]{8}_", "_<random>_", text)
+        return json.loads(re.sub(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"', '"<time>"', text))
+
+
+async def test_every_example_is_what_the_application_answers(
+    ask: Call, client: httpx.AsyncClient, run_pending: Callable[[], Awaitable[None]]
+):
+    """From the accepted formats to the deletion, to the letter but for ids, signatures and times."""
+    story = Story(ask)
+
+    await story.tell("media.getSupportedFormats")
+    ticket = await story.tell("media.initiateUpload")
+    sent = await client.request(ticket["method"], ticket["uploadUrl"], content=PHOTO, headers=ticket["headers"])
+    assert sent.status_code == 200
+    await story.tell("media.completeUpload")
+    await story.tell("media.initiateUpload", 1)
+    await story.tell("media.listMedia", 1)
+    await story.tell("media.getStorageUsage")
+    await run_pending()
+    await story.tell("media.getMedia")
+    await story.tell("media.listMedia")
+    download = await story.tell("media.getDownloadUrl")
+    assert (await client.get(download["url"])).content == PHOTO
+    await story.tell("media.cancelUpload")
+    await story.tell("media.deleteMedia")
+
+    assert set(story.ids) == {PHOTO_ID, VIDEO_ID}
+    untold = [example.name for known in EXAMPLES.values() for example in known if example not in story.told]
+    assert untold == []
+
+
+async def test_answers_without_an_example_are_as_described(ask: Call, ready_media, pending_upload):
+    """Pages with more behind them, an empty page, and null for what may be left out."""
+    for _ in range(2):
+        await ready_media()
+    await pending_upload()
+
+    page = (await ask("media.listMedia", limit=1))["result"]
+    assert (await ask("media.listMedia", cursor=page["nextCursor"], type="image"))["result"]["nextCursor"] is None
+    assert (await ask("media.listMedia", status="failed"))["result"] == {"items": [], "nextCursor": None}
+    assert (await ask("media.listMedia", type=None, status=None, cursor=None))["result"]["nextCursor"] is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        ({}, "AuthenticationRequired"),
+        ({"authorization": "Bearer nonsense"}, "InvalidToken"),
+        ({"ttl_seconds": -60}, "SessionExpired"),
+    ],
+    ids=["none", "bad", "expired"],
+)
+async def test_a_call_without_a_good_token_is_answered_as_described(http, bearer, headers, error):
+    """Every method that needs a caller has the error; the public one answers."""
+    sent = bearer(**headers) if "ttl_seconds" in headers else headers
+    for method in DESCRIBED.document["methods"]:
+        call = {"jsonrpc": "2.0", "id": 1, "method": method["name"]}
+        answer = (await http.post("/rpc", json=call, headers=sent)).json()
+        assert ("result" in answer) == method["x-public"]
+        assert method["x-public"] or DESCRIBED.meant(method["name"], answer["error"]) == [error]
+
+
+@pytest.mark.parametrize("name", DESCRIBED.names)
+async def test_input_that_does_not_fit_is_answered_as_described(refused, name):
+    """An unknown member is ValidationFailed, whatever the method."""
+    assert await refused(name, more=1) == ["ValidationFailed"]
+
+
+@pytest.mark.parametrize(
+    ("params", "error"),
+    [
+        ({"size": 10 * 1024**2 + 1}, "FileTooLarge"),
+        ({"size": 100 * 1024**2, "contentType": "video/mp4"}, "StorageLimitExceeded"),
+        ({"size": 2, "idempotencyKey": "k"}, "IdempotencyKeyTaken"),
+    ],
+)
+async def test_a_refused_upload_is_answered_as_described(refused, pending_upload, params, error):
+    """Too large for its type, too large for the quota, under a key of another."""
+    await pending_upload(idempotencyKey="k")
+    told = {"filename": "photo.jpg", "contentType": "image/jpeg", **params}
+    assert await refused("media.initiateUpload", **told) == [error]
+
+
+class TestWithLimits:
+    """Where callers are limited."""
+
+    @pytest.fixture
+    def settings(self, settings):
+        return replace(settings, rate_limits=RateLimits.parse("*=1/60"))
+
+    async def test_a_call_too_many_is_answered_as_described(self, ask, refused):
+        """RateLimitExceeded says how long to wait."""
+        await ask("media.getStorageUsage")
+        assert await refused("media.getStorageUsage") == ["RateLimitExceeded"]
+
+
+async def test_a_media_that_is_not_there_is_answered_as_described(refused):
+    """Every method that takes an id has its error for one that is nobody's."""
+    for name in ("media.getMedia", "media.getDownloadUrl", "media.cancelUpload", "media.deleteMedia"):
+        assert await refused(name, mediaId=UNKNOWN) == ["MediaNotFound"]
+    assert await refused("media.completeUpload", mediaId=UNKNOWN) == ["UploadNotFound"]
+
+
+async def test_what_comes_too_early_is_answered_as_described(refused, pending_upload):
+    """Completing and downloading what has not arrived."""
+    ticket = await pending_upload()
+    assert await refused("media.completeUpload", mediaId=str(ticket.media_id)) == ["UploadIncomplete"]
+    assert await refused("media.getDownloadUrl", mediaId=str(ticket.media_id)) == ["UploadPending"]
+
+
+async def test_what_comes_too_late_is_answered_as_described(refused, pending_upload, completed_media):
+    """Completing what never arrived, cancelling what is complete, and a rendition that is not made."""
+    expired = await pending_upload(now=datetime.now(UTC) - timedelta(hours=1))
+    media = await completed_media()
+    assert await refused("media.completeUpload", mediaId=str(expired.media_id)) == ["UploadExpired"]
+    assert await refused("media.cancelUpload", mediaId=str(media.id)) == ["UploadCompleted"]
+    assert await refused("media.getDownloadUrl", mediaId=str(media.id), rendition="thumb150") == ["RenditionNotFound"]
+
+
+@pytest.mark.parametrize(
+    ("told", "stored", "error"),
+    [
+        ({}, HTML, "InvalidFileType"),
+        ({"sha256": "0" * 64}, photo(), "DigestDiffers"),
+        ({}, photo() + b"!", "SizeDiffers"),
+    ],
+    ids=["type", "digest", "size"],
+)
+async def test_other_bytes_than_declared_are_answered_as_described(
+    refused, pending_upload, resources, told, stored, error
+):
+    """Another type, another digest, and another size, from a store that takes what the signature forbids."""
+    size = len(stored) if error == "InvalidFileType" else len(photo())
+    ticket = await pending_upload(size=size, **told)
+    key = staging_key("ada", ticket.media_id, "photo.jpg")
+    resources.store._client.put_object(Bucket=resources.store.bucket, Key=key, Body=stored)
+    assert await refused("media.completeUpload", mediaId=str(ticket.media_id)) == [error]
+
+
+@query("down", public=True)
+async def down(_ctx: Context, _params: NoInput) -> Null:
+    raise ServiceUnavailable(service="storage")
+
+
+@pytest.mark.parametrize(("procedure", "error"), [(down, "ServiceUnavailable"), (boom, "InternalError")])
+async def test_a_failing_server_is_answered_as_described(procedure: Procedure, error: str):
+    """What is down, and what nobody foresaw."""
+    async with serving([procedure]) as client:
+        answer = await client.post("/rpc", json={"jsonrpc": "2.0", "id": 1, "method": procedure.name})
+    assert Described.of(procedure).meant(procedure.name, answer.json()["error"]) == [error]
