@@ -119,7 +119,7 @@ def _declare(
 
 
 def _event_model(answered: Any) -> Any:
-    """The model in `AsyncIterator[Model | None]`."""
+    """The model in `AsyncIterator[Model]` and `AsyncIterator[Model | None]`."""
     (yielded,) = get_args(answered)
-    (model,) = set(get_args(yielded)) - {NoneType}
+    (model,) = set(get_args(yielded) or (yielded,)) - {NoneType}
     return model
