@@ -5,6 +5,7 @@ stay verified. The staged object is therefore copied first, to a key that nobody
 attempt shares; what is checked is the copy. Verified bytes and served bytes are the same object.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,10 +20,11 @@ from processing.sniff import HEAD_BYTES, detect
 from sql.database import Database
 from sql.rows import MediaRow
 from storage.keys import original_key
-from storage.s3 import ObjectMissing, ObjectStore
+from storage.s3 import ObjectChanged, ObjectMissing, ObjectStore
 
 # An image's header is nearly always in the first 64 KiB; large colour profiles push it further down.
 HEADER_BYTES = (64 * 1024, MIB)
+COPIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,7 @@ async def refuse_upload(
 async def publish(store: ObjectStore, upload: MediaRow) -> Published:
     """Copy the staged bytes to a write-once key and verify them there; a copy that fails is removed again."""
     try:
-        staged = await store.head(upload.staging_key)
-        _check_size(upload, staged.size_bytes)
-        key = original_key(upload.owner_id, upload.id, upload.filename)
-        await store.copy(upload.staging_key, key)
+        key = await _copy(store, upload)
         try:
             return await _verify(store, upload, key)
         except (SizeDiffers, InvalidFileType, DigestDiffers):
@@ -88,6 +87,18 @@ async def publish(store: ObjectStore, upload: MediaRow) -> Published:
     except ObjectMissing:
         # Never sent; or sent and completed by another call, whose job cleans up.
         raise UploadIncomplete(media_id=str(upload.id), expires_at=iso_milliseconds(upload.url_expires_at)) from None
+
+
+async def _copy(store: ObjectStore, upload: MediaRow) -> str:
+    """Copy what is staged to a fresh key, and when that changes meanwhile, what is staged then; the key."""
+    for _ in range(COPIES):
+        staged = await store.head(upload.staging_key)
+        _check_size(upload, staged.size_bytes)
+        key = original_key(upload.owner_id, upload.id, upload.filename)
+        with suppress(ObjectChanged):
+            await store.copy(upload.staging_key, key, etag=staged.etag)
+            return key
+    raise ObjectMissing
 
 
 async def _verify(store: ObjectStore, upload: MediaRow, key: str) -> Published:

@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from contracts.errors import ServiceUnavailable
+from storage.conditions import Conditions, enforced
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,6 +37,10 @@ _MISSING = {"404", "NoSuchKey", "NotFound"}
 
 class ObjectMissing(LookupError):
     """The store has no object at this key."""
+
+
+class ObjectChanged(RuntimeError):
+    """The object at this key is another one than it was."""
 
 
 class ObjectsRemain(RuntimeError):
@@ -97,6 +102,7 @@ class ObjectStore:
     def __init__(self, config: StoreConfig) -> None:
         self.bucket = config.bucket
         self.public_bucket = config.public_bucket
+        self.conditions: Conditions | None = None
         self._client = create_client(config, config.endpoint)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
 
@@ -122,9 +128,13 @@ class ObjectStore:
         """The SHA-256 of an object's bytes as hex, read in chunks."""
         return await self._call(ObjectStore._sha256, key)
 
-    async def copy(self, source: str, target: str) -> None:
-        """Copy an object inside the store; ObjectMissing when the source is not there."""
-        await self._call(ObjectStore._copy, source, target)
+    async def copy(self, source: str, target: str, *, etag: str) -> None:
+        """Copy the object that had this ETag to a fresh key, inside the store.
+
+        ObjectMissing when the source is not there. ObjectChanged when it is another one by now, or the target is taken:
+        from those stores that look, which the first copy finds out.
+        """
+        await self._call(ObjectStore._copy, source, target, etag)
 
     async def remove(self, keys: Iterable[str]) -> None:
         """Delete objects and prove with HEAD that they are gone: S3 says so of anything. Raises ObjectsRemain."""
@@ -188,8 +198,16 @@ class ObjectStore:
                 digest.update(chunk)
         return digest.hexdigest()
 
-    def _copy(self, source: str, target: str) -> None:
-        self._client.copy_object(Bucket=self.bucket, Key=target, CopySource={"Bucket": self.bucket, "Key": source})
+    def _copy(self, source: str, target: str, etag: str) -> None:
+        if self.conditions is None:
+            self.conditions = enforced(self._client, self.bucket, source=source, target=f"{target}.probe")
+        copied = {"Bucket": self.bucket, "Key": source}
+        try:
+            self._client.copy_object(Bucket=self.bucket, Key=target, CopySource=copied, **self.conditions.headers(etag))
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "PreconditionFailed":
+                raise ObjectChanged from None
+            raise
 
     def _keys_under(self, prefix: str) -> list[str]:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)

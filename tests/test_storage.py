@@ -11,10 +11,13 @@ import pytest
 
 from contracts.errors import ServiceUnavailable
 from server.embedded import free_port
+from storage.conditions import Conditions
 from storage.keys import original_key, prefixes, safe_name, staging_key
 from storage.presign import Presigner
-from storage.s3 import ObjectMissing, ObjectStore, StoreConfig
+from storage.s3 import ObjectChanged, ObjectMissing, ObjectStore, StoreConfig
 from tests.services import Servers, every_store
+
+ETAG = '"0123456789abcdef0123456789abcdef"'
 
 
 @pytest.fixture(params=every_store())
@@ -138,7 +141,7 @@ async def test_every_owner_has_a_home(store, presigner, client, owner):
     assert (await client.put(url, content=b"x", headers=headers)).status_code == 200
 
     published = original_key(owner, media_id, "x.png")
-    await store.copy(staged, published)
+    await store.copy(staged, published, etag=(await store.head(staged)).etag)
 
     found = [key for prefix in prefixes(owner, media_id) for key in await store.keys_under(prefix)]
     assert found == [staged, published]
@@ -152,8 +155,32 @@ async def test_what_is_missing_is_missing(store):
     with pytest.raises(ObjectMissing):
         await store.read("nothing", 0, 1)
     with pytest.raises(ObjectMissing):
-        await store.copy("nothing", "copy")
+        await store.copy("nothing", "copy", etag=ETAG)
     await store.remove(["nothing"])
+
+
+LOOKS = {"minio": Conditions(of_source=True, of_target=False), "embedded": Conditions(of_source=False, of_target=False)}
+
+
+async def test_a_copy_is_bound_to_its_source_where_the_store_looks(store, request):
+    """The first copy finds out: MinIO refuses to copy what has another ETag by now, the embedded store copies it."""
+    put_object = store._client.put_object
+    put_object(Bucket=store.bucket, Key="staged", Body=b"first")
+    seen = (await store.head("staged")).etag
+    put_object(Bucket=store.bucket, Key="staged", Body=b"other")
+
+    refused = False
+    try:
+        await store.copy("staged", "copy", etag=seen)
+    except ObjectChanged:
+        refused = True
+
+    name = request.node.callspec.params["config"]
+    assert store.conditions == LOOKS.get(name, store.conditions)
+    assert refused is store.conditions.of_source
+    assert await store.keys_under("") == (["staged"] if refused else ["copy", "staged"])
+    await store.copy("staged", "another", etag=(await store.head("staged")).etag)
+    assert await store.read("another", 0, 5) == b"other"
 
 
 async def test_more_keys_than_a_page_are_listed_and_removed(store):
@@ -175,7 +202,13 @@ async def test_buckets_are_created_once(store):
 async def test_a_store_that_is_down_is_unavailable(config):
     """A closed port is a named outage, not an exception of the driver."""
     down = ObjectStore(replace(config, endpoint=f"http://127.0.0.1:{free_port()}"))
-    for attempt in (down.check(), down.head("k"), down.copy("a", "b"), down.remove(["a"]), down.keys_under("")):
+    for attempt in (
+        down.check(),
+        down.head("k"),
+        down.copy("a", "b", etag=ETAG),
+        down.remove(["a"]),
+        down.keys_under(""),
+    ):
         with pytest.raises(ServiceUnavailable) as refused:
             await attempt
         assert refused.value.details == {"service": "storage"}
