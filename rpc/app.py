@@ -36,7 +36,7 @@ def create_app(
     dispatcher = Dispatcher({procedure.name: procedure for procedure in procedures}, resources)
     endpoint = Endpoint(
         dispatcher,
-        Authenticator(config.auth),
+        Authenticator(config.auth, introspection=resources.introspection),
         max_body_bytes=config.max_body_bytes,
         max_batch_calls=config.max_batch_calls,
     )

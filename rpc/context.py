@@ -5,6 +5,7 @@ from datetime import datetime
 
 from contracts.errors import AuthenticationRequired
 from rpc.auth import Caller
+from rpc.introspection import Introspection
 from rpc.limits import RateLimits
 from sql.database import Database
 from storage.presign import Presigner
@@ -28,6 +29,7 @@ class Resources:
     presigner: Presigner
     uploads: UploadPolicy
     limits: RateLimits
+    introspection: Introspection | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

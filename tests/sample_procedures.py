@@ -19,7 +19,7 @@ from rpc.context import Context, Resources
 from rpc.limits import RateLimits
 from rpc.procedure import Procedure, query
 
-UNUSED = cast("Resources", SimpleNamespace(db=None, limits=RateLimits()))
+UNUSED = cast("Resources", SimpleNamespace(db=None, limits=RateLimits(), introspection=None))
 HANG_SECONDS = 30
 
 
