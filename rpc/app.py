@@ -13,6 +13,7 @@ from rpc.context import Resources
 from rpc.dispatch import Dispatcher
 from rpc.endpoint import Endpoint
 from rpc.health import Health
+from rpc.origin import Origins
 from rpc.procedure import Procedure
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -36,7 +37,11 @@ def create_app(
     dispatcher = Dispatcher({procedure.name: procedure for procedure in procedures}, resources)
     endpoint = Endpoint(
         dispatcher,
-        Authenticator(config.auth, introspection=resources.introspection),
+        Authenticator(
+            config.auth,
+            introspection=resources.introspection,
+            origins=Origins(config.cors_origins, config.cors_origin_regex),
+        ),
         max_body_bytes=config.max_body_bytes,
         max_batch_calls=config.max_batch_calls,
     )

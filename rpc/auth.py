@@ -19,6 +19,7 @@ from starlette.requests import Request
 from contracts.errors import AuthenticationRequired, InvalidToken, ServiceUnavailable, SessionExpired
 from contracts.plans import Plan
 from rpc.introspection import Introspection
+from rpc.origin import Origins
 
 LEEWAY_SECONDS = 10
 MAX_TRUST_SECONDS = 300  # a key that is withdrawn from the JWKS stops counting after so long
@@ -76,10 +77,12 @@ class Authenticator:
         config: AuthConfig,
         *,
         introspection: Introspection | None,
+        origins: Origins,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.config = config
         self._introspection = introspection
+        self._origins = origins
         self._clock = clock
         self._verified: dict[str, Verified] = {}
         self._verifying: dict[str, asyncio.Task[Verified]] = {}
@@ -88,7 +91,8 @@ class Authenticator:
     async def caller(self, request: Request) -> Caller:
         """The caller that the request's credential names.
 
-        Raises AuthenticationRequired without one, and what `caller_by` raises.
+        Raises AuthenticationRequired without one, ForeignSite for a cookie that another site may have sent, and what
+        `caller_by` raises.
         """
         token = _bearer(request) or self._cookie(request)
         if token is None:
@@ -106,7 +110,10 @@ class Authenticator:
         return verified.caller
 
     def _cookie(self, request: Request) -> str | None:
-        return request.cookies.get(self.config.cookie or "") or None
+        token = request.cookies.get(self.config.cookie or "") or None
+        if token is not None:
+            self._origins.require_trusted(request)
+        return token
 
     async def _verify_once(self, token: str) -> Verified:
         """Verify a token; who needs the same one meanwhile waits for the same outcome."""

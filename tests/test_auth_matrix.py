@@ -45,6 +45,8 @@ REFUSED: dict[str, tuple[dict[str, str], int]] = {
     "unknown-session": (bearer_of("unknown-session"), 1003),
     "expired-session": (bearer_of("expired-session"), 1002),
     "unknown-session-in-the-cookie": (cookie_of("unknown-session"), 1003),
+    "token-in-the-cookie-from-another-site": (cookie_of(token(SECRET), origin="https://evil.example"), 1100),
+    "session-in-the-cookie-from-another-site": (cookie_of("adas-session", **{"sec-fetch-site": "cross-site"}), 1100),
 }
 OTHERS = {
     "other-owner": bearer_of(token(SECRET, sub="ben")),

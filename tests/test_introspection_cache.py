@@ -10,6 +10,7 @@ from contracts.errors import InvalidToken, RpcError, ServiceUnavailable, Session
 from rpc import auth
 from rpc.auth import AuthConfig, Authenticator, Caller
 from rpc.introspection import open_introspection
+from rpc.origin import Origins
 from tests.authorization_server import authorization_server
 from tests.introspected import ADA, INVALID, OPAQUE, UNAVAILABLE, ask, introspected
 from tests.tokens import SECRET, token
@@ -27,7 +28,7 @@ async def server():
 async def authenticating(url: str, now: list[float], **config: Any):
     """An authenticator whose clock shows the last of `now`."""
     async with open_introspection(url) as introspection:
-        yield Authenticator(AuthConfig(**config), introspection=introspection, clock=lambda: now[-1])
+        yield Authenticator(AuthConfig(**config), introspection=introspection, origins=Origins(), clock=lambda: now[-1])
 
 
 async def outcome(authenticator: Authenticator, credential: str = OPAQUE) -> Caller | type[RpcError]:
