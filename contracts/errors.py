@@ -127,6 +127,13 @@ class InvalidToken(RpcError):
     code = ErrorCode.INVALID_TOKEN
 
 
+class ForeignSite(RpcError):
+    """The caller is named by a cookie alone, and the request may have been made by a page of another site."""
+
+    code = ErrorCode.FORBIDDEN
+    sentence = "The cookie is not accepted from another site"
+
+
 @dataclass(kw_only=True)
 class ValidationFailed(RpcError):
     """The input does not fit the procedure's model; the message is the first issue's."""

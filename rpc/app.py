@@ -14,6 +14,7 @@ from rpc.dispatch import Dispatcher
 from rpc.endpoint import Endpoint
 from rpc.health import Health
 from rpc.openrpc import describe, discovery, file_of
+from rpc.origin import Origins
 from rpc.procedure import Procedure
 from rpc.trpc.endpoint import Trpc
 
@@ -40,7 +41,11 @@ def create_app(
     document = describe(table.values())
     discover = discovery(document)
     dispatcher = Dispatcher({**table, discover.name: discover}, resources)
-    authenticator = Authenticator(config.auth)
+    authenticator = Authenticator(
+        config.auth,
+        introspection=resources.introspection,
+        origins=Origins(config.cors_origins, config.cors_origin_regex),
+    )
     limits = {"max_body_bytes": config.max_body_bytes, "max_batch_calls": config.max_batch_calls}
     endpoint = Endpoint(dispatcher, authenticator, **limits)
     trpc = Trpc(dispatcher, authenticator, **limits)

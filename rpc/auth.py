@@ -1,23 +1,29 @@
 """From a request's credential to its caller.
 
-A credential is a JWT, in `Authorization: Bearer` or in the cookie that `AUTH_COOKIE` names. HS256 tokens are checked
-with the shared secret, RS256, ES256 and EdDSA ones with the key of the JWKS that their `kid` names; a token can never
-choose to be checked with the other's key.
+A credential is a token, in `Authorization: Bearer` or in the cookie that `AUTH_COOKIE` names. A JWT is checked here:
+HS256 with the shared secret, RS256, ES256 and EdDSA with the key of the JWKS that its `kid` names; a token can never
+choose to be checked with the other's key. Any other token is the authorization server's to judge, whose address is
+`AUTH_INTROSPECTION_URL`, and so is a JWT when there is neither secret nor JWKS.
 """
 
 import asyncio
+import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
-from starlette.requests import HTTPConnection
+from starlette.requests import Request
 
 from contracts.errors import AuthenticationRequired, InvalidToken, ServiceUnavailable, SessionExpired
 from contracts.plans import Plan
+from rpc.introspection import Introspection
+from rpc.origin import Origins
 
 LEEWAY_SECONDS = 10
 MAX_TRUST_SECONDS = 300  # a key that is withdrawn from the JWKS stops counting after so long
+MAX_INTROSPECTED_SECONDS = 60  # a session that is ended elsewhere is good here for no longer
 MAX_REMEMBERED_TOKENS = 10_000
 JWKS_TIMEOUT_SECONDS = 5
 JWKS_ALGORITHMS = ("RS256", "ES256", "EdDSA")
@@ -57,35 +63,87 @@ class AuthConfig:
     audience: str | None = None
     cookie: str | None = None
 
+    @property
+    def knows_jwts(self) -> bool:
+        """Whether there is anything to check a JWT with."""
+        return self.jwt_secret is not None or self.jwks_url is not None
+
 
 class Authenticator:
-    """Checks tokens against one configuration."""
+    """Checks tokens against one configuration; `clock` is what it forgets them by."""
 
-    def __init__(self, config: AuthConfig) -> None:
+    def __init__(
+        self,
+        config: AuthConfig,
+        *,
+        introspection: Introspection | None,
+        origins: Origins,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.config = config
+        self._introspection = introspection
+        self._origins = origins
+        self._clock = clock
         self._verified: dict[str, Verified] = {}
+        self._verifying: dict[str, asyncio.Task[Verified]] = {}
         self._jwks = jwt.PyJWKClient(config.jwks_url, timeout=JWKS_TIMEOUT_SECONDS) if config.jwks_url else None
 
-    async def caller(self, request: HTTPConnection) -> Caller:
+    async def caller(self, request: Request) -> Caller:
         """The caller that the request's credential names.
 
-        Raises AuthenticationRequired without one, SessionExpired or InvalidToken for a bad one, ServiceUnavailable
-        when the keys cannot be fetched.
+        Raises AuthenticationRequired without one, ForeignSite for a cookie that another site may have sent, and what
+        `caller_by` raises.
         """
-        token = self._token(request)
+        token = _bearer(request) or self._cookie(request)
         if token is None:
             raise AuthenticationRequired
+        return await self.caller_by(token)
+
+    async def caller_by(self, token: str) -> Caller:
+        """The caller that a token names, wherever it stood.
+
+        Raises SessionExpired or InvalidToken for a bad one, ServiceUnavailable when nobody can be asked about it.
+        """
         verified = self._verified.get(token)
-        if verified is None or time.time() >= verified.until:
-            verified = await self._verify(token)
-            self._remember(token, verified)
+        if verified is None or self._clock() >= verified.until:
+            verified = await self._verify_once(token)
         return verified.caller
 
+    def _cookie(self, request: Request) -> str | None:
+        token = request.cookies.get(self.config.cookie or "") or None
+        if token is not None:
+            self._origins.require_trusted(request)
+        return token
+
+    async def _verify_once(self, token: str) -> Verified:
+        """Verify a token; who needs the same one meanwhile waits for the same outcome."""
+        verifying = self._verifying.get(token)
+        if verifying is None:
+            verifying = self._verifying[token] = asyncio.create_task(self._verify(token))
+            verifying.add_done_callback(lambda _: self._verifying.pop(token))
+        return await asyncio.shield(verifying)
+
     async def _verify(self, token: str) -> Verified:
+        if self._introspection is None or (self.config.knows_jwts and _is_jwt(token)):
+            verified = await self._check(token)
+        else:
+            verified = await self._introspect(self._introspection, token)
+        self._remember(token, verified)
+        return verified
+
+    def _remember(self, token: str, verified: Verified) -> None:
+        """Keep the outcome; when there are too many, the one that was found first goes."""
+        self._verified.pop(token, None)
+        if len(self._verified) >= MAX_REMEMBERED_TOKENS:
+            del self._verified[next(iter(self._verified))]
+        self._verified[token] = verified
+
+    async def _check(self, token: str) -> Verified:
+        """What a JWT says, when its signature and its claims hold."""
         try:
             key, algorithms = await self._key(token)
             claims = self._claims(token, key, algorithms)
-            return Verified(_caller(claims), min(claims["exp"] + LEEWAY_SECONDS, time.time() + MAX_TRUST_SECONDS))
+            return Verified(_caller(claims), min(claims["exp"] + LEEWAY_SECONDS, self._clock() + MAX_TRUST_SECONDS))
         except jwt.ExpiredSignatureError:
             raise SessionExpired from None
         except jwt.PyJWKClientConnectionError as error:
@@ -93,16 +151,29 @@ class Authenticator:
         except (jwt.PyJWTError, ValueError) as error:
             raise InvalidToken from error
 
-    def _remember(self, token: str, verified: Verified) -> None:
-        if len(self._verified) >= MAX_REMEMBERED_TOKENS:
-            self._verified.clear()
-        self._verified[token] = verified
+    async def _introspect(self, introspection: Introspection, token: str) -> Verified:
+        """What the authorization server says of a token; what it leaves out, `sub` apart, is not held against it."""
+        asked = self._clock()
+        claims = await introspection.claims(token)
+        if claims is None:
+            raise InvalidToken
+        try:
+            self._require_meant_for_us(claims)
+            caller, expires = _caller(claims), _expiry(claims)
+        except ValueError as error:
+            raise InvalidToken from error
+        if expires + LEEWAY_SECONDS <= asked:
+            raise SessionExpired
+        return Verified(caller, min(expires, asked + MAX_INTROSPECTED_SECONDS))
 
-    def _token(self, request: HTTPConnection) -> str | None:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and token.strip():
-            return token.strip()
-        return request.cookies.get(self.config.cookie or "") or None
+    def _require_meant_for_us(self, claims: dict[str, Any]) -> None:
+        """ValueError when an introspection answer names another issuer, or audiences without ours."""
+        issuer, audience = self.config.issuer, self.config.audience
+        if issuer is not None and claims.get("iss", issuer) != issuer:
+            raise ValueError("iss")
+        named = claims.get("aud", audience)
+        if audience is not None and audience not in (named if isinstance(named, list) else [named]):
+            raise ValueError("aud")
 
     async def _key(self, token: str) -> tuple[Any, tuple[str, ...]]:
         """The key that a token's algorithm is allowed to be checked with, and the algorithms allowed with that key."""
@@ -130,11 +201,32 @@ class Authenticator:
         return claims
 
 
+def _bearer(request: Request) -> str | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return (token.strip() or None) if scheme.lower() == "bearer" else None
+
+
+def _is_jwt(token: str) -> bool:
+    """Whether a token has the form of a JWT; other signed cookies have three parts too, but no algorithm."""
+    try:
+        return "alg" in jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError):
+        return False
+
+
 def _caller(claims: dict[str, Any]) -> Caller:
     """The caller that verified claims describe; ValueError when a claim is not of its kind."""
-    user_id, plan, scope = claims["sub"], claims.get("plan"), claims.get("scope", "")
-    if not 1 <= len(user_id) <= MAX_USER_ID_CHARACTERS or not user_id.isprintable():
+    user_id, plan, scope = claims.get("sub"), claims.get("plan"), claims.get("scope", "")
+    if not isinstance(user_id, str) or not 1 <= len(user_id) <= MAX_USER_ID_CHARACTERS or not user_id.isprintable():
         raise ValueError("sub")
     if not isinstance(scope, str):
         raise ValueError("scope")  # noqa: TRY004 - a claim of a wrong type is an invalid token, like a wrong value
     return Caller(user_id, None if plan is None else Plan(plan), frozenset(scope.split()))
+
+
+def _expiry(claims: dict[str, Any]) -> float:
+    """When an introspected token ends, never when nothing is said; ValueError when it is no time."""
+    expires = claims.get("exp", math.inf)
+    if isinstance(expires, bool) or not isinstance(expires, int | float):
+        raise ValueError("exp")  # noqa: TRY004 - as above
+    return expires

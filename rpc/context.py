@@ -5,6 +5,7 @@ from datetime import datetime
 
 from contracts.errors import AuthenticationRequired
 from rpc.auth import Caller
+from rpc.introspection import Introspection
 from rpc.limits import RateLimits
 from sql.bell import Bell
 from sql.database import Database
@@ -30,6 +31,7 @@ class Resources:
     uploads: UploadPolicy
     limits: RateLimits
     bell: Bell
+    introspection: Introspection | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

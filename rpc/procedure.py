@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from contracts.errors import (
     AuthenticationRequired,
+    ForeignSite,
     InternalError,
     InvalidToken,
     RateLimitExceeded,
@@ -27,6 +28,10 @@ Events = TypeVar("Events", bound=Event)
 
 Call = Callable[[Context, Input], Awaitable[Output]]
 Watch = Callable[[Context, Input], AsyncIterator[Events | None]]
+
+
+_OF_CALLERS = (AuthenticationRequired, SessionExpired, InvalidToken, ForeignSite, RateLimitExceeded)
+_OF_ALL = (ValidationFailed, ServiceUnavailable, InternalError)
 
 
 class Kind(StrEnum):
@@ -63,9 +68,8 @@ class Procedure:
     @property
     def errors(self) -> tuple[type[RpcError], ...]:
         """Every error that a call may be answered with."""
-        of_callers = () if self.public else (AuthenticationRequired, SessionExpired, InvalidToken, RateLimitExceeded)
-        of_all = (ValidationFailed, ServiceUnavailable, InternalError)
-        return tuple(dict.fromkeys((*of_callers, *self.raises, *of_all)))
+        of_callers = () if self.public else _OF_CALLERS
+        return tuple(dict.fromkeys((*of_callers, *self.raises, *_OF_ALL)))
 
 
 def query(

@@ -46,7 +46,7 @@ def start_missing(stack: ExitStack, environment: Mapping[str, str], asked: Setti
     """Start an embedded server for each that the environment does not name; the settings that reach them all."""
     made = Secrets.of(data_dir)
     found: dict[str, str] = {}
-    if asked.auth_jwt_secret is None and asked.auth_jwks_url is None:
+    if not asked.has_verifier:
         found["AUTH_JWT_SECRET"] = made.jwt_secret
     if asked.database_url is None:
         found["DATABASE_URL"] = stack.enter_context(postgres(data_dir / "postgres"))

@@ -1,11 +1,12 @@
 """Open what a process works with, and close it again."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from rpc.app import AppConfig
 from rpc.auth import AuthConfig
 from rpc.context import Resources, UploadPolicy
+from rpc.introspection import Introspection, open_introspection
 from server.settings import Settings
 from sql.bell import Bell
 from sql.database import Database, create_pool
@@ -27,20 +28,33 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     bell = Bell(settings.database_url)
     await pool.open(wait=False)
     try:
-        yield Resources(
-            db=Database(pool),
-            store=store,
-            presigner=Presigner(config),
-            uploads=UploadPolicy(
-                url_ttl_seconds=settings.upload_url_ttl_seconds, grace_seconds=settings.upload_grace_seconds
-            ),
-            limits=settings.rate_limits,
-            bell=bell,
-        )
+        async with introspecting(settings) as introspection:
+            yield Resources(
+                db=Database(pool),
+                store=store,
+                presigner=Presigner(config),
+                uploads=UploadPolicy(
+                    url_ttl_seconds=settings.upload_url_ttl_seconds, grace_seconds=settings.upload_grace_seconds
+                ),
+                limits=settings.rate_limits,
+                bell=bell,
+                introspection=introspection,
+            )
     finally:
         await bell.close()
         await pool.close()
         store.close()
+
+
+def introspecting(settings: Settings) -> AbstractAsyncContextManager[Introspection | None]:
+    """The way to the authorization server that settings name, None when they name none."""
+    if settings.auth_introspection_url is None:
+        return nullcontext()
+    return open_introspection(
+        settings.auth_introspection_url,
+        settings.auth_introspection_client_id,
+        settings.auth_introspection_client_secret,
+    )
 
 
 def store_config(settings: Settings) -> StoreConfig:

@@ -55,7 +55,12 @@ def _http_url(value: str) -> str:
         usable = False
     if not usable:
         raise ValueError("must be a URL that begins with http:// or https://")
-    return value.rstrip("/")
+    return value
+
+
+def _base_url(value: str) -> str:
+    """The URL that paths are put after."""
+    return _http_url(value).rstrip("/")
 
 
 def _database_url(value: str) -> str:
@@ -95,13 +100,13 @@ class Settings:
         secret=True,
     )
     s3_endpoint: str | None = setting(
-        "The S3 server as this server reaches it; unset for AWS.", default=None, parse=_http_url
+        "The S3 server as this server reaches it; unset for AWS.", default=None, parse=_base_url
     )
     s3_public_endpoint: str | None = setting(
         "What signed URLs name, when browsers reach storage elsewhere than this server does; a path in it is the "
         "proxy's to strip.",
         default=None,
-        parse=_http_url,
+        parse=_base_url,
     )
     s3_region: str = setting("The region that signatures name.", default="us-east-1", parse=_text)
     s3_bucket: str = setting("The private bucket of originals.", default="media", parse=_text)
@@ -114,7 +119,7 @@ class Settings:
         parse=_flag,
     )
     cdn_url: str | None = setting(
-        "The base URL under which a CDN serves the bucket of renditions.", default=None, parse=_http_url
+        "The base URL under which a CDN serves the bucket of renditions.", default=None, parse=_base_url
     )
     auth_jwt_secret: str | None = setting(
         "The secret that HS256 tokens are signed with, at least 32 bytes.", default=None, parse=_jwt_secret, secret=True
@@ -122,8 +127,23 @@ class Settings:
     auth_jwks_url: str | None = setting(
         "Where the keys of RS256, ES256 and EdDSA tokens are published.", default=None, parse=_http_url
     )
-    auth_issuer: str | None = setting("The `iss` that tokens must have.", default=None, parse=_text)
-    auth_audience: str | None = setting("The `aud` that tokens must have.", default=None, parse=_text)
+    auth_introspection_url: str | None = setting(
+        "Where the authorization server answers about tokens that are no JWTs (RFC 7662).",
+        default=None,
+        parse=_http_url,
+    )
+    auth_introspection_client_id: str | None = setting(
+        "The client id by which this server is known there.", default=None, parse=_text
+    )
+    auth_introspection_client_secret: str | None = setting(
+        "The secret of that client.", default=None, parse=_text, secret=True
+    )
+    auth_issuer: str | None = setting(
+        "The `iss` that tokens must have; introspection may leave it out.", default=None, parse=_text
+    )
+    auth_audience: str | None = setting(
+        "The `aud` that tokens must have; introspection may leave it out.", default=None, parse=_text
+    )
     auth_cookie: str | None = setting(
         "The cookie that may hold the token instead of the Authorization header.", default=None, parse=_text
     )
@@ -178,7 +198,25 @@ class Settings:
         settings = cls(**values)
         if settings.auth_cookie and "*" in settings.cors_origins:
             raise SettingsError("CORS_ORIGINS must name its origins when AUTH_COOKIE is set: * would let any site call")
+        settings.check_introspection()
         return settings
+
+    def check_introspection(self) -> None:
+        """SettingsError when it could not be told how to authenticate to the authorization server."""
+        if (self.auth_introspection_client_id is None) != (self.auth_introspection_client_secret is None):
+            raise SettingsError(
+                "AUTH_INTROSPECTION_CLIENT_ID and AUTH_INTROSPECTION_CLIENT_SECRET are set together or not at all"
+            )
+        if "@" in urlsplit(self.auth_introspection_url or "").netloc:
+            raise SettingsError(
+                "AUTH_INTROSPECTION_URL must hold no password: "
+                "AUTH_INTROSPECTION_CLIENT_ID and AUTH_INTROSPECTION_CLIENT_SECRET are there for it"
+            )
+
+    @property
+    def has_verifier(self) -> bool:
+        """Whether tokens can be verified."""
+        return bool(self.auth_jwt_secret or self.auth_jwks_url or self.auth_introspection_url)
 
     def require(self, *names: str) -> None:
         """SettingsError unless each of these settings is set."""
@@ -188,8 +226,10 @@ class Settings:
 
     def require_verifier(self) -> None:
         """SettingsError unless tokens can be verified."""
-        if not self.auth_jwt_secret and not self.auth_jwks_url:
-            raise SettingsError("Neither AUTH_JWT_SECRET nor AUTH_JWKS_URL is set: no caller could be verified")
+        if not self.has_verifier:
+            raise SettingsError(
+                "None of AUTH_JWT_SECRET, AUTH_JWKS_URL and AUTH_INTROSPECTION_URL is set: no caller could be verified"
+            )
 
     def _sentence(self, name: str) -> str:
         return next(str(known.metadata["sentence"]) for known in fields(self) if known.name == name)

@@ -39,7 +39,7 @@ def sign_token(
 def token_settings(environment: Mapping[str, str]) -> Settings:
     """The settings to sign with: the environment's, and in a dev folder the secret that `dev` made."""
     settings = Settings.from_environment(environment)
-    if settings.auth_jwt_secret is not None or settings.auth_jwks_url is not None:
+    if settings.has_verifier:
         return settings
     from server.embedded import Secrets, secrets_file  # noqa: PLC0415 - a server without the embedded stack has no need
 

@@ -11,13 +11,13 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from rpc import dispatch
+from rpc import dispatch, introspection
 from server.logging import Lines, configure_logging
 
 
 @contextmanager
 def events() -> Iterator[list[Any]]:
-    """What the dispatcher logs, as dictionaries, whatever logging was configured before."""
+    """What is logged about calls, as dictionaries, whatever logging was configured before."""
     with _unbound_logger(), capture_logs() as captured:
         yield captured
 
@@ -61,7 +61,8 @@ def calls(log: io.StringIO) -> list[Any]:
 
 @contextmanager
 def _unbound_logger() -> Iterator[None]:
-    """A logger of the dispatcher that no earlier configuration clings to."""
+    """Loggers that no earlier configuration clings to."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dispatch, "log", structlog.get_logger("mediarpc.call"))
+        patch.setattr(introspection, "log", structlog.get_logger("mediarpc.introspection"))
         yield

@@ -20,7 +20,7 @@ from rpc.limits import RateLimits
 from rpc.procedure import Procedure, mutation, query, subscription
 from server.http import listen, serve_http
 
-UNUSED = cast("Resources", SimpleNamespace(db=None, limits=RateLimits()))
+UNUSED = cast("Resources", SimpleNamespace(db=None, limits=RateLimits(), introspection=None))
 HANG_SECONDS = 30
 
 

@@ -2,12 +2,14 @@
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
 
 from procedures import PROCEDURES
+from tests.authorization_server import authorization_server
 from tests.conftest import SECRET
 from tests.tokens import OTHER_SECRET, by_hand, claims, token
 
@@ -17,26 +19,62 @@ OF_ONE_MEDIA = [procedure for procedure in PRIVATE if "mediaId" in procedure.par
 INPUTS: dict[str, dict[str, Any]] = {
     "media.initiateUpload": {"filename": "a.jpg", "contentType": "image/jpeg", "size": 5, "idempotencyKey": "k"}
 }
-REFUSED = {
-    "no-token": (None, 1000),
-    "empty-token": ("", 1000),
-    "expired": (token(SECRET, exp=int(time.time()) - 600), 1002),
-    "wrong-key": (token(OTHER_SECRET), 1003),
-    "wrong-alg": (by_hand({"alg": "HS512"}, claims(), SECRET), 1003),
-    "alg-none": (by_hand({"alg": "none"}, claims(), None), 1003),
-    "unknown-plan": (token(SECRET, plan="gold"), 1003),
-    "scope-of-another-kind": (token(SECRET, scope=["service"]), 1003),
+SESSIONS: dict[str, dict[str, Any]] = {
+    "adas-session": {"sub": "ada"},
+    "bens-session": {"sub": "ben", "scope": "service"},
+    "expired-session": {"sub": "ada", "exp": int(time.time()) - 600},
+}
+
+
+def bearer_of(credential: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {credential}"}
+
+
+def cookie_of(credential: str, **headers: str) -> dict[str, str]:
+    return {"cookie": f"session={credential}", **headers}
+
+
+REFUSED: dict[str, tuple[dict[str, str], int]] = {
+    "no-token": ({}, 1000),
+    "empty-token": (bearer_of(""), 1000),
+    "expired": (bearer_of(token(SECRET, exp=int(time.time()) - 600)), 1002),
+    "wrong-key": (bearer_of(token(OTHER_SECRET)), 1003),
+    "wrong-alg": (bearer_of(by_hand({"alg": "HS512"}, claims(), SECRET)), 1003),
+    "alg-none": (bearer_of(by_hand({"alg": "none"}, claims(), None)), 1003),
+    "unknown-plan": (bearer_of(token(SECRET, plan="gold")), 1003),
+    "scope-of-another-kind": (bearer_of(token(SECRET, scope=["service"])), 1003),
+    "unknown-session": (bearer_of("unknown-session"), 1003),
+    "expired-session": (bearer_of("expired-session"), 1002),
+    "unknown-session-in-the-cookie": (cookie_of("unknown-session"), 1003),
+    "token-in-the-cookie-from-another-site": (cookie_of(token(SECRET), origin="https://evil.example"), 1100),
+    "session-in-the-cookie-from-another-site": (cookie_of("adas-session", **{"sec-fetch-site": "cross-site"}), 1100),
 }
 OTHERS = {
-    "other-owner": {"sub": "ben"},
-    "other-owner-with-the-service-scope": {"sub": "ben", "scope": "service"},
-    "other-owner-with-every-scope": {"sub": "ben", "scope": "admin service * media:write ada"},
-    "other-owner-by-case": {"sub": "Ada"},
+    "other-owner": bearer_of(token(SECRET, sub="ben")),
+    "other-owner-with-the-service-scope": bearer_of(token(SECRET, sub="ben", scope="service")),
+    "other-owner-with-every-scope": bearer_of(token(SECRET, sub="ben", scope="admin service * media:write ada")),
+    "other-owner-by-case": bearer_of(token(SECRET, sub="Ada")),
+    "other-owner-by-session": bearer_of("bens-session"),
+    "other-owner-by-cookie": cookie_of("bens-session"),
 }
 
 
 def named(procedure: Any) -> str:
     return str(procedure.name)
+
+
+@pytest.fixture
+async def sessions():
+    """An authorization server that knows `SESSIONS`."""
+    async with authorization_server() as server:
+        server.tokens.update(SESSIONS)
+        yield server
+
+
+@pytest.fixture
+def settings(settings, sessions):
+    """Every way to name a caller, set up at once."""
+    return replace(settings, auth_introspection_url=sessions.url, auth_cookie="session")
 
 
 @pytest.fixture
@@ -54,8 +92,7 @@ def rows(database_url):
 def codes(http):
     """The codes of a call in the dialects that have it."""
 
-    async def ask(name: str, params: Any, credential: str | None) -> set[int]:
-        headers = {} if credential is None else {"authorization": f"Bearer {credential}"}
+    async def ask(name: str, params: Any, headers: dict[str, str]) -> set[int]:
         trpc = await http.post(f"/rpc/{name}", json=params, headers=headers)
         if name == "media.watch":
             told = trpc.text.partition("event: serialized-error\ndata: ")[2].partition("\n")[0]
@@ -80,31 +117,30 @@ def test_one_procedure_alone_is_public():
 
 
 @pytest.mark.parametrize("procedure", PRIVATE, ids=named)
-@pytest.mark.parametrize(("credential", "code"), REFUSED.values(), ids=REFUSED.keys())
-async def test_a_bad_credential_is_refused(medias, rows, codes, procedure, credential, code):
+@pytest.mark.parametrize(("headers", "code"), REFUSED.values(), ids=REFUSED.keys())
+async def test_a_bad_credential_is_refused(medias, rows, codes, procedure, headers, code):
     """In every dialect, with an input that would be good, and with none."""
     before = rows()
     params = INPUTS.get(procedure.name, {"mediaId": medias[1]} if procedure in OF_ONE_MEDIA else {})
 
-    assert await codes(procedure.name, params, credential) == {code}
-    assert await codes(procedure.name, {}, credential) == {code}
+    assert await codes(procedure.name, params, headers) == {code}
+    assert await codes(procedure.name, {}, headers) == {code}
     assert rows() == before
 
 
 @pytest.mark.parametrize("procedure", OF_ONE_MEDIA, ids=named)
-@pytest.mark.parametrize("different", OTHERS.values(), ids=OTHERS.keys())
-async def test_the_media_of_another_owner_are_not_found(medias, rows, codes, procedure, different):
+@pytest.mark.parametrize("headers", OTHERS.values(), ids=OTHERS.keys())
+async def test_the_media_of_another_owner_are_not_found(medias, rows, codes, procedure, headers):
     """Whatever the scope; it reads like an id that nobody has."""
     before = rows()
     for media_id in medias:
-        assert await codes(procedure.name, {"mediaId": media_id}, token(SECRET, **different)) == {1300}
+        assert await codes(procedure.name, {"mediaId": media_id}, headers) == {1300}
     assert rows() == before
 
 
-@pytest.mark.parametrize("different", OTHERS.values(), ids=OTHERS.keys())
-async def test_a_listing_and_a_usage_are_the_callers_own(medias, rows, http, different):
+@pytest.mark.parametrize("headers", OTHERS.values(), ids=OTHERS.keys())
+async def test_a_listing_and_a_usage_are_the_callers_own(medias, rows, http, headers):
     """Another owner's id as cursor shows nothing of the other owner."""
-    headers = {"authorization": f"Bearer {token(SECRET, **different)}"}
     before = rows()
     for params in ({}, {"status": "pending"}, {"cursor": medias[1]}):
         listed = await http.post("/rpc", json={"procedure": "media.listMedia", "input": params}, headers=headers)
@@ -114,8 +150,31 @@ async def test_a_listing_and_a_usage_are_the_callers_own(medias, rows, http, dif
     assert rows() == before
 
 
-@pytest.mark.parametrize("credential", [told[0] for told in REFUSED.values()], ids=REFUSED.keys())
-async def test_the_public_procedure_asks_nobody(http, credential):
-    headers = {} if credential is None else {"authorization": f"Bearer {credential}"}
+@pytest.mark.parametrize("headers", [told[0] for told in REFUSED.values()], ids=REFUSED.keys())
+async def test_the_public_procedure_asks_nobody(http, sessions, headers):
     answer = await http.post("/rpc", json={"procedure": "media.getSupportedFormats"}, headers=headers)
     assert len(answer.json()["data"]["formats"]) == 13
+    assert sessions.asked == []
+
+
+@pytest.mark.parametrize("procedure", PRIVATE, ids=named)
+async def test_nobody_gets_in_while_the_authorization_server_is_down(medias, rows, codes, sessions, procedure):
+    """Not by a session that is good; who has a JWT does not notice."""
+    before = rows()
+    sessions.status = 503
+    params = INPUTS.get(procedure.name, {"mediaId": medias[1]} if procedure in OF_ONE_MEDIA else {})
+    for headers in (bearer_of("adas-session"), cookie_of("adas-session"), bearer_of("unknown-session")):
+        assert await codes(procedure.name, params, headers) == (1903, 1903)
+    assert await codes("media.getMedia", {"mediaId": medias[1]}, OTHERS["other-owner"]) == (1300, 1300)
+    assert rows() == before
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [bearer_of(token(SECRET)), cookie_of(token(SECRET)), bearer_of("adas-session"), cookie_of("adas-session")],
+    ids=["bearer", "cookie", "session", "session-in-the-cookie"],
+)
+async def test_every_good_credential_names_the_owner(medias, http, headers):
+    """The same media, whichever way ada comes."""
+    listed = await http.post("/rpc", json={"procedure": "media.listMedia"}, headers=headers)
+    assert [item["id"] for item in listed.json()["data"]["items"]] == [medias[1]]

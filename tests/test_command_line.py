@@ -1,5 +1,6 @@
 """`mediarpc` as a process: what it prints, what it refuses, and a whole upload over `serve` and `worker`."""
 
+import asyncio
 import signal
 import socket
 import uuid
@@ -14,6 +15,7 @@ import pytest
 from server.embedded import Secrets, free_port
 from sql.migrate import migrations
 from tests import media_files
+from tests.authorization_server import authorization_server
 from tests.processes import MEDIARPC, Site, mediarpc, running
 from tests.services import in_database
 
@@ -138,7 +140,9 @@ def test_token_knows_its_words(arguments):
     assert f"argument {arguments[0]}: invalid " in refused.stderr
 
 
-NO_VERIFIER = "mediarpc: Neither AUTH_JWT_SECRET nor AUTH_JWKS_URL is set: no caller could be verified\n"
+NO_VERIFIER = (
+    "mediarpc: None of AUTH_JWT_SECRET, AUTH_JWKS_URL and AUTH_INTROSPECTION_URL is set: no caller could be verified\n"
+)
 NO_DATABASE = "mediarpc: DATABASE_URL is not set. The Postgres (15 or newer) that holds everything but the bytes.\n"
 NO_KEY = "mediarpc: S3_ACCESS_KEY_ID is not set. The id of the key pair.\n"
 
@@ -262,6 +266,24 @@ def test_serve_starts_while_the_database_is_unreachable(resources, configured, f
         assert ready.json()["database"] == "unreachable"
         assert serve.stop() == 0
     assert "hunter2" not in serve.output
+
+
+async def test_serve_knows_the_sessions_of_an_authorization_server(resources, configured, tmp_path):
+    """With no other verifier; what it asks with, and about, stays out of its output."""
+    del configured["AUTH_JWT_SECRET"]
+    async with authorization_server() as sessions:
+        sessions.tokens["s3ss10n"] = {"sub": "ada", "plan": "basic"}
+        configured["AUTH_INTROSPECTION_URL"] = sessions.url
+        configured["AUTH_INTROSPECTION_CLIENT_ID"] = "media"
+        configured["AUTH_INTROSPECTION_CLIENT_SECRET"] = "hunter2"
+        with running([MEDIARPC, "serve"], tmp_path, **configured) as serve:
+            serve.wait_for("mediarpc serves on")
+            site = Site(f"http://127.0.0.1:{configured['PORT']}", "s3ss10n")
+            usage = await asyncio.to_thread(site.rpc, "media.getStorageUsage")
+            assert usage["limit"] == 1024**3
+            assert serve.stop() == 0
+    assert [asked.headers["authorization"] for asked in sessions.asked] == ["Basic bWVkaWE6aHVudGVyMg=="]
+    assert [secret for secret in ("s3ss10n", "hunter2", "Traceback", "Unclosed") if secret in serve.output] == []
 
 
 def test_a_worker_waits_for_a_database_that_comes_later(resources, configured, tmp_path):

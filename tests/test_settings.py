@@ -61,6 +61,9 @@ def test_an_empty_environment_gives_the_defaults():
         "cdn_url": None,
         "auth_jwt_secret": None,
         "auth_jwks_url": None,
+        "auth_introspection_url": None,
+        "auth_introspection_client_id": None,
+        "auth_introspection_client_secret": None,
         "auth_issuer": None,
         "auth_audience": None,
         "auth_cookie": None,
@@ -99,6 +102,8 @@ def test_an_empty_variable_counts_as_unset(known):
         ("S3_USE_PATH_STYLE", "0", False),
         ("AUTH_JWT_SECRET", "x" * 32, "x" * 32),
         ("AUTH_JWT_SECRET", "ü" * 16, "ü" * 16),
+        ("AUTH_JWKS_URL", "https://id.example/keys/", "https://id.example/keys/"),
+        ("AUTH_INTROSPECTION_URL", "https://id.example/o/introspect/", "https://id.example/o/introspect/"),
         ("CORS_ORIGINS", "https://a.example, http://b.example:8080/", ("https://a.example", "http://b.example:8080")),
         ("CORS_ORIGINS", "*", ("*",)),
         ("UPLOAD_GRACE_SECONDS", "0", 0),
@@ -135,7 +140,9 @@ def test_a_bad_number_or_flag_is_named_and_shown(variable, value, sentence):
     assert refusal(**{variable: value}) == sentence
 
 
-@pytest.mark.parametrize("variable", ["S3_ENDPOINT", "S3_PUBLIC_ENDPOINT", "CDN_URL", "AUTH_JWKS_URL"])
+@pytest.mark.parametrize(
+    "variable", ["S3_ENDPOINT", "S3_PUBLIC_ENDPOINT", "CDN_URL", "AUTH_JWKS_URL", "AUTH_INTROSPECTION_URL"]
+)
 @pytest.mark.parametrize("value", ["localhost:9000", "ftp://store", "http://", "http://host:x", "http://[::1", "/x"])
 def test_a_bad_url_is_named_and_shown(variable, value):
     """Only http and https URLs with a host are endpoints."""
@@ -177,6 +184,30 @@ def test_named_origins_beside_a_cookie_are_accepted():
     assert (settings.cors_origins, settings.auth_cookie) == (("https://a.example",), "session")
 
 
+@pytest.mark.parametrize("half", ["AUTH_INTROSPECTION_CLIENT_ID", "AUTH_INTROSPECTION_CLIENT_SECRET"])
+def test_half_of_the_client_credentials_is_refused_and_not_shown(half):
+    """An id without its secret would be refused by the authorization server, call by call."""
+    assert refusal(AUTH_INTROSPECTION_URL="https://id.example/introspect", **{half: "hunter2"}) == (
+        "AUTH_INTROSPECTION_CLIENT_ID and AUTH_INTROSPECTION_CLIENT_SECRET are set together or not at all"
+    )
+
+
+def test_both_client_credentials_are_accepted():
+    settings = Settings.from_environment(
+        {"AUTH_INTROSPECTION_CLIENT_ID": "media", "AUTH_INTROSPECTION_CLIENT_SECRET": "hunter2"}
+    )
+    assert (settings.auth_introspection_client_id, settings.auth_introspection_client_secret) == ("media", "hunter2")
+
+
+@pytest.mark.parametrize("user", ["media", "media:hunter2", ":hunter2"])
+def test_a_password_in_the_introspection_url_is_refused_and_not_shown(user):
+    """It would show wherever the URL does."""
+    assert refusal(AUTH_INTROSPECTION_URL=f"https://{user}@id.example/introspect") == (
+        "AUTH_INTROSPECTION_URL must hold no password: "
+        "AUTH_INTROSPECTION_CLIENT_ID and AUTH_INTROSPECTION_CLIENT_SECRET are there for it"
+    )
+
+
 def test_a_missing_setting_is_named_with_its_sentence():
     """`require` tells the first that is missing, and what it is for."""
     with pytest.raises(SettingsError) as refused:
@@ -192,21 +223,35 @@ def test_what_is_set_satisfies_require():
 
 
 def test_a_verifier_is_required():
-    """Without a secret and without keys nobody could be told from anybody else."""
+    """Without a secret, keys and an authorization server nobody could be told from anybody else."""
     with pytest.raises(SettingsError) as refused:
         Settings().require_verifier()
-    assert str(refused.value) == "Neither AUTH_JWT_SECRET nor AUTH_JWKS_URL is set: no caller could be verified"
+    assert str(refused.value) == (
+        "None of AUTH_JWT_SECRET, AUTH_JWKS_URL and AUTH_INTROSPECTION_URL is set: no caller could be verified"
+    )
 
 
-@pytest.mark.parametrize("verifier", [{"auth_jwt_secret": SECRET}, {"auth_jwks_url": "https://id.example/jwks"}])
+@pytest.mark.parametrize(
+    "verifier",
+    [
+        {"auth_jwt_secret": SECRET},
+        {"auth_jwks_url": "https://id.example/jwks"},
+        {"auth_introspection_url": "https://id.example/introspect"},
+    ],
+)
 def test_one_verifier_is_enough(verifier):
-    """Either the shared secret or the published keys."""
+    """The shared secret, the published keys or the authorization server."""
     Settings(**verifier).require_verifier()
 
 
 def test_settings_do_not_show_their_secrets_when_printed():
     """A settings object in a trace or a log gives nothing away."""
     shown = repr(
-        Settings(auth_jwt_secret=SECRET, s3_secret_access_key="hunter2", database_url="postgresql://u:pw@db/x")
+        Settings(
+            auth_jwt_secret=SECRET,
+            auth_introspection_client_secret="hunter3",
+            s3_secret_access_key="hunter2",
+            database_url="postgresql://u:pw@db/x",
+        )
     )
-    assert [secret for secret in (SECRET, "hunter2", "u:pw") if secret in shown] == []
+    assert [secret for secret in (SECRET, "hunter2", "hunter3", "u:pw") if secret in shown] == []
