@@ -17,8 +17,9 @@ MAX_PAGE = 100
 
 
 class MediaState(StrEnum):
-    """Where a media is in its life. The same words stand in the CHECK of `sql/migrations/0001_media.sql`."""
+    """Where a media is in its life."""
 
+    # The same words stand in the CHECK of sql/migrations/0001_media.sql.
     PENDING = "pending"  # initiated; -> processing when its bytes are verified, -> deleted
     PROCESSING = "processing"  # verified and published; -> ready, failed, deleted
     READY = "ready"  # -> deleted
@@ -94,7 +95,7 @@ MediaId = Annotated[
     BeforeValidator(_media_id),
     WithJsonSchema({"type": "string", "format": "uuid", "x-ts-brand": "MediaId"}),
 ]
-Cursor = Annotated[UUID, BeforeValidator(_cursor), WithJsonSchema({"type": "string"})]
+Cursor = Annotated[UUID, BeforeValidator(_cursor), WithJsonSchema({"type": "string", "x-ts-brand": "Cursor"})]
 Filename = Annotated[StrictStr, AfterValidator(_filename)]
 ContentType = Annotated[StrictStr, AfterValidator(_content_type)]
 Sha256 = Annotated[StrictStr, AfterValidator(_sha256)]

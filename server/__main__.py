@@ -1,9 +1,10 @@
-"""The command line: `mediarpc dev | serve | worker | migrate | token`."""
+"""The command line: `mediarpc dev | serve | worker | migrate | token | typescript`."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from contracts.errors import ServiceUnavailable
 from contracts.plans import Plan
@@ -61,6 +62,18 @@ def parser() -> argparse.ArgumentParser:
         "--ttl", type=int, default=DAY_SECONDS, metavar="SECONDS", help="how long it is good for (default: a day)"
     )
     token.set_defaults(run=run_token)
+
+    typescript = commands.add_parser("typescript", help="write the TypeScript package's types from the models")
+    typescript.add_argument("--check", action="store_true", help="write nothing; fail when a file differs")
+    typescript.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        default=Path("contracts/typescript"),
+        metavar="DIR",
+        help="where the package is (default: contracts/typescript)",
+    )
+    typescript.set_defaults(run=run_typescript)
     return top
 
 
@@ -135,6 +148,21 @@ def run_token(chosen: argparse.Namespace) -> None:
         raise SettingsError("--ttl must be at least 1 second")
     settings = token_settings(os.environ)
     print(sign_token(settings, user=chosen.user, plan=chosen.plan, scope=chosen.scope, ttl_seconds=chosen.ttl))
+
+
+def run_typescript(chosen: argparse.Namespace) -> None:
+    """Write what differs from the models, or name it."""
+    from procedures import PROCEDURES  # noqa: PLC0415
+    from rpc.typescript import package_files  # noqa: PLC0415
+
+    folder: Path = chosen.folder
+    files = {folder / name: text.encode() for name, text in package_files(PROCEDURES).items()}
+    differing = [file for file, text in files.items() if not file.is_file() or file.read_bytes() != text]
+    if chosen.check and differing:
+        sys.exit(f"mediarpc: not what the models say: {', '.join(map(str, differing))}")
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in differing:
+        file.write_bytes(files[file])
 
 
 if __name__ == "__main__":

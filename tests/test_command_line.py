@@ -1,5 +1,6 @@
 """`mediarpc` as a process: what it prints, what it refuses, and a whole upload over `serve` and `worker`."""
 
+import re
 import signal
 import socket
 import uuid
@@ -54,7 +55,7 @@ def free_site(configured) -> Site:
     return Site(f"http://127.0.0.1:{configured['PORT']}", token)
 
 
-@pytest.mark.parametrize("command", ["dev", "serve", "worker", "migrate", "token"])
+@pytest.mark.parametrize("command", ["dev", "serve", "worker", "migrate", "token", "typescript"])
 def test_each_command_explains_itself(command):
     """`--help` of a command says how it is called."""
     asked = mediarpc(command, "--help")
@@ -63,10 +64,9 @@ def test_each_command_explains_itself(command):
 
 
 def test_help_lists_every_command():
-    """`--help` names the five commands, each with a line."""
-    lines = mediarpc("--help").stdout.splitlines()
-    told = [line.split()[0] for line in lines if line.startswith("    ") and len(line.split()) > 1]
-    assert told == ["dev", "serve", "worker", "migrate", "token"]
+    """`--help` names the six commands."""
+    told = re.findall(r"^ {4}(\w+)", mediarpc("--help").stdout, re.MULTILINE)
+    assert told == ["dev", "serve", "worker", "migrate", "token", "typescript"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("launch",), ("serve", "--port", "1")], ids=["none", "unknown", "option"])
