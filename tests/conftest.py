@@ -19,12 +19,15 @@ from rpc.auth import Caller
 from rpc.context import Resources
 from rpc.dispatch import context_of, validate
 from rpc.limits import RateLimits
+from server.embedded import free_port
 from server.resources import app_config, open_resources
 from server.settings import Settings
 from server.token import sign_token
 from sql import QUERIES
 from tests import media_files
+from tests.node import node_with_packages
 from tests.services import TEMPLATE, Servers, Store, in_database, start_servers
+from tests.web_app import WebApp, make_web_app
 
 SECRET = "a secret for tests, long enough for HS256"
 _stack = pytest.StashKey[ExitStack]()
@@ -104,6 +107,22 @@ def settings(database_url: str, store_server: Store) -> Settings:
         auth_jwt_secret=SECRET,
         rate_limits=RateLimits(),
     )
+
+
+@pytest.fixture
+def configured(settings) -> dict[str, str]:
+    """The variables that name the test's database, store and secret, and a free port."""
+    return {
+        "PORT": str(free_port()),
+        "DATABASE_URL": settings.database_url,
+        "S3_ENDPOINT": settings.s3_endpoint,
+        "S3_ACCESS_KEY_ID": settings.s3_access_key_id,
+        "S3_SECRET_ACCESS_KEY": settings.s3_secret_access_key,
+        "S3_USE_PATH_STYLE": "true",
+        "S3_BUCKET": settings.s3_bucket,
+        "S3_PUBLIC_BUCKET": settings.s3_public_bucket,
+        "AUTH_JWT_SECRET": SECRET,
+    }
 
 
 @pytest.fixture
@@ -263,3 +282,9 @@ def objects(resources: Resources) -> Callable[[], Awaitable[list[str]]]:
         return await resources.store.keys_under("")
 
     return keys
+
+
+@pytest.fixture(scope="session")
+def web_app(tmp_path_factory: pytest.TempPathFactory) -> WebApp:
+    """A project in which the npm package is installed."""
+    return make_web_app(node_with_packages(), tmp_path_factory.mktemp("web"))

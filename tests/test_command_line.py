@@ -23,22 +23,6 @@ PHOTO = media_files.photo()
 
 
 @pytest.fixture
-def configured(settings) -> dict[str, str]:
-    """The variables that name the test's database, store and secret, and a free port."""
-    return {
-        "PORT": str(free_port()),
-        "DATABASE_URL": settings.database_url,
-        "S3_ENDPOINT": settings.s3_endpoint,
-        "S3_ACCESS_KEY_ID": settings.s3_access_key_id,
-        "S3_SECRET_ACCESS_KEY": settings.s3_secret_access_key,
-        "S3_USE_PATH_STYLE": "true",
-        "S3_BUCKET": settings.s3_bucket,
-        "S3_PUBLIC_BUCKET": settings.s3_public_bucket,
-        "AUTH_JWT_SECRET": SECRET,
-    }
-
-
-@pytest.fixture
 def empty_database_url(servers) -> Iterator[str]:
     """A database without a schema."""
     name = f"test_{uuid.uuid4().hex}"
