@@ -55,7 +55,7 @@ clean: ## remove the environment and the data of `make run`
 
 contracts/typescript/node_modules: contracts/typescript/package-lock.json .venv/test
 	@echo "Installing what the tests of the TypeScript package need (once) ..."
-	@$(BIN)/python -m tests.node npm ci --prefix contracts/typescript --no-audit --no-fund --loglevel=error && touch $@ \
+	@$(BIN)/python -m tests.node npm ci --prefix contracts/typescript --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@ \
 		|| echo "make: npm ci failed, so the tests that need what it installs are skipped"
 
 bench/peer/node_modules: bench/peer/package-lock.json

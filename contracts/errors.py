@@ -7,13 +7,27 @@ own form. Facts are attributes of the exception and become `details` on the wire
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from http import HTTPStatus
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
+from pydantic import WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 JSONRPC_INVALID_PARAMS = -32602
 JSONRPC_INTERNAL_ERROR = -32603
 _INPUT_CODES = range(1200, 1300)
+_ISSUES = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            "path": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}},
+            "code": {"type": "string"},
+            "message": {"type": "string"},
+        },
+        "required": ["path", "code", "message"],
+        "additionalProperties": False,
+    },
+}
 
 
 class ErrorCode(IntEnum):
@@ -140,7 +154,7 @@ class ValidationFailed(RpcError):
 
     code = ErrorCode.VALIDATION_ERROR
     field: str
-    errors: list[dict[str, Any]]
+    errors: Annotated[list[dict[str, Any]], WithJsonSchema(_ISSUES)]
     field_errors: dict[str, list[str]]
 
     @property

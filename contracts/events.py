@@ -8,15 +8,16 @@ from pydantic_core import PydanticCustomError
 
 from contracts.formats import MediaType
 from contracts.media import MediaError, MediaId, MediaState
-from contracts.wire import Event, Timestamp, Wire
+from contracts.wire import EVENT_ID, Event, Timestamp, Wire
 
 MAX_EVENT_ID = 2**63 - 1
 MAX_EVENT_ID_DIGITS = 19
 
 
 class EventType(StrEnum):
-    """What happened. The same words stand in the CHECK of `sql/migrations/0003_events.sql`."""
+    """What happened."""
 
+    # The same words stand in the CHECK of sql/migrations/0003_events.sql.
     UPLOAD_STARTED = "upload.started"
     MEDIA_PROCESSING = "media.processing"
     MEDIA_READY = "media.ready"
@@ -30,7 +31,7 @@ def _event_id(value: str) -> str:
     return value
 
 
-EventId = Annotated[StrictStr, AfterValidator(_event_id)]
+EventId = Annotated[StrictStr, AfterValidator(_event_id), EVENT_ID]
 
 
 class WatchMedia(Wire):

@@ -95,7 +95,7 @@ MediaId = Annotated[
     BeforeValidator(_media_id),
     WithJsonSchema({"type": "string", "format": "uuid", "x-ts-brand": "MediaId"}),
 ]
-Cursor = Annotated[UUID, BeforeValidator(_cursor), WithJsonSchema({"type": "string"})]
+Cursor = Annotated[UUID, BeforeValidator(_cursor), WithJsonSchema({"type": "string", "x-ts-brand": "Cursor"})]
 Filename = Annotated[StrictStr, AfterValidator(_filename)]
 ContentType = Annotated[StrictStr, AfterValidator(_content_type)]
 Sha256 = Annotated[StrictStr, AfterValidator(_sha256)]

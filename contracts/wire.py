@@ -15,7 +15,7 @@ def iso_milliseconds(moment: datetime) -> str:
 Timestamp = Annotated[
     datetime,
     PlainSerializer(iso_milliseconds, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
+    WithJsonSchema({"type": "string", "format": "date-time", "x-ts-brand": "ISODateTime"}),
 ]
 
 
@@ -36,7 +36,10 @@ class NoInput(Wire):
     """The input of a procedure that takes none: `{}`, or nothing at all."""
 
 
+EVENT_ID = WithJsonSchema({"type": "string", "x-ts-brand": "EventId"})
+
+
 class Event(Wire):
     """One event of a subscription; whoever names the last `id` that was seen goes on after it."""
 
-    id: str
+    id: Annotated[str, EVENT_ID]

@@ -1,9 +1,10 @@
-"""The command line: `mediarpc dev | serve | worker | migrate | token | openrpc`."""
+"""The command line: `mediarpc dev | serve | worker | migrate | token | openrpc | typescript`."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from contracts.errors import ServiceUnavailable
 from contracts.plans import Plan
@@ -63,6 +64,18 @@ def parser() -> argparse.ArgumentParser:
     token.set_defaults(run=run_token)
     openrpc = commands.add_parser("openrpc", help="print the OpenRPC document: every method, its schemas and errors")
     openrpc.set_defaults(run=run_openrpc)
+
+    typescript = commands.add_parser("typescript", help="write the TypeScript package's types from the models")
+    typescript.add_argument("--check", action="store_true", help="write nothing; fail when a file differs")
+    typescript.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        default=Path("contracts/typescript"),
+        metavar="DIR",
+        help="where the package is (default: contracts/typescript)",
+    )
+    typescript.set_defaults(run=run_typescript)
     return top
 
 
@@ -146,6 +159,21 @@ def run_openrpc(_chosen: argparse.Namespace) -> None:
     from rpc.openrpc import describe  # noqa: PLC0415
 
     print(describe(PROCEDURES).model_dump_json(by_alias=True, indent=2))
+
+
+def run_typescript(chosen: argparse.Namespace) -> None:
+    """Write what differs from the models, or name it."""
+    from procedures import PROCEDURES  # noqa: PLC0415
+    from rpc.typescript import package_files  # noqa: PLC0415
+
+    folder: Path = chosen.folder
+    files = {folder / name: text.encode() for name, text in package_files(PROCEDURES).items()}
+    differing = [file for file, text in files.items() if not file.is_file() or file.read_bytes() != text]
+    if chosen.check and differing:
+        sys.exit(f"mediarpc: not what the models say: {', '.join(map(str, differing))}")
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in differing:
+        file.write_bytes(files[file])
 
 
 if __name__ == "__main__":

@@ -26,7 +26,9 @@ from server.settings import Settings
 from server.token import sign_token
 from sql import QUERIES
 from tests import media_files
+from tests.node import node_with_packages
 from tests.services import TEMPLATE, Servers, Store, in_database, start_servers
+from tests.web_app import WebApp, make_web_app
 
 SECRET = "a secret for tests, long enough for HS256"
 _stack = pytest.StashKey[ExitStack]()
@@ -292,3 +294,9 @@ def objects(resources: Resources) -> Callable[[], Awaitable[list[str]]]:
         return await resources.store.keys_under("")
 
     return keys
+
+
+@pytest.fixture(scope="session")
+def web_app(tmp_path_factory: pytest.TempPathFactory) -> WebApp:
+    """A project in which the npm package is installed."""
+    return make_web_app(node_with_packages(), tmp_path_factory.mktemp("web"))

@@ -1,6 +1,7 @@
 """`mediarpc` as a process: what it prints, what it refuses, and a whole upload over `serve` and `worker`."""
 
 import asyncio
+import re
 import signal
 import socket
 import uuid
@@ -40,7 +41,7 @@ def free_site(configured) -> Site:
     return Site(f"http://127.0.0.1:{configured['PORT']}", token)
 
 
-@pytest.mark.parametrize("command", ["dev", "serve", "worker", "migrate", "token", "openrpc"])
+@pytest.mark.parametrize("command", ["dev", "serve", "worker", "migrate", "token", "openrpc", "typescript"])
 def test_each_command_explains_itself(command):
     """`--help` of a command says how it is called."""
     asked = mediarpc(command, "--help")
@@ -49,10 +50,9 @@ def test_each_command_explains_itself(command):
 
 
 def test_help_lists_every_command():
-    """`--help` names the six commands, each with a line."""
-    lines = mediarpc("--help").stdout.splitlines()
-    told = [line.split()[0] for line in lines if line.startswith("    ") and len(line.split()) > 1]
-    assert told == ["dev", "serve", "worker", "migrate", "token", "openrpc"]
+    """`--help` names the seven commands."""
+    told = re.findall(r"^ {4}(\w+)", mediarpc("--help").stdout, re.MULTILINE)
+    assert told == ["dev", "serve", "worker", "migrate", "token", "openrpc", "typescript"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("launch",), ("serve", "--port", "1")], ids=["none", "unknown", "option"])

@@ -1,0 +1,637 @@
+// Written by `mediarpc typescript` from the server's models.
+import type {
+  TRPCBuiltRouter,
+  TRPCDefaultErrorShape,
+  TRPCMutationProcedure,
+  TRPCQueryProcedure,
+  TRPCSubscriptionProcedure,
+} from '@trpc/server';
+
+/** A value that is told from others of its type: no plain string is taken for a `MediaId`, but `text as MediaId` is. */
+export type Brand<T, Name extends string> = T & { readonly __brand: Name };
+
+export type Cursor = Brand<string, 'Cursor'>;
+
+export type EventId = Brand<string, 'EventId'>;
+
+export type ISODateTime = Brand<string, 'ISODateTime'>;
+
+export type MediaId = Brand<string, 'MediaId'>;
+
+/** A signed GET, good until `expiresAt`. */
+export interface DownloadUrl {
+  url: string;
+  expiresAt: ISODateTime;
+}
+
+/** What happened. */
+export type EventType = 'upload.started' | 'media.processing' | 'media.ready' | 'media.failed' | 'media.deleted';
+
+/** A media as its owner sees it. Sizes in bytes, width and height in pixels as displayed, duration in seconds. */
+export interface Media {
+  id: MediaId;
+  ownerId: string;
+  userId: string;
+  type: MediaType;
+  status: MediaState;
+  url: string | null;
+  thumbnailUrl: string | null;
+  filename: string;
+  size: number;
+  mimeType: string;
+  width: number | null;
+  height: number | null;
+  duration: number | null;
+  renditions: Rendition[];
+  hlsUrl: string | null;
+  postId: string | null;
+  metadata: Record<string, unknown>;
+  error: MediaError | null;
+  createdAt: ISODateTime;
+  updatedAt: ISODateTime;
+}
+
+/** One media. */
+export interface MediaAnswer {
+  media: Media;
+}
+
+/** Why a media failed: a stable word and a sentence. */
+export interface MediaError {
+  code: string;
+  reason: string;
+}
+
+/** One change of one media; ids rise in the order in which an owner's changes took effect. */
+export interface MediaEvent {
+  id: EventId;
+  type: EventType;
+  mediaId: MediaId;
+  at: ISODateTime;
+  data: MediaEventData;
+}
+
+/** The media as the event left it. Size in bytes. */
+export interface MediaEventData {
+  status: MediaState;
+  type: MediaType;
+  size: number;
+  error: MediaError | null;
+}
+
+/** Newest first; `nextCursor` is null on the last page. */
+export interface MediaPage {
+  items: Media[];
+  nextCursor: Cursor | null;
+}
+
+/** Where a media is in its life. */
+export type MediaState = 'pending' | 'processing' | 'ready' | 'failed' | 'deleted';
+
+/** What kind of thing a media is; storage is counted by it. */
+export type MediaType = 'image' | 'video' | 'audio';
+
+/** What a media is for. */
+export type Purpose = 'post' | 'profile';
+
+/** One published form of a media. */
+export interface Rendition {
+  name: string;
+  url: string;
+  mimeType: string;
+  size: number;
+  width: number | null;
+  height: number | null;
+  duration: number | null;
+}
+
+/** Bytes. `used`: completed originals; `reserved`: what signed URLs may still bring or tombstones still hold. */
+export interface StorageUsage {
+  used: number;
+  limit: number;
+  percentage: number;
+  reserved: number;
+  breakdown: Partial<Record<MediaType, number>>;
+}
+
+/** The effect is there, now or from an earlier call. */
+export interface Success {
+  success: true;
+}
+
+/** One accepted content type and its ceiling in bytes. */
+export interface SupportedFormat {
+  contentType: string;
+  type: MediaType;
+  extensions: string[];
+  maxSize: number;
+}
+
+/** What `media.initiateUpload` accepts, and the names of the renditions that are made. */
+export interface SupportedFormats {
+  formats: SupportedFormat[];
+  renditions: string[];
+  maxFilenameCharacters: number;
+}
+
+/** Where and how to send the bytes: one request of `method` to `uploadUrl` with `headers`, before `expiresAt`. */
+export interface UploadTicket {
+  uploadId: MediaId;
+  mediaId: MediaId;
+  uploadUrl: string;
+  method: 'PUT';
+  headers: Record<string, string>;
+  expiresAt: ISODateTime;
+}
+
+export declare namespace MediaProcedures {
+  /** Say which content types and sizes `media.initiateUpload` accepts. */
+  interface GetSupportedFormats {
+    input: GetSupportedFormats.Input;
+    output: GetSupportedFormats.Output;
+  }
+  namespace GetSupportedFormats {
+    type Input = void;
+    type Output = SupportedFormats;
+  }
+  /**
+   * Reserve room for one object and sign the PUT that fills it.
+   *
+   * With an idempotency key, the same input finds the same upload again, with a fresh URL. Raises FileTooLarge over the
+   * type's ceiling, StorageLimitExceeded when the quota has no room, RateLimitExceeded, and IdempotencyKeyTaken.
+   *
+   * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
+   * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved bytes
+   * leave of the quota.
+   * @throws CONFLICT (IdempotencyKeyTaken): The key named another input before, or an upload that was deleted since.
+   */
+  interface InitiateUpload {
+    input: InitiateUpload.Input;
+    output: InitiateUpload.Output;
+  }
+  namespace InitiateUpload {
+    interface Input {
+      filename: string;
+      contentType: string;
+      size: number;
+      /** @default "post" */
+      purpose?: Purpose;
+      sha256?: string | null;
+      idempotencyKey?: string | null;
+    }
+    type Output = UploadTicket;
+  }
+  /**
+   * Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
+   *
+   * Raises UploadNotFound, UploadIncomplete (not sent yet) or UploadExpired (not sent in time), SizeDiffers and
+   * DigestDiffers (send again), InvalidFileType (refused; initiate anew).
+   *
+   * @throws NOT_FOUND (UploadNotFound): `completeUpload` knows no upload of this caller with this id.
+   * @throws CONFLICT (UploadIncomplete): The bytes have not arrived; the upload stays pending until `expiresAt`.
+   * @throws VALIDATION_ERROR (UploadExpired): The signed URL ran out before the bytes came.
+   * @throws INVALID_INPUT (SizeDiffers): Storage holds another number of bytes than declared; the upload stays pending,
+   * so the PUT can be repeated.
+   * @throws INVALID_INPUT (DigestDiffers): The bytes' SHA-256 is not the declared one; the upload stays pending, so the
+   * PUT can be repeated.
+   * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
+   * upload is refused and its object goes.
+   */
+  interface CompleteUpload {
+    input: CompleteUpload.Input;
+    output: CompleteUpload.Output;
+  }
+  namespace CompleteUpload {
+    interface Input {
+      mediaId: MediaId;
+      uploadId?: MediaId | null;
+    }
+    type Output = MediaAnswer;
+  }
+  /**
+   * Give up an upload that is not completed. Twice is the same answer.
+   *
+   * What its signed URL could still bring stays reserved until its end. Raises UploadCompleted and MediaNotFound.
+   *
+   * @throws CONFLICT (UploadCompleted): A completed media is not cancelled any more; `deleteMedia` deletes it.
+   * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+   * the same.
+   */
+  interface CancelUpload {
+    input: CancelUpload.Input;
+    output: CancelUpload.Output;
+  }
+  namespace CancelUpload {
+    interface Input {
+      mediaId: MediaId;
+    }
+    type Output = Success;
+  }
+  /**
+   * Answer one media of the caller; MediaNotFound for unknown, deleted and other people's ids alike.
+   *
+   * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+   * the same.
+   */
+  interface GetMedia {
+    input: GetMedia.Input;
+    output: GetMedia.Output;
+  }
+  namespace GetMedia {
+    interface Input {
+      mediaId: MediaId;
+    }
+    type Output = MediaAnswer;
+  }
+  /** Answer a page of the caller's media, newest first; unfinished uploads only with `status: "pending"`. */
+  interface ListMedia {
+    input: ListMedia.Input;
+    output: ListMedia.Output;
+  }
+  namespace ListMedia {
+    interface Input {
+      /** @default 20 */
+      limit?: number;
+      cursor?: Cursor | null;
+      type?: MediaType | null;
+      status?: 'pending' | 'processing' | 'ready' | 'failed' | null;
+    }
+    type Output = MediaPage;
+  }
+  /**
+   * Sign a GET of the original, under its own name, as a download.
+   *
+   * Raises MediaNotFound, UploadPending before completion, RenditionNotFound for a rendition that is not there.
+   *
+   * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+   * the same.
+   * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
+   * @throws NOT_FOUND (RenditionNotFound): The media has no rendition of this name (yet).
+   */
+  interface GetDownloadUrl {
+    input: GetDownloadUrl.Input;
+    output: GetDownloadUrl.Output;
+  }
+  namespace GetDownloadUrl {
+    interface Input {
+      mediaId: MediaId;
+      rendition?: string | null;
+    }
+    type Output = DownloadUrl;
+  }
+  /** Answer what the caller uses of the quota, in bytes. */
+  interface GetStorageUsage {
+    input: GetStorageUsage.Input;
+    output: GetStorageUsage.Output;
+  }
+  namespace GetStorageUsage {
+    type Input = void;
+    type Output = StorageUsage;
+  }
+  /**
+   * Give the bytes back at once and take the objects out of storage in the background. Twice is the same answer.
+   *
+   * What a signed URL could still bring stays reserved until its end. Raises MediaNotFound.
+   *
+   * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+   * the same.
+   */
+  interface DeleteMedia {
+    input: DeleteMedia.Input;
+    output: DeleteMedia.Output;
+  }
+  namespace DeleteMedia {
+    interface Input {
+      mediaId: MediaId;
+    }
+    type Output = Success;
+  }
+  /**
+   * Answer the caller's events, those of the log so far and then each as it happens, in the order of the changes.
+   *
+   * After `lastEventId` when it is given, else from the beginning. Raises MediaNotFound for a media that never was the
+   * caller's.
+   *
+   * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+   * the same.
+   */
+  interface Watch {
+    input: Watch.Input;
+    output: Watch.Output;
+  }
+  namespace Watch {
+    interface Input {
+      mediaId?: MediaId | null;
+      lastEventId?: EventId | null;
+    }
+    type Output = MediaEvent;
+  }
+}
+
+/** The number of every error. */
+export declare const ErrorCode: {
+  /** Authentication required. */
+  readonly UNAUTHORIZED: 1000;
+  /** Invalid credentials. */
+  readonly INVALID_CREDENTIALS: 1001;
+  /** Session expired. */
+  readonly SESSION_EXPIRED: 1002;
+  /** Invalid token. */
+  readonly INVALID_TOKEN: 1003;
+  /** Email not verified. */
+  readonly EMAIL_NOT_VERIFIED: 1004;
+  /** Account disabled. */
+  readonly ACCOUNT_DISABLED: 1005;
+  /** Forbidden. */
+  readonly FORBIDDEN: 1100;
+  /** Insufficient permissions. */
+  readonly INSUFFICIENT_PERMISSIONS: 1101;
+  /** Access denied. */
+  readonly ACCESS_DENIED: 1102;
+  /** Invalid input. */
+  readonly VALIDATION_ERROR: 1200;
+  /** The uploaded bytes differ from what was declared. */
+  readonly INVALID_INPUT: 1201;
+  /** A required field is missing. */
+  readonly MISSING_REQUIRED_FIELD: 1202;
+  /** Invalid format. */
+  readonly INVALID_FORMAT: 1203;
+  /** Invalid email. */
+  readonly INVALID_EMAIL: 1204;
+  /** Invalid password. */
+  readonly INVALID_PASSWORD: 1205;
+  /** Invalid username. */
+  readonly INVALID_USERNAME: 1206;
+  /** Media not found. */
+  readonly NOT_FOUND: 1300;
+  /** Resource not found. */
+  readonly RESOURCE_NOT_FOUND: 1301;
+  /** User not found. */
+  readonly USER_NOT_FOUND: 1302;
+  /** Post not found. */
+  readonly POST_NOT_FOUND: 1303;
+  /** Feed not found. */
+  readonly FEED_NOT_FOUND: 1304;
+  /** Conversation not found. */
+  readonly CONVERSATION_NOT_FOUND: 1305;
+  /** Message not found. */
+  readonly MESSAGE_NOT_FOUND: 1306;
+  /** The media is in another state. */
+  readonly CONFLICT: 1400;
+  /** Already exists. */
+  readonly ALREADY_EXISTS: 1401;
+  /** Username taken. */
+  readonly DUPLICATE_USERNAME: 1402;
+  /** Email taken. */
+  readonly DUPLICATE_EMAIL: 1403;
+  /** Already following. */
+  readonly ALREADY_FOLLOWING: 1404;
+  /** Already friends. */
+  readonly ALREADY_FRIENDS: 1405;
+  /** Rate limit exceeded. */
+  readonly RATE_LIMIT_EXCEEDED: 1500;
+  /** Too many requests. */
+  readonly TOO_MANY_REQUESTS: 1501;
+  /** Quota exceeded. */
+  readonly QUOTA_EXCEEDED: 1502;
+  /** Storage quota exceeded. */
+  readonly STORAGE_LIMIT_EXCEEDED: 1600;
+  /** The bytes are not of the declared type. */
+  readonly INVALID_FILE_TYPE: 1601;
+  /** File size exceeds maximum allowed. */
+  readonly FILE_TOO_LARGE: 1602;
+  /** Storage quota exceeded. */
+  readonly STORAGE_QUOTA_EXCEEDED: 1603;
+  /** Internal server error. */
+  readonly INTERNAL_SERVER_ERROR: 1900;
+  /** Database error. */
+  readonly DATABASE_ERROR: 1901;
+  /** External service error. */
+  readonly EXTERNAL_SERVICE_ERROR: 1902;
+  /** Service unavailable. */
+  readonly SERVICE_UNAVAILABLE: 1903;
+  /** Unknown error. */
+  readonly UNKNOWN_ERROR: 9999;
+};
+export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
+
+/** The facts that an error tells, by its code. */
+export interface RpcErrorDetails {
+  /** AuthenticationRequired: The procedure needs a caller and the request names none. */
+  1000: undefined;
+  1001: undefined;
+  /** SessionExpired: The token was good once; its `exp` has passed. */
+  1002: undefined;
+  /** InvalidToken: The token's signature, algorithm, issuer, audience or claims are not what this server accepts. */
+  1003: undefined;
+  1004: undefined;
+  1005: undefined;
+  /** ForeignSite: The caller is named by a cookie alone, and the request may have been made by a page of another site. */
+  1100: undefined;
+  1101: undefined;
+  1102: undefined;
+  /**
+   * UploadExpired: The signed URL ran out before the bytes came.
+   * ValidationFailed: The input does not fit the procedure's model; the message is the first issue's.
+   */
+  1200: { field: string; errors: { path: (string | number)[]; code: string; message: string }[]; fieldErrors: Record<string, string[]> } | undefined;
+  /**
+   * DigestDiffers: The bytes' SHA-256 is not the declared one; the upload stays pending, so the PUT can be repeated.
+   * SizeDiffers: Storage holds another number of bytes than declared; the upload stays pending, so the PUT can be
+   * repeated.
+   */
+  1201: { declared: number; actual: number } | undefined;
+  1202: undefined;
+  1203: undefined;
+  1204: undefined;
+  1205: undefined;
+  1206: undefined;
+  /**
+   * MediaNotFound: No media of this caller has this id: unknown, deleted and somebody else's read the same.
+   * RenditionNotFound: The media has no rendition of this name (yet).
+   * UploadNotFound: `completeUpload` knows no upload of this caller with this id.
+   */
+  1300: { rendition: string } | undefined;
+  1301: undefined;
+  1302: undefined;
+  1303: undefined;
+  1304: undefined;
+  1305: undefined;
+  1306: undefined;
+  /**
+   * IdempotencyKeyTaken: The key named another input before, or an upload that was deleted since.
+   * UploadCompleted: A completed media is not cancelled any more; `deleteMedia` deletes it.
+   * UploadIncomplete: The bytes have not arrived; the upload stays pending until `expiresAt`.
+   * UploadPending: The media has no verified bytes yet, so there is nothing to download.
+   */
+  1400: { mediaId: string } | { mediaId: string; expiresAt: string } | undefined;
+  1401: undefined;
+  1402: undefined;
+  1403: undefined;
+  1404: undefined;
+  1405: undefined;
+  /** RateLimitExceeded: The caller's window for this procedure is full; in `retryAfter` seconds it has room. */
+  1500: { retryAfter: number };
+  1501: undefined;
+  1502: undefined;
+  /** StorageLimitExceeded: `required` bytes do not fit into what used and reserved bytes leave of the quota. */
+  1600: { used: number; reserved: number; quota: number; available: number; required: number };
+  /**
+   * InvalidFileType: The first bytes say another type than the declared one, or none; the upload is refused and its
+   * object goes.
+   */
+  1601: { declared: string; reason: string };
+  /** FileTooLarge: The declared size is over the ceiling of its type. */
+  1602: { size: number; maxSize: number; contentType: string };
+  1603: undefined;
+  /** InternalError: Anything unforeseen; the log has it under the request id. */
+  1900: undefined;
+  1901: undefined;
+  1902: undefined;
+  /**
+   * ServiceUnavailable: `service` (database, storage, authentication or this server) is down or too slow; the call may
+   * be repeated.
+   */
+  1903: { service: string };
+  9999: undefined;
+}
+
+/** What one call is refused with: the code tells the error, and what its details are. */
+export type RpcErrorData<Code extends ErrorCode = ErrorCode> = Code extends ErrorCode
+  ? { rpcCode: Code; requestId: string } & RpcErrorFacts<Code>
+  : never;
+
+type RpcErrorFacts<Code extends ErrorCode> = undefined extends RpcErrorDetails[Code]
+  ? { details?: RpcErrorDetails[Code] }
+  : { details: RpcErrorDetails[Code] };
+
+/** The request of the VRSS envelope. */
+export interface RPCRequest<T = unknown> {
+  procedure: string;
+  input: T;
+  context?: { correlationId?: string; clientVersion?: string };
+}
+
+/** The error of the VRSS envelope. */
+export type RPCError<Code extends ErrorCode = ErrorCode> = Code extends ErrorCode
+  ? { code: Code; message: string } & RpcErrorFacts<Code>
+  : never;
+
+/** When (milliseconds since 1970) and under which id a request was answered. */
+export interface RPCMetadata {
+  timestamp: number;
+  requestId: string;
+}
+
+/** The response of the VRSS envelope: `success` tells whether there is `data` or an `error`. */
+export type RPCResponse<T = unknown> =
+  | { success: true; data: T; error?: undefined; metadata: RPCMetadata }
+  | { success: false; data?: undefined; error: RPCError; metadata: RPCMetadata };
+
+/** The error that tRPC's clients find in `TRPCClientError.shape`; its `data` in `TRPCClientError.data`. */
+export interface RpcErrorShape extends TRPCDefaultErrorShape {
+  data: TRPCDefaultErrorShape['data'] & RpcErrorData;
+}
+
+type Root = { ctx: object; meta: object; errorShape: RpcErrorShape; transformer: false };
+type Query<Input, Output> = TRPCQueryProcedure<{ input: Input; output: Output; meta: object }>;
+type Mutation<Input, Output> = TRPCMutationProcedure<{ input: Input; output: Output; meta: object }>;
+type Subscription<Input, Output extends { id: unknown }> = TRPCSubscriptionProcedure<{
+  input: Input;
+  output: AsyncIterable<{ id: Output['id']; data: Output }, void, unknown>;
+  meta: object;
+}>;
+
+// Only what says so is exported.
+export {};
+
+/** What `createTRPCClient` from @trpc/client is told of this server. */
+export type AppRouter = TRPCBuiltRouter<
+  Root,
+  {
+    media: {
+      /** Say which content types and sizes `media.initiateUpload` accepts. */
+      getSupportedFormats: Query<MediaProcedures.GetSupportedFormats.Input, MediaProcedures.GetSupportedFormats.Output>;
+      /**
+       * Reserve room for one object and sign the PUT that fills it.
+       *
+       * With an idempotency key, the same input finds the same upload again, with a fresh URL. Raises FileTooLarge over the
+       * type's ceiling, StorageLimitExceeded when the quota has no room, RateLimitExceeded, and IdempotencyKeyTaken.
+       *
+       * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
+       * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved bytes
+       * leave of the quota.
+       * @throws CONFLICT (IdempotencyKeyTaken): The key named another input before, or an upload that was deleted since.
+       */
+      initiateUpload: Mutation<MediaProcedures.InitiateUpload.Input, MediaProcedures.InitiateUpload.Output>;
+      /**
+       * Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
+       *
+       * Raises UploadNotFound, UploadIncomplete (not sent yet) or UploadExpired (not sent in time), SizeDiffers and
+       * DigestDiffers (send again), InvalidFileType (refused; initiate anew).
+       *
+       * @throws NOT_FOUND (UploadNotFound): `completeUpload` knows no upload of this caller with this id.
+       * @throws CONFLICT (UploadIncomplete): The bytes have not arrived; the upload stays pending until `expiresAt`.
+       * @throws VALIDATION_ERROR (UploadExpired): The signed URL ran out before the bytes came.
+       * @throws INVALID_INPUT (SizeDiffers): Storage holds another number of bytes than declared; the upload stays pending,
+       * so the PUT can be repeated.
+       * @throws INVALID_INPUT (DigestDiffers): The bytes' SHA-256 is not the declared one; the upload stays pending, so the
+       * PUT can be repeated.
+       * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
+       * upload is refused and its object goes.
+       */
+      completeUpload: Mutation<MediaProcedures.CompleteUpload.Input, MediaProcedures.CompleteUpload.Output>;
+      /**
+       * Give up an upload that is not completed. Twice is the same answer.
+       *
+       * What its signed URL could still bring stays reserved until its end. Raises UploadCompleted and MediaNotFound.
+       *
+       * @throws CONFLICT (UploadCompleted): A completed media is not cancelled any more; `deleteMedia` deletes it.
+       * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+       * the same.
+       */
+      cancelUpload: Mutation<MediaProcedures.CancelUpload.Input, MediaProcedures.CancelUpload.Output>;
+      /**
+       * Answer one media of the caller; MediaNotFound for unknown, deleted and other people's ids alike.
+       *
+       * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+       * the same.
+       */
+      getMedia: Query<MediaProcedures.GetMedia.Input, MediaProcedures.GetMedia.Output>;
+      /** Answer a page of the caller's media, newest first; unfinished uploads only with `status: "pending"`. */
+      listMedia: Query<MediaProcedures.ListMedia.Input | undefined, MediaProcedures.ListMedia.Output>;
+      /**
+       * Sign a GET of the original, under its own name, as a download.
+       *
+       * Raises MediaNotFound, UploadPending before completion, RenditionNotFound for a rendition that is not there.
+       *
+       * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+       * the same.
+       * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
+       * @throws NOT_FOUND (RenditionNotFound): The media has no rendition of this name (yet).
+       */
+      getDownloadUrl: Query<MediaProcedures.GetDownloadUrl.Input, MediaProcedures.GetDownloadUrl.Output>;
+      /** Answer what the caller uses of the quota, in bytes. */
+      getStorageUsage: Query<MediaProcedures.GetStorageUsage.Input, MediaProcedures.GetStorageUsage.Output>;
+      /**
+       * Give the bytes back at once and take the objects out of storage in the background. Twice is the same answer.
+       *
+       * What a signed URL could still bring stays reserved until its end. Raises MediaNotFound.
+       *
+       * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+       * the same.
+       */
+      deleteMedia: Mutation<MediaProcedures.DeleteMedia.Input, MediaProcedures.DeleteMedia.Output>;
+      /**
+       * Answer the caller's events, those of the log so far and then each as it happens, in the order of the changes.
+       *
+       * After `lastEventId` when it is given, else from the beginning. Raises MediaNotFound for a media that never was the
+       * caller's.
+       *
+       * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+       * the same.
+       */
+      watch: Subscription<MediaProcedures.Watch.Input | undefined, MediaProcedures.Watch.Output>;
+    }
+  }
+>;

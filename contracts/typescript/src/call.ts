@@ -1,0 +1,89 @@
+import { ErrorCode, type MediaProcedures, type RpcErrorData } from 'mediarpc';
+import { MediaRpcError, MediaTransportError } from './errors.js';
+
+export interface Endpoint {
+  /** Where the server answers JSON-RPC, such as `https://media.example.com/rpc`. */
+  url: string | URL;
+  /** The caller's token, or what gets one; it goes into the Authorization header. */
+  token?: string | (() => string | Promise<string>);
+  /** Further headers of the calls, not of the bytes that go to storage. */
+  headers?: Record<string, string>;
+  /** Whether the calls carry cookies; `include` to another origin. */
+  credentials?: RequestCredentials;
+  /** The fetch to use in place of the platform's. */
+  fetch?: typeof fetch;
+}
+
+interface Procedures {
+  'media.initiateUpload': MediaProcedures.InitiateUpload;
+  'media.completeUpload': MediaProcedures.CompleteUpload;
+  'media.cancelUpload': MediaProcedures.CancelUpload;
+}
+
+interface Reply {
+  result?: unknown;
+  error?: { message: string; data?: RpcErrorData };
+}
+
+const CALL_TIMEOUT = 60_000; // milliseconds
+
+/** Call a procedure once over JSON-RPC. */
+export async function call<Name extends keyof Procedures>(
+  endpoint: Endpoint,
+  method: Name,
+  params: Procedures[Name]['input'],
+  signal?: AbortSignal,
+): Promise<Procedures[Name]['output']> {
+  const request: RequestInit = {
+    method: 'POST',
+    headers: await headers(endpoint),
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+    signal: within(CALL_TIMEOUT, signal),
+  };
+  if (endpoint.credentials) request.credentials = endpoint.credentials;
+  const [status, reply] = await ask(endpoint, request);
+  if (reply?.error?.data?.rpcCode !== undefined) throw refusal(reply.error.message, reply.error.data);
+  if (reply === undefined || !('result' in reply)) {
+    throw new MediaTransportError(`${method} failed: ${reply?.error?.message ?? `HTTP ${status}`}`, status);
+  }
+  return reply.result as Procedures[Name]['output'];
+}
+
+async function headers({ headers, token }: Endpoint): Promise<Record<string, string>> {
+  const bearer = typeof token === 'function' ? await token() : token;
+  return {
+    ...headers,
+    'content-type': 'application/json',
+    ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+  };
+}
+
+/** The status, and the document when there is one. */
+async function ask(endpoint: Endpoint, request: RequestInit): Promise<[number, Reply | undefined]> {
+  const send = endpoint.fetch ?? fetch;
+  try {
+    const response = await send(endpoint.url, request);
+    const text = await response.text();
+    return [response.status, parsed(text)];
+  } catch (cause) {
+    throw new MediaTransportError('The server cannot be reached', undefined, { cause });
+  }
+}
+
+function parsed(text: string): Reply | undefined {
+  try {
+    const document: unknown = JSON.parse(text);
+    return typeof document === 'object' && document !== null ? document : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function refusal(message: string, { rpcCode, requestId, details }: RpcErrorData): MediaRpcError {
+  return new MediaRpcError<ErrorCode>(message, rpcCode, details, requestId);
+}
+
+function within(milliseconds: number, signal: AbortSignal | undefined): AbortSignal {
+  const timeout = AbortSignal.timeout(milliseconds);
+  return signal ? AbortSignal.any([signal, timeout]) : timeout;
+}

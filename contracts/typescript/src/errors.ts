@@ -1,0 +1,38 @@
+import { ErrorCode, type RpcErrorDetails } from 'mediarpc';
+
+/** The server's refusal of a call. `error.is(ErrorCode.X)` narrows `code` and `details` to those of one error. */
+export class MediaRpcError<Code extends ErrorCode = ErrorCode> extends Error {
+  override readonly name = 'MediaRpcError';
+
+  constructor(
+    message: string,
+    readonly code: Code,
+    readonly details: RpcErrorDetails[Code],
+    readonly requestId: string,
+  ) {
+    super(message);
+  }
+
+  is<Asked extends ErrorCode>(code: Asked): this is MediaRpcError<Asked> {
+    return (this.code as ErrorCode) === code;
+  }
+}
+
+/** No answer of the server, or none that it gives: the network, a proxy, a wrong address, storage refusing the bytes. */
+export class MediaTransportError extends Error {
+  override readonly name = 'MediaTransportError';
+
+  constructor(
+    message: string,
+    /** The HTTP status; undefined when there was no reply at all. */
+    readonly status?: number,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+
+  /** Whether the same request may well succeed later. */
+  get isPassing(): boolean {
+    return this.status === undefined || this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+}

@@ -1,0 +1,97 @@
+"""A proxy on a real socket that passes requests on, but for those that it was told to spoil."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import httpx
+
+
+class Cut(Enum):
+    """Where the connection ends without an answer."""
+
+    BEFORE = auto()  # nothing is passed on
+    AFTER = auto()  # the request takes effect, its answer is lost
+
+
+# An HTTP status without a body, or the `error` of a JSON-RPC response.
+Fault = Cut | int | dict[str, Any]
+
+
+@dataclass
+class Proxy:
+    """`POST` goes to `server`, everything else to `storage`; the first requests of a name meet its faults, one each."""
+
+    server: str
+    storage: str
+    origin: str = ""
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    requests: list[tuple[str, Any]] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """What was asked for, in order: a procedure, or the method of a request to storage."""
+        return [name for name, _ in self.requests]
+
+    def inputs(self, name: str) -> list[Any]:
+        """What was sent under a name."""
+        return [body for asked, body in self.requests if asked == name]
+
+    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes] | None:
+        """Status and body, or nothing at all."""
+        document = json.loads(body) if method == "POST" else {}
+        name = document.get("method", method)
+        self.requests.append((name, document.get("params")))
+        planned = self.faults.get(name)
+        fault = planned.pop(0) if planned else None
+        if isinstance(fault, int):
+            return fault, b""
+        if isinstance(fault, dict):
+            return 200, json.dumps({"jsonrpc": "2.0", "id": 1, "error": fault}).encode()
+        if fault is Cut.BEFORE:
+            return None
+        upstream = self.server if method == "POST" else self.storage
+        answer = httpx.request(method, f"{upstream}{path}", headers=headers, content=body, timeout=30)
+        return None if fault is Cut.AFTER else (answer.status_code, answer.content)
+
+
+@contextmanager
+def proxy_of(server: str, storage: str) -> Iterator[Proxy]:
+    """A proxy on a free port."""
+    proxy = Proxy(server, storage)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy)) as listening:
+        proxy.origin = f"http://127.0.0.1:{listening.server_port}"
+        thread = Thread(target=listening.serve_forever)
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            listening.shutdown()
+            thread.join()
+
+
+def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def _pass(self) -> None:
+            length = int(self.headers.get("content-length", 0))
+            body = self.rfile.read(length)
+            answer = proxy.answer(self.command, self.path, dict(self.headers), body) if len(body) == length else None
+            self.close_connection = True
+            if answer is None:
+                return
+            self.send_response(answer[0])
+            self.send_header("content-length", str(len(answer[1])))
+            self.end_headers()
+            self.wfile.write(answer[1])
+
+        do_GET = do_POST = do_PUT = _pass  # noqa: N815 - the names that http.server calls
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    return Handler

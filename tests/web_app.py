@@ -1,0 +1,73 @@
+"""A web team's project, in which the npm package is installed as it would come from a registry."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.node import PACKAGE, Node
+
+SOURCES = Path(__file__).parent / "typescript"
+COMPILERS = ["typescript", "typescript-5.7"]  # the newest, and the oldest that @trpc/server takes
+_BUILT = shutil.ignore_patterns("node_modules", "esm", "*.tgz")
+_OPTIONS = {
+    "strict": True,
+    "target": "es2022",
+    "module": "nodenext",
+    "lib": ["esnext", "dom", "dom.iterable"],
+    "types": [],
+    "noUnusedLocals": True,
+    "noUncheckedIndexedAccess": True,
+    "exactOptionalPropertyTypes": True,
+}
+
+
+@dataclass(frozen=True)
+class WebApp:
+    """A folder with the package and its peers in node_modules."""
+
+    node: Node
+    folder: Path
+    tarball: Path
+
+    def compile(self, *names: str, compiler: str = "typescript", **options: object) -> str:
+        """Compile sources of `tests/typescript` here; what the compiler says, which is nothing when all is well."""
+        for name in names:
+            shutil.copy2(SOURCES / name, self.folder / name)
+        return self.compile_here(*names, compiler=compiler, **options)
+
+    def compile_here(self, *names: str, compiler: str = "typescript", **options: object) -> str:
+        """Compile sources of this folder."""
+        project = self.folder / f"tsconfig.{'.'.join(names)}.json"
+        project.write_text(json.dumps({"compilerOptions": {**_OPTIONS, **options}, "files": names}))
+        program = PACKAGE / "node_modules" / compiler / "bin" / "tsc"
+        compiled = self.node.run("node", program, "-p", project, cwd=self.folder)
+        return compiled.stdout + compiled.stderr
+
+    def run(self, *arguments: str):
+        """Run a script of this folder to its end; what it printed."""
+        return self.node.run("node", *arguments, cwd=self.folder)
+
+
+def make_web_app(node: Node, folder: Path) -> WebApp:
+    """Pack the package, building it from a copy of its sources, and install it beside its peers."""
+    package = folder / "package"
+    shutil.copytree(PACKAGE, package, ignore=_BUILT)
+    for built in (*package.glob("cjs/*.js"), *package.glob("cjs/*.d.ts")):
+        built.unlink()
+    (package / "node_modules").symlink_to(PACKAGE / "node_modules")
+    packed = node.run("npm", "pack", "--silent", cwd=package)
+    assert packed.returncode == 0, packed.stdout + packed.stderr
+    app = WebApp(node, folder / "app", package / packed.stdout.split()[-1])
+    _install(app)
+    return app
+
+
+def _install(app: WebApp) -> None:
+    modules = app.folder / "node_modules"
+    modules.mkdir(parents=True)
+    (app.folder / "package.json").write_text(json.dumps({"name": "web-app", "private": True, "type": "module"}))
+    shutil.unpack_archive(app.tarball, modules)
+    (modules / "package").rename(modules / "mediarpc")
+    for name in ("@trpc", "@types", "jsdom"):
+        (modules / name).symlink_to(PACKAGE / "node_modules" / name)
