@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from contracts.errors import ForeignSite
+from rpc.body import media_type
 
 OWN_SITES = frozenset({"same-origin", "none"})  # a page of this server's own; the visitor, by the address bar
 READING_METHODS = frozenset({"GET", "HEAD"})
@@ -59,5 +60,4 @@ def _is_own(origin: str, request: Request) -> bool:
 
 
 def _a_form_could_send(request: Request) -> bool:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return request.method not in READING_METHODS and media_type in FORM_TYPES
+    return request.method not in READING_METHODS and media_type(request) in FORM_TYPES
