@@ -15,6 +15,7 @@ from rpc.app import create_app
 from rpc.auth import Caller
 from rpc.limits import DEFAULT_LIMITS, RateLimit, RateLimits
 from server.resources import app_config
+from tests.locks import until_waiting
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 500_000, tzinfo=UTC)
 
@@ -74,6 +75,19 @@ async def test_a_refused_call_does_not_count(initiate):
         assert await initiate(second) is not None
 
     assert [await initiate(61) for _ in range(10)] == [None] * 10
+
+
+async def test_a_caller_who_comes_back_while_the_window_is_swept_is_counted(initiate, database_url):
+    """The row that the call has found is gone when it can be locked; the call counts in a new one."""
+    await initiate(0)
+    async with await psycopg.AsyncConnection.connect(database_url) as sweeper:
+        await sweeper.execute("select from rate_windows for update")
+        calling = asyncio.create_task(initiate(3600))
+        await until_waiting(1, sweeper)
+        await sweeper.execute("delete from rate_windows")
+
+    assert await calling is None
+    assert [await initiate(3600) for _ in range(10)] == [None] * 9 + [61]
 
 
 async def test_callers_have_windows_of_their_own(initiate):
