@@ -34,7 +34,7 @@ def new_request_id() -> str:
     return f"req_{time.time_ns() // 1_000_000}_{random.getrandbits(36):09x}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Call:
     """One procedure call as a dialect read it."""
 
@@ -45,7 +45,7 @@ class Call:
     request_id: str = field(default_factory=new_request_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Outcome:
     """What came of a call: the answer as JSON text, or an error.
 
