@@ -12,7 +12,6 @@ import pytest
 
 from server.embedded import free_port
 from server.token import sign_token
-from tests.conftest import SECRET
 from tests.media_files import photo
 from tests.processes import MEDIARPC, running
 
@@ -27,27 +26,16 @@ def declared(size: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def processes(settings, resources, tmp_path):
+def processes(configured, settings, resources, tmp_path):
     """Callers of three `mediarpc serve` over the test's database and store, and of a worker when asked for."""
 
     @asynccontextmanager
     async def start(*, worker: bool = False, **different: str):
-        variables = {
-            "DATABASE_URL": settings.database_url,
-            "S3_ENDPOINT": settings.s3_endpoint,
-            "S3_ACCESS_KEY_ID": settings.s3_access_key_id,
-            "S3_SECRET_ACCESS_KEY": settings.s3_secret_access_key,
-            "S3_USE_PATH_STYLE": "true",
-            "S3_BUCKET": settings.s3_bucket,
-            "S3_PUBLIC_BUCKET": settings.s3_public_bucket,
-            "AUTH_JWT_SECRET": SECRET,
-            "RATE_LIMITS": "off",
-            **different,
-        }
+        variables = {**configured, "RATE_LIMITS": "off", **different}
         ports = [free_port() for _ in range(3)]
         with ExitStack() as stack:
             serving = [
-                stack.enter_context(running([MEDIARPC, "serve"], tmp_path, **variables, PORT=str(port)))
+                stack.enter_context(running([MEDIARPC, "serve"], tmp_path, **{**variables, "PORT": str(port)}))
                 for port in ports
             ]
             if worker:
