@@ -22,7 +22,7 @@ from rpc.limits import RateLimits
 from server.resources import app_config, open_resources
 from server.settings import Settings
 from server.token import sign_token
-from sql import QUERIES
+from sql import QUERIES, database
 from tests import media_files
 from tests.services import TEMPLATE, Servers, Store, in_database, start_servers
 
@@ -104,6 +104,12 @@ def settings(database_url: str, store_server: Store) -> Settings:
         auth_jwt_secret=SECRET,
         rate_limits=RateLimits(),
     )
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls at once may wait long for a connection: a busy machine is no outage."""
+    monkeypatch.setattr(database, "CHECKOUT_TIMEOUT_SECONDS", 60.0)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Generated requests from our own contracts, and raw bytes: every answer is of its dialect, none tells internals."""
 
-import asyncio
 import json
 import os
 import random
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 
 from procedures import PROCEDURES
+from tests.at_once import at_once
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS") or (20_000 if os.environ.get("CI") == "true" else 2_000))
 SEED = int(os.environ.get("FUZZ_SEED") or random.SystemRandom().randrange(2**32))
@@ -210,7 +210,7 @@ async def test_whatever_is_sent_is_answered_in_kind(http, bearer, generator, rea
         for _ in range((REQUESTS - singles) // BATCH):
             bodies.append(generator.raw([generator.jsonrpc() for _ in range(BATCH)]))
     for start in range(0, len(bodies), AT_ONCE):
-        await asyncio.gather(*(send(body) for body in bodies[start : start + AT_ONCE]))
+        await at_once(*(send(body) for body in bodies[start : start + AT_ONCE]))
 
     assert understood > REQUESTS * 0.8
     assert (await ready_media()).status == "ready"
