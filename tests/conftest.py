@@ -119,12 +119,17 @@ async def resources(settings: Settings) -> AsyncIterator[Resources]:
         yield opened
 
 
-@pytest.fixture
-async def http(resources: Resources, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+def client_of(resources: Resources, settings: Settings) -> httpx.AsyncClient:
     """A client of the application, without a socket in between."""
     app = create_app(resources, PROCEDURES, app_config(settings))
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    async with httpx.AsyncClient(transport=transport, base_url="http://media.test") as client:
+    return httpx.AsyncClient(transport=transport, base_url="http://media.test")
+
+
+@pytest.fixture
+async def http(resources: Resources, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the test's application."""
+    async with client_of(resources, settings) as client:
         yield client
 
 
@@ -141,6 +146,11 @@ def bearer(settings: Settings) -> Callable[..., dict[str, str]]:
 @pytest.fixture
 def rpc(http: httpx.AsyncClient, bearer: Callable[..., dict[str, str]]) -> Callable[..., Awaitable[Any]]:
     """Call a procedure over JSON-RPC; the whole response document."""
+    return rpc_over(http, bearer)
+
+
+def rpc_over(http: httpx.AsyncClient, bearer: Callable[..., dict[str, str]]) -> Callable[..., Awaitable[Any]]:
+    """Calls over JSON-RPC through a client; each answers the whole response document."""
 
     async def send(method: str, user: str = "ada", /, **params: Any) -> Any:
         document = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}

@@ -259,33 +259,6 @@ async def test_settling_too_early_touches_nothing(arrived_upload, bench, objects
 
 
 @pytest.mark.usefixtures("unhurried")
-async def test_fifty_completions_at_once_publish_once(arrived_upload, call, run_pending, objects, resources):
-    """Each gets the same media, and one original is left."""
-    ticket = await arrived_upload()
-
-    answers = await at_once(*(call("media.completeUpload", mediaId=str(ticket.media_id)) for _ in range(50)))
-    await run_pending()
-
-    assert {answer.media.id for answer in answers} == {ticket.media_id}
-    assert len(await objects()) == 1
-    async with resources.db.pool.connection() as connection:
-        events = await connection.execute("select type from events order by id")
-        assert [kind for (kind,) in await events.fetchall()] == [
-            "upload.started", "media.processing", "media.ready",
-        ]  # fmt: skip
-
-
-@pytest.mark.usefixtures("unhurried")
-async def test_fifty_deletions_at_once_delete_once(ready_media, call, waiting):
-    media = await ready_media()
-
-    answers = await at_once(*(call("media.deleteMedia", mediaId=str(media.id)) for _ in range(50)))
-
-    assert all(answer.success for answer in answers)
-    assert waiting() == [("purge_media", str(media.id), "todo")]
-
-
-@pytest.mark.usefixtures("unhurried")
 async def test_completion_and_deletion_at_once_leave_no_object(
     arrived_upload, call, run_pending, swept, objects, row, after_the_url
 ):
