@@ -24,7 +24,7 @@ from server.embedded import free_port
 from server.resources import app_config, open_resources
 from server.settings import Settings
 from server.token import sign_token
-from sql import QUERIES
+from sql import QUERIES, database
 from tests import media_files
 from tests.node import node_with_packages
 from tests.services import TEMPLATE, Servers, Store, in_database, start_servers
@@ -127,18 +127,29 @@ def configured(settings) -> dict[str, str]:
 
 
 @pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls at once may wait long for a connection: a busy machine is no outage."""
+    monkeypatch.setattr(database, "CHECKOUT_TIMEOUT_SECONDS", 60.0)
+
+
+@pytest.fixture
 async def resources(settings: Settings) -> AsyncIterator[Resources]:
     async with open_resources(settings) as opened:
         await opened.store.create_buckets()
         yield opened
 
 
-@pytest.fixture
-async def http(resources: Resources, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+def client_of(resources: Resources, settings: Settings) -> httpx.AsyncClient:
     """A client of the application, without a socket in between."""
     app = create_app(resources, PROCEDURES, app_config(settings))
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    async with httpx.AsyncClient(transport=transport, base_url="http://media.test") as client:
+    return httpx.AsyncClient(transport=transport, base_url="http://media.test")
+
+
+@pytest.fixture
+async def http(resources: Resources, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the test's application."""
+    async with client_of(resources, settings) as client:
         yield client
 
 
@@ -155,6 +166,11 @@ def bearer(settings: Settings) -> Callable[..., dict[str, str]]:
 @pytest.fixture
 def rpc(http: httpx.AsyncClient, bearer: Callable[..., dict[str, str]]) -> Callable[..., Awaitable[Any]]:
     """Call a procedure over JSON-RPC; the whole response document."""
+    return rpc_over(http, bearer)
+
+
+def rpc_over(http: httpx.AsyncClient, bearer: Callable[..., dict[str, str]]) -> Callable[..., Awaitable[Any]]:
+    """Calls over JSON-RPC through a client; each answers the whole response document."""
 
     async def send(method: str, user: str = "ada", /, **params: Any) -> Any:
         document = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}

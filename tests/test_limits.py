@@ -1,6 +1,5 @@
 """Rate limits: exact across processes, by a window that moves."""
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +14,7 @@ from rpc.app import create_app
 from rpc.auth import Caller
 from rpc.limits import DEFAULT_LIMITS, RateLimit, RateLimits
 from server.resources import app_config
+from tests.at_once import at_once
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 500_000, tzinfo=UTC)
 
@@ -89,6 +89,7 @@ async def test_a_clock_that_is_behind_opens_no_window(initiate):
     assert await initiate(-40) is not None
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_fifty_at_once_are_ten(call):
     """Across connections, no call more than the limit gets in."""
 
@@ -99,7 +100,7 @@ async def test_fifty_at_once_are_ten(call):
             return False
         return True
 
-    assert sum(await asyncio.gather(*(initiate(number) for number in range(50)))) == 10
+    assert sum(await at_once(*(initiate(number) for number in range(50)))) == 10
 
 
 async def test_every_other_procedure_has_the_star_limit(call):
