@@ -26,9 +26,10 @@ Connection = psycopg.AsyncConnection[Any]
 
 
 class Pool(AsyncConnectionPool[Connection]):
-    """A pool in which a cancelled wait for a connection stays cancelled.
+    """A pool of whose connections a cancellation loses none, and which stays one.
 
-    The pool waits by asyncio.wait_for, which in Python 3.11 forgets a cancellation that comes as the wait ends.
+    The pool waits by asyncio.wait_for, which in Python 3.11 forgets a cancellation that comes as the wait ends. A
+    connection on its way back belongs to nobody, and whoever is told to stop there would leave it so.
     """
 
     async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the signature is the pool's
@@ -40,6 +41,10 @@ class Pool(AsyncConnectionPool[Connection]):
             await self.putconn(connection)
             raise asyncio.CancelledError
         return connection
+
+    async def putconn(self, conn: Connection) -> None:
+        """Give a connection back, even when the giver is cancelled meanwhile."""
+        await asyncio.shield(super().putconn(conn))
 
 
 CONNECT_TIMEOUT_SECONDS = 5

@@ -7,13 +7,14 @@ from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from rpc.auth import Authenticator
 from rpc.dispatch import Authenticate, Call, Dispatcher
 from rpc.endpoint import once
 from rpc.json import encode
 from rpc.procedure import Kind, Procedure
+from rpc.stream import Stream
 from rpc.trpc.events import HEADERS, events, refused
 from rpc.trpc.lines import lines
 from rpc.trpc.request import JSON_LINES, Asked, read
@@ -60,7 +61,7 @@ class Trpc:
         authenticate = once(self._authenticator, request)
         calls = [self._answer(asked, position, authenticate) for position in range(len(asked.paths))]
         if asked.streamed:
-            return StreamingResponse(lines(calls), media_type=JSON_LINES, headers=VARY)
+            return Stream(lines(calls), media_type=JSON_LINES, headers=VARY)
         answers = await asyncio.gather(*calls)
         return _batch(answers) if asked.batched else _single(answers[0])
 
@@ -86,7 +87,7 @@ class Trpc:
         else:
             call = Call(dialect="trpc", name=path, input=value, authenticate=authenticate)
             stream = events(self._dispatcher.subscribe(call), path)
-        return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
+        return Stream(stream, media_type="text/event-stream", headers=HEADERS)
 
     def _check_call(self, path: str, asked: Asked) -> None:
         if self._is_subscription(path):

@@ -1,7 +1,7 @@
 """A subscription as a stream of server-sent events, as tRPC's httpSubscriptionLink reads it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -18,7 +18,7 @@ MAX_SECONDS = 3600
 _FAILURE = "serialized-error"
 
 
-async def events(outcomes: AsyncGenerator[Outcome, None], path: str) -> AsyncIterator[bytes]:
+async def events(outcomes: AsyncGenerator[Outcome, None], path: str) -> AsyncGenerator[bytes, None]:
     """The events that outcomes make; a stream that ends without `return` is resumed by its client."""
     clock = asyncio.get_running_loop().time
     ends_at = clock() + MAX_SECONDS
@@ -31,7 +31,7 @@ async def events(outcomes: AsyncGenerator[Outcome, None], path: str) -> AsyncIte
     yield _event(name="return")
 
 
-async def refused(answer: Answer) -> AsyncIterator[bytes]:
+async def refused(answer: Answer) -> AsyncGenerator[bytes, None]:
     """The stream of a subscription that does not begin."""
     yield _CONNECTED
     yield _event(answer.body["error"], name=_FAILURE)
