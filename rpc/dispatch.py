@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from contracts.errors import InternalError, RpcError, UnknownProcedure, ValidationFailed
+from contracts.errors import InternalError, RpcError, ServiceUnavailable, UnknownProcedure, ValidationFailed
 from rpc.auth import Caller
 from rpc.context import Context, Resources
 from rpc.json import Written, written
@@ -123,6 +123,8 @@ async def _outcome(call: Call, facts: Facts, answering: Awaitable[Answered]) -> 
     try:
         value, event_id = await answering
     except RpcError as error:
+        if isinstance(error, ServiceUnavailable):
+            facts["service"], facts["cause"] = error.service, type(error.__cause__).__name__
         outcome = Outcome(request_id=call.request_id, error=error)
     except Exception:
         log.exception("unforeseen", **facts)

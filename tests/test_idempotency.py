@@ -1,5 +1,6 @@
 """Idempotency keys on initiate, and cancelling: what is repeated has one effect."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -150,3 +151,28 @@ async def test_somebody_elses_upload_is_not_cancelled(pending_upload, call):
         await call("media.cancelUpload", mediaId=str(ticket.media_id), caller=Caller("ben"))
 
     assert (await call("media.getMedia", mediaId=str(ticket.media_id))).media.status == MediaState.PENDING
+
+
+async def test_a_tombstone_that_goes_waits_for_its_owner_before_it_takes_its_key(pending_upload, call, database_url):
+    """An initiate takes up an old key while it holds its owner; the other way round each would wait for the other."""
+    ticket = await pending_upload(idempotencyKey="k")
+    await call("media.cancelUpload", mediaId=str(ticket.media_id))
+    hold_owner = "select from storage_usage where owner_id = 'ada' for no key update"
+    take_key = "select from idempotency_keys where owner_id = 'ada' for update nowait"
+    async with (
+        await psycopg.AsyncConnection.connect(database_url) as initiate,
+        await psycopg.AsyncConnection.connect(database_url) as purge,
+    ):
+        await initiate.execute(hold_owner)
+        purging = asyncio.create_task(purge.execute("delete from media where id = %s", [ticket.media_id]))
+        await _until_waiting(initiate, purge.info.backend_pid)
+        await initiate.execute(take_key)
+        await initiate.commit()
+        await purging
+
+
+async def _until_waiting(connection, pid):
+    waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
+    async with asyncio.timeout(20):
+        while (await (await connection.execute(waits, [pid])).fetchone()) != (True,):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.02)
