@@ -10,7 +10,7 @@ import pytest
 
 from procedures import PROCEDURES
 from tests.authorization_server import authorization_server
-from tests.conftest import SECRET
+from tests.deployment import SECRET
 from tests.tokens import OTHER_SECRET, by_hand, claims, token
 
 TABLES = ("media", "storage_usage", "events", "idempotency_keys", "rate_windows", "procrastinate_jobs")
