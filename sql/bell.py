@@ -27,6 +27,11 @@ class Ring:
         self.rung = asyncio.Event()
         self.is_last = False
 
+    def ring_last(self) -> None:
+        """Ring, and be heard as the last ring."""
+        self.is_last = True
+        self.rung.set()
+
     async def heard(self, *, within: float) -> bool:
         """Wait for the bell, so many seconds at most: whether it rang. ServiceUnavailable at the last ring."""
         try:
@@ -41,17 +46,20 @@ class Ring:
 
 
 class Bell:
-    """Rings for an owner whenever that owner's log has grown; it listens while somebody waits."""
+    """Rings for an owner whenever that owner's log has grown; it listens once somebody has waited."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._waiting: defaultdict[str, set[Ring]] = defaultdict(set)
         self._listening: asyncio.Task[None] | None = None
+        self._sends_home = False
 
     @asynccontextmanager
     async def of(self, owner_id: str) -> AsyncIterator[Ring]:
         """Wait for an owner's rings."""
         ring = Ring()
+        if self._sends_home:
+            ring.ring_last()
         self._waiting[owner_id].add(ring)
         if self._listening is None or self._listening.done():
             self._listening = asyncio.create_task(self._listen())
@@ -63,11 +71,11 @@ class Bell:
                 del self._waiting[owner_id]
 
     def send_home(self) -> None:
-        """Ring for the last time: this process is about to end, and whoever waits finds another one."""
+        """Ring for the last time: this process is about to end, and whoever waits, or begins to, finds another one."""
+        self._sends_home = True
         for rings in self._waiting.values():
             for ring in rings:
-                ring.is_last = True
-                ring.rung.set()
+                ring.ring_last()
 
     async def close(self) -> None:
         """Stop listening."""
@@ -80,7 +88,7 @@ class Bell:
         while True:
             try:
                 await self._pass_on()
-            except psycopg.OperationalError as outage:
+            except psycopg.Error as outage:
                 log.warning("the bell's connection broke", exc_info=outage)
             self._ring(*self._waiting)
             await asyncio.sleep(RECONNECT_SECONDS)

@@ -162,10 +162,11 @@ async def test_silence_is_told_now_and_then(watch, pending_upload, monkeypatch):
         assert [await anext(events) for _ in range(3)] == [None, None, None]
 
 
-async def test_the_log_is_looked_into_where_no_bell_rings(resources, context, ada, pending_upload, monkeypatch):
-    """Behind a proxy that passes no notices on, or while the bell's connection is away."""
+@pytest.mark.parametrize("refused", ["", "?nonsense=1"], ids=["unreachable", "misunderstood"])
+async def test_the_log_is_looked_into_where_no_bell_rings(context, ada, pending_upload, monkeypatch, refused):
+    """Behind a proxy that passes no notices on, or while the bell's connection is away, whatever keeps it away."""
     monkeypatch.setattr(watching, "LOOK_SECONDS", SOON)
-    mute = Bell(f"postgresql://127.0.0.1:{closed_port()}/nothing")
+    mute = Bell(f"postgresql://127.0.0.1:{closed_port()}/nothing{refused}")
     ctx = context("media.watch", ada, bell=mute)
     async with asyncio.timeout(30), aclosing(watching.watch.run(ctx, WatchMedia())) as events:
         assert await anext(events) is None
@@ -212,6 +213,17 @@ async def test_whoever_watches_is_sent_to_another_process_when_this_one_ends(wat
 
         with pytest.raises(ServiceUnavailable, match="1903"):
             await coming
+
+
+async def test_whoever_begins_to_watch_as_this_process_ends_is_sent_on_too(watch, resources, pending_upload):
+    """Or that stream alone would keep the process until it is ended by force; what has happened is told first."""
+    ticket = await pending_upload()
+    resources.bell.send_home()
+
+    async with asyncio.timeout(30), watch() as events:
+        assert (await anext(events)).media_id == ticket.media_id
+        with pytest.raises(ServiceUnavailable, match="1903"):
+            await anext(events)
 
 
 @pytest.mark.parametrize("last", ["x", "", "-1", "1.5", "9" * 20, str(2**63), "٣"])
