@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench import growth, report, servers
 from bench.load import Run
-from bench.measure import Stage, measures, memory
+from bench.measure import Stage, measures, memory, streams
 from server.dev import ended_by_signals
 
 USERS = 64
@@ -56,9 +56,11 @@ def run_sides(chosen: argparse.Namespace) -> None:
         for measure in everything.values():
             measure(1)
         measured = [_round(everything, seconds, number, rounds) for number in range(rounds)]
+        _say("streams")
+        streamed = streams(started)
         _say("memory")
         held = memory(started, calls=calls, seconds=seconds)
-    found = report.rows(measured, held)
+    found = report.rows(measured, held, streamed)
     report.write(chosen.out, measured, found, held)
     print(f"{report.table(found)}\n\n{report.rates(measured)}\n\n{report.machine()}; {rounds} rounds of {seconds} s.")
 

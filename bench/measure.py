@@ -11,6 +11,7 @@ import psycopg
 from bench.floor import floor
 from bench.load import Run, Work, load
 from bench.servers import BenchError, Server
+from bench.streams import first_of_batch, idle_watchers
 
 CONNECTIONS = 16
 CROWD = 64
@@ -31,6 +32,8 @@ def _batch(method: str, params: dict[str, object]) -> Work:
 OURS = {
     "usage": Work("/rpc", json.dumps(_call("media.getStorageUsage", {}))),
     "initiate": Work("/rpc", json.dumps(_call("media.initiateUpload", {**PHOTO}))),
+    "usage by tRPC": Work("/rpc/media.getStorageUsage"),
+    "initiate by tRPC": Work("/rpc/media.initiateUpload", json.dumps(PHOTO)),
     "usage in batches": _batch("media.getStorageUsage", {}),
     "initiate in batches": _batch("media.initiateUpload", {**PHOTO}),
 }
@@ -73,6 +76,7 @@ def measures(stage: Stage) -> dict[str, Measure]:
         chosen[f"{name}, floor"] = under(name)
         if stage.two_workers is not None:
             chosen[f"{name}, 2 workers"] = _checked(stage.two_workers, OURS[name], many, CONNECTIONS, stage.ours_url)
+        chosen[f"{name}, by tRPC"] = ours(f"{name} by tRPC")
         chosen[f"{name}, in batches of 50"] = ours(f"{name} in batches")
         chosen[f"{name}, one caller"] = ours(name, tokens=one, connections=1)
     chosen["initiate, 64 callers, 64 users"] = ours("initiate", connections=CROWD)
@@ -114,6 +118,14 @@ def _reserved_uploads(url: str) -> int:
             0,
         )
     return int(reserved) // SIZE_BYTES
+
+
+def streams(stage: Stage) -> dict[str, float]:
+    """What streamed answers cost."""
+    return {
+        "first_of_batch": first_of_batch(stage.ours, stage.tokens[0]),
+        "kib_of_a_watcher": idle_watchers(stage.ours, stage.tokens),
+    }
 
 
 def memory(stage: Stage, *, calls: int, seconds: float) -> dict[str, float]:

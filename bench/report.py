@@ -36,6 +36,8 @@ RATIOS = (
     ("`getStorageUsage`: mediarpc / floor", "usage, mediarpc", "usage, floor", ""),
     ("`getStorageUsage`: batches of 50 / singles", "usage, in batches of 50", "usage, mediarpc", "≥ 4"),
     ("`initiateUpload`: batches of 50 / singles", "initiate, in batches of 50", "initiate, mediarpc", ""),
+    ("`getStorageUsage`: cost of a call by tRPC / by JSON-RPC", "usage, mediarpc", "usage, by tRPC", "≤ 1.1"),
+    ("`initiateUpload`: cost of a call by tRPC / by JSON-RPC", "initiate, mediarpc", "initiate, by tRPC", "≤ 1.1"),
     (
         "`initiateUpload`, 64 callers: one user / 64 users",
         "initiate, 64 callers, one user",
@@ -57,7 +59,7 @@ ALONE = (
 )
 
 
-def rows(rounds: Rounds, memory: Mapping[str, float]) -> list[Row]:
+def rows(rounds: Rounds, memory: Mapping[str, float], streams: Mapping[str, float]) -> list[Row]:
     """Every figure that these rounds hold."""
 
     def over(runs: Callable[[Mapping[str, Run]], float]) -> list[float]:
@@ -78,7 +80,12 @@ def rows(rounds: Rounds, memory: Mapping[str, float]) -> list[Row]:
         for what, name, asked in ALONE
     ]
     grown = memory["after_mib"] / memory["before_mib"]
-    return [*found, Row(f"Memory of the process after {memory['calls']:,.0f} more calls / before", [grown], "flat")]
+    return [
+        *found,
+        Row("A streamed batch of 21: its first result / its last, in time", [streams["first_of_batch"]], "< 1"),
+        Row("Memory of a subscriber who waits, of 1,000", [streams["kib_of_a_watcher"]], "", " KiB"),
+        Row(f"Memory of the process after {memory['calls']:,.0f} more calls / before", [grown], "flat"),
+    ]
 
 
 def table(found: Sequence[Row]) -> str:

@@ -34,7 +34,7 @@ class Resources:
     introspection: Introspection | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Context:
     """One call: who calls, when, under which request id, and the resources it may use."""
 

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from contracts.errors import InternalError, RpcError, UnknownProcedure, ValidationFailed
+from contracts.errors import InternalError, RpcError, ServiceUnavailable, UnknownProcedure, ValidationFailed
 from rpc.auth import Caller
 from rpc.context import Context, Resources
 from rpc.json import Written, written
@@ -34,7 +34,7 @@ def new_request_id() -> str:
     return f"req_{time.time_ns() // 1_000_000}_{random.getrandbits(36):09x}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Call:
     """One procedure call as a dialect read it."""
 
@@ -45,7 +45,7 @@ class Call:
     request_id: str = field(default_factory=new_request_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Outcome:
     """What came of a call: the answer as JSON text, or an error.
 
@@ -123,6 +123,8 @@ async def _outcome(call: Call, facts: Facts, answering: Awaitable[Answered]) -> 
     try:
         value, event_id = await answering
     except RpcError as error:
+        if isinstance(error, ServiceUnavailable):
+            facts["service"], facts["cause"] = error.service, type(error.__cause__).__name__
         outcome = Outcome(request_id=call.request_id, error=error)
     except Exception:
         log.exception("unforeseen", **facts)

@@ -91,9 +91,9 @@ def once(authenticator: Authenticator, request: Request) -> Authenticate:
     outcomes: list[Caller | RpcError] = []
 
     async def authenticate() -> Caller:
-        async with checking:
-            if not outcomes:
-                outcomes.append(await _caller_or_refusal(authenticator, request))
+        if not outcomes:
+            async with checking:
+                outcomes.append(outcomes[0] if outcomes else await _caller_or_refusal(authenticator, request))
         if isinstance(outcomes[0], RpcError):
             raise outcomes[0]
         return outcomes[0]

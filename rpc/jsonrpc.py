@@ -1,17 +1,16 @@
 """JSON-RPC 2.0 (jsonrpc.org/specification): request objects in, responses out.
 
-jsonrpcserver dispatches the requests. What it does not do by the book stays here: the check of each member of a batch,
-and what an error tells.
+jsonrpcserver calls the methods and makes the responses. What it does not do by the book stays here: the check of each
+member, the batch, and what an error tells.
 """
 
-import inspect
-from collections import OrderedDict
+import asyncio
 from collections.abc import Callable
-from itertools import compress
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from jsonrpcserver import JsonRpcError, Result, Success
-from jsonrpcserver.async_main import dispatch_to_response
+from jsonrpcserver.async_dispatcher import call
+from jsonrpcserver.dispatcher import create_request, to_response
 from jsonrpcserver.response import ErrorResponse, Response
 from jsonrpcserver.sentinels import NODATA
 from oslash.either import Left
@@ -50,42 +49,20 @@ class JsonRpc:
     """Answers JSON-RPC requests through a dispatcher."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
-        self._methods = Methods(dispatcher)
+        self._dispatcher = dispatcher
+        self._methods = {name: self._method(procedure) for name, procedure in dispatcher.procedures.items()}
 
     async def answer_all(self, members: list[Any], authenticate: Authenticate) -> list[Document | None]:
         """The response to each member of a batch, all run side by side; None to a notification."""
-        valid = [is_request(member) for member in members]
-        responses = iter(await self._dispatch(list(compress(members, valid)), authenticate))
-        return [
-            error_document(INVALID_REQUEST) if not is_valid else next(responses) if "id" in member else None
-            for member, is_valid in zip(members, valid, strict=True)
-        ]
+        return await asyncio.gather(*(self._answer(member, authenticate) for member in members))
 
-    async def _dispatch(self, requests: list[Document], authenticate: Authenticate) -> list[Document]:
-        """The responses to requests in their order; notifications have none."""
-        responses = await dispatch_to_response(
-            cast("str", requests),
-            self._methods,
-            context=authenticate,
-            deserializer=_as_is,
-            validator=_trusted,
-            post_process=_document,
-        )
-        return cast("list[Document] | None", responses) or []
-
-
-class Methods(dict[str, Callable[..., Any]]):
-    """The methods that jsonrpcserver finds; an unknown one is dispatched all the same, to be logged like any call."""
-
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        super().__init__((name, self._method(procedure)) for name, procedure in dispatcher.procedures.items())
-        self._dispatcher = dispatcher
-
-    def __missing__(self, name: str) -> Callable[..., Any]:
-        async def method(authenticate: Authenticate, /, *_positional: Any, **_named: Any) -> Result:
-            return await self._call(name, None, authenticate)
-
-        return taking_anything(method)
+    async def _answer(self, member: Any, authenticate: Authenticate) -> Document | None:
+        if not is_request(member):
+            return error_document(INVALID_REQUEST)
+        request = create_request(member)
+        method = self._methods.get(request.method) or self._unknown(request.method)
+        result = await call(request, authenticate, method)
+        return None if "id" not in member else _document(to_response(request, result))
 
     def _method(self, procedure: Procedure) -> Callable[..., Any]:
         parameters = procedure.parameters
@@ -96,31 +73,22 @@ class Methods(dict[str, Callable[..., Any]]):
                 params = positional  # no model takes a list, so this fails as any other bad input does
             return await self._call(procedure.name, params, authenticate)
 
-        return taking_anything(method)
+        return method
+
+    def _unknown(self, name: str) -> Callable[..., Any]:
+        """The method of a name that no procedure has: dispatched all the same, to be logged like any call."""
+
+        async def method(authenticate: Authenticate, /, *_positional: Any, **_named: Any) -> Result:
+            return await self._call(name, None, authenticate)
+
+        return method
 
     async def _call(self, name: str, params: Any, authenticate: Authenticate) -> Result:
-        call = Call(dialect="jsonrpc", name=name, input=params, authenticate=authenticate)
-        outcome = await self._dispatcher.dispatch(call)
+        called = Call(dialect="jsonrpc", name=name, input=params, authenticate=authenticate)
+        outcome = await self._dispatcher.dispatch(called)
         if outcome.error is not None:
             _raise(outcome.error, outcome)
         return Success(outcome.value)
-
-
-class _Anything(inspect.Signature):
-    """The signature of a method that takes whatever comes; jsonrpcserver binds a call's parameters to try them."""
-
-    def bind(self, /, *_positional: Any, **_named: Any) -> inspect.BoundArguments:
-        return _BOUND
-
-
-_ANYTHING = _Anything()
-_BOUND = inspect.BoundArguments(_ANYTHING, OrderedDict())
-
-
-def taking_anything(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, whose parameters jsonrpcserver need not try: the procedure's model does."""
-    method.__signature__ = _ANYTHING  # type: ignore[attr-defined]
-    return method
 
 
 def is_request(member: Any) -> bool:
@@ -147,14 +115,6 @@ def _raise(error: RpcError, outcome: Outcome) -> NoReturn:
     unforeseen = error.code is ErrorCode.INTERNAL_SERVER_ERROR
     message = _SENTENCES[JSONRPC_INTERNAL_ERROR] if unforeseen else error.message
     raise JsonRpcError(error.code.jsonrpc, message, data)
-
-
-def _as_is(document: Any) -> Any:
-    return document
-
-
-def _trusted(document: Any) -> Any:
-    return document
 
 
 def _document(response: Response) -> Document:

@@ -10,6 +10,8 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+_encoder = msgspec.json.Encoder(enc_hook=repr)
+
 
 def configure_logging(level: str = "INFO") -> None:
     """Send structlog's and the standard library's lines to stderr in one form."""
@@ -88,7 +90,7 @@ class Lines:
 
 def json_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     """One line of JSON."""
-    return msgspec.json.encode(event, enc_hook=repr).decode()
+    return _encoder.encode(event).decode()
 
 
 def without_exception_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

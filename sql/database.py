@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
@@ -109,6 +110,19 @@ def answered_in_time(connection: Connection) -> Iterator[None]:
 def _hang_up(connection: Connection) -> None:
     with socket.socket(fileno=os.dup(connection.fileno())) as line:
         line.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def preparing_nothing(connection: Connection) -> Iterator[None]:
+    """Run what is prepared already as it is, everything else unprepared.
+
+    When a pipeline fails, the driver takes what was to be prepared in it for prepared, which the server has never seen.
+    """
+    threshold, connection.prepare_threshold = connection.prepare_threshold, sys.maxsize
+    try:
+        yield
+    finally:
+        connection.prepare_threshold = threshold
 
 
 class Statements:
@@ -220,7 +234,8 @@ class CountedCall(Database):
                 return
             async with connection.pipeline():
                 await connection.execute(QUERIES["count_call"].text, self._take_toll())
-                yield connection
+                with preparing_nothing(connection):
+                    yield connection
 
     def _take_toll(self) -> Parameters:
         toll, self._toll = self._toll or {}, None

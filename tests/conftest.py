@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
 from contracts.media import Media, UploadTicket
@@ -19,18 +18,16 @@ from rpc.app import create_app
 from rpc.auth import Caller
 from rpc.context import Context, Resources
 from rpc.dispatch import context_of, validate
-from rpc.limits import RateLimits
-from server.embedded import free_port
 from server.resources import app_config, open_resources
 from server.settings import Settings
 from server.token import sign_token
-from sql import QUERIES
+from sql import database
 from tests import media_files
+from tests.deployment import Deployment, deployed, new_settings, variables_of
 from tests.node import node_with_packages
-from tests.services import TEMPLATE, Servers, Store, in_database, start_servers
+from tests.services import Servers, Store, drift, new_database, start_servers
 from tests.web_app import WebApp, make_web_app
 
-SECRET = "a secret for tests, long enough for HS256"
 _stack = pytest.StashKey[ExitStack]()
 
 
@@ -67,12 +64,8 @@ def servers() -> Servers:
 @pytest.fixture
 def database_url(servers: Servers) -> Iterator[str]:
     """A migrated database of the test's own."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {TEMPLATE}")
-    yield in_database(servers.database_url, name)
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)")
+    with new_database(servers) as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)
@@ -83,8 +76,7 @@ def usage_is_the_sum_of_rows(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     url = request.getfixturevalue("database_url")
     yield
-    with psycopg.connect(url, autocommit=True) as connection:
-        assert connection.execute(QUERIES["read_drift"].text).fetchall() == []
+    assert drift(url) == []
 
 
 @pytest.fixture
@@ -96,34 +88,32 @@ def store_server(servers: Servers) -> Store:
 @pytest.fixture
 def settings(database_url: str, store_server: Store) -> Settings:
     """Settings over the test's own database and buckets."""
-    bucket = f"test-{uuid.uuid4().hex[:20]}"
-    return Settings(
-        database_url=database_url,
-        s3_endpoint=store_server.endpoint,
-        s3_access_key_id=store_server.access_key_id,
-        s3_secret_access_key=store_server.secret_access_key,
-        s3_use_path_style=True,
-        s3_bucket=bucket,
-        s3_public_bucket=f"{bucket}-public",
-        auth_jwt_secret=SECRET,
-        rate_limits=RateLimits(),
-    )
+    return new_settings(database_url, store_server)
 
 
 @pytest.fixture
 def configured(settings) -> dict[str, str]:
     """The variables that name the test's database, store and secret, and a free port."""
-    return {
-        "PORT": str(free_port()),
-        "DATABASE_URL": settings.database_url,
-        "S3_ENDPOINT": settings.s3_endpoint,
-        "S3_ACCESS_KEY_ID": settings.s3_access_key_id,
-        "S3_SECRET_ACCESS_KEY": settings.s3_secret_access_key,
-        "S3_USE_PATH_STYLE": "true",
-        "S3_BUCKET": settings.s3_bucket,
-        "S3_PUBLIC_BUCKET": settings.s3_public_bucket,
-        "AUTH_JWT_SECRET": SECRET,
-    }
+    return variables_of(settings)
+
+
+@pytest.fixture(scope="session")
+def deployment(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A server and a worker that many tests call, each as users of its own."""
+    with deployed(servers, tmp_path_factory.mktemp("deployment")) as made:
+        yield made
+
+
+@pytest.fixture
+def user() -> str:
+    """Somebody whom no other test knows."""
+    return f"user-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls at once may wait long for a connection: a busy machine is no outage."""
+    monkeypatch.setattr(database, "CHECKOUT_TIMEOUT_SECONDS", 60.0)
 
 
 @pytest.fixture
@@ -133,12 +123,17 @@ async def resources(settings: Settings) -> AsyncIterator[Resources]:
         yield opened
 
 
-@pytest.fixture
-async def http(resources: Resources, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+def client_of(resources: Resources, settings: Settings) -> httpx.AsyncClient:
     """A client of the application, without a socket in between."""
     app = create_app(resources, PROCEDURES, app_config(settings))
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)
-    async with httpx.AsyncClient(transport=transport, base_url="http://media.test") as client:
+    return httpx.AsyncClient(transport=transport, base_url="http://media.test")
+
+
+@pytest.fixture
+async def http(resources: Resources, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the test's application."""
+    async with client_of(resources, settings) as client:
         yield client
 
 
@@ -155,6 +150,11 @@ def bearer(settings: Settings) -> Callable[..., dict[str, str]]:
 @pytest.fixture
 def rpc(http: httpx.AsyncClient, bearer: Callable[..., dict[str, str]]) -> Callable[..., Awaitable[Any]]:
     """Call a procedure over JSON-RPC; the whole response document."""
+    return rpc_over(http, bearer)
+
+
+def rpc_over(http: httpx.AsyncClient, bearer: Callable[..., dict[str, str]]) -> Callable[..., Awaitable[Any]]:
+    """Calls over JSON-RPC through a client; each answers the whole response document."""
 
     async def send(method: str, user: str = "ada", /, **params: Any) -> Any:
         document = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}

@@ -2,7 +2,7 @@
 
 It reads orders from its input, one JSON object a line, and forks a process for each, so that imports are paid once.
 The fork opens the real resources, runs the operation, and ends by `os._exit` before or after its n-th call to database
-or store. For each order one line comes back: how the fork ended, and the call at which it crashed.
+or request to the store. For each order one line comes back: how the fork ended, and the call at which it crashed.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from sql.database import Database, Transaction
 from storage.s3 import ObjectStore, StoreConfig, create_client
 
 DONE, FAILED, CRASHED = 0, 1, 70
-VERBS = ("one", "many", "run", "shared")
+VERBS = {"one": 2, "many": 2, "run": 1}  # at which place the query's name is
 
 When = Literal["before", "after"]
 Verb = Callable[..., Awaitable[Any]]
@@ -59,8 +59,7 @@ class Crash:
         """The function as a counted call, named by its argument at `place`."""
 
         async def counted(*args: Any, **kwargs: Any) -> Any:
-            told = args[place]
-            name = f"{kind} {told if isinstance(told, str) else told.__name__.strip('_')}"
+            name = f"{kind} {args[place]}"
             number = self.enter(name)
             answer = await function(*args, **kwargs)
             self.leave(number, name)
@@ -75,27 +74,35 @@ class Crash:
 
 
 def crash_in_store(store: ObjectStore, crash: Crash) -> None:
-    """Count every call of the store."""
-    setattr(store, "_call", crash.around("store", store._call, 0))  # noqa: B010 - mypy knows it as a method
+    """Count every request to the store, of which one call may make several."""
+
+    def begin(model: Any, context: dict[str, Any], **_: Any) -> None:
+        context["crash"] = crash.enter(f"store {model.name}")
+
+    def end(model: Any, context: dict[str, Any], **_: Any) -> None:
+        crash.leave(context["crash"], f"store {model.name}")
+
+    store._client.meta.events.register("before-call.s3", begin)
+    store._client.meta.events.register("after-call.s3", end)
 
 
-def crash_in_database(db: Database, crash: Crash) -> None:
-    """Count every statement, begin and commit."""
-    for verb in VERBS:
-        setattr(db, verb, crash.around("database", getattr(db, verb), 0 if verb == "run" else 1))
-    setattr(db, "transaction", _crashing_transaction(db.transaction, crash))  # noqa: B010
+def crash_in_database(crash: Crash) -> None:
+    """Count every statement, begin and commit, of calls whose rate is limited too."""
+    for kind, way in (("database", Database), ("transaction", Transaction)):
+        for verb, place in VERBS.items():
+            setattr(way, verb, crash.around(kind, getattr(way, verb), place))
+    setattr(Database, "shared", crash.around("database", Database.shared, 2))  # noqa: B010 - mypy knows it as a method
+    setattr(Database, "transaction", _crashing_transaction(Database.transaction, crash))  # noqa: B010
 
 
 def _crashing_transaction(
-    begin: Callable[[], AbstractAsyncContextManager[Transaction]], crash: Crash
-) -> Callable[[], AbstractAsyncContextManager[Transaction]]:
+    begin: Callable[[Database], AbstractAsyncContextManager[Transaction]], crash: Crash
+) -> Callable[[Database], AbstractAsyncContextManager[Transaction]]:
     @asynccontextmanager
-    async def transaction() -> AsyncIterator[Transaction]:
+    async def transaction(db: Database) -> AsyncIterator[Transaction]:
         number = crash.enter("database begin")
-        async with begin() as tx:
+        async with begin(db) as tx:
             crash.leave(number, "database begin")
-            for verb in VERBS[:3]:
-                setattr(tx, verb, crash.around("transaction", getattr(tx, verb), 0 if verb == "run" else 1))
             yield tx
             number = crash.enter("database commit")
         crash.leave(number, "database commit")
@@ -110,7 +117,7 @@ async def work(order: dict[str, Any], crash: Crash) -> None:
     async with open_resources(settings) as resources:
         await resources.db.pool.wait()
         crash_in_store(resources.store, crash)
-        crash_in_database(resources.db, crash)
+        crash_in_database(crash)
         if order["operation"] == "sweep":
             await sweep(resources.db, now)
         elif order["operation"] == "jobs":

@@ -10,9 +10,12 @@ import json
 import os
 import shutil
 import tempfile
-from contextlib import ExitStack
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import docker
 import psycopg
@@ -21,6 +24,7 @@ from testcontainers.community.minio import MinioContainer
 from testcontainers.community.postgres import PostgresContainer
 
 from server.embedded import Secrets, postgres, s3
+from sql import QUERIES
 from sql.migrate import migrate
 from storage.s3 import StoreConfig
 
@@ -146,6 +150,25 @@ def _create_template(url: str) -> None:
         connection.execute(f"drop database if exists {TEMPLATE}")
         connection.execute(f"create database {TEMPLATE}")
     migrate(in_database(url, TEMPLATE))
+
+
+@contextmanager
+def new_database(servers: Servers) -> Iterator[str]:
+    """A migrated database, for as long as it is needed."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        connection.execute(f"create database {name} template {TEMPLATE}")
+    try:
+        yield in_database(servers.database_url, name)
+    finally:
+        with psycopg.connect(servers.database_url, autocommit=True) as connection:
+            connection.execute(f"drop database {name} with (force)")
+
+
+def drift(database_url: str) -> list[Any]:
+    """The owners whose usage differs from the sum over their rows."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        return connection.execute(QUERIES["read_drift"].text).fetchall()
 
 
 def in_database(url: str, name: str) -> str:

@@ -1,8 +1,8 @@
 """The crash matrix: whichever call a process dies at, before it or after, nothing is lost, doubled or left behind.
 
-Each operation is run in processes that die before and after their first call to database or store, then their second,
-and so on until one gets through. After every death the client repeats its call, the jobs of the dead go to the living,
-and one sweep comes past the end of every URL.
+Each operation is run in processes that die before and after their first call to database or request to the store, then
+their second, and so on until one gets through. After every death the client repeats its call, the jobs of the dead go
+to the living, and one sweep comes past the end of every URL.
 """
 
 import json
@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ READY = ["upload.started", "media.processing", "media.ready"]
 BURIED = ["upload.started", "media.deleted"]
 DELETED = [*READY, "media.deleted"]
 MAX_CALLS = 40
+POINTS = tuple(product(range(1, MAX_CALLS), ("before", "after")))
+ROOMY = "*=1000/60"
 NAMES = {"complete": "media.completeUpload", "cancel": "media.cancelUpload", "delete": "media.deleteMedia"}
 
 
@@ -60,6 +63,7 @@ class Operation:
     end: Ended
     late: bool = False
     doubled: tuple[str, ...] = ()  # crashes after which a repetition reserves anew, and the sweep buries the first
+    limits: str = "off"
 
 
 OPERATIONS = {
@@ -73,12 +77,22 @@ OPERATIONS = {
     "cancel": Operation("media.cancelUpload", "initiate put", replace(ONE_BURIED, answer="success")),
     "delete": Operation("media.deleteMedia", "initiate put complete jobs", replace(ONE_DELETED, answer="success")),
     "delete an upload": Operation("media.deleteMedia", "initiate put", replace(ONE_BURIED, answer="success")),
+    "complete under a limit": Operation(
+        "media.completeUpload", "digest initiate put", replace(ONE_READY, answer="processing"), limits=ROOMY
+    ),
+    "cancel under a limit": Operation(
+        "media.cancelUpload", "initiate put", replace(ONE_BURIED, answer="success"), limits=ROOMY
+    ),
+    "delete under a limit": Operation(
+        "media.deleteMedia", "initiate put complete jobs", replace(ONE_DELETED, answer="success"), limits=ROOMY
+    ),
     "process_media": Operation("jobs", "initiate put complete", ONE_READY),
     "purge_media": Operation("jobs", "initiate put complete jobs delete", ONE_DELETED),
     "purge_media past the end": Operation("jobs", "initiate put complete jobs delete", ONE_DELETED, late=True),
     "settle an upload that arrived": Operation("jobs", "digest initiate put sweep", ONE_READY, late=True),
     "settle an upload that never came": Operation("jobs", "initiate sweep", ONE_BURIED, late=True),
     "settle another type": Operation("jobs", "html initiate put sweep", ONE_BURIED, late=True),
+    "settle another size": Operation("jobs", "other-size initiate smuggle sweep", ONE_BURIED, late=True),
     "settle another digest": Operation("jobs", "other-digest initiate smuggle sweep", ONE_BURIED, late=True),
     "settle a media": Operation("jobs", "initiate put complete jobs put sweep", ONE_READY, late=True),
     "settle a tombstone": Operation("jobs", "initiate put cancel jobs put sweep", ONE_BURIED, late=True),
@@ -113,7 +127,7 @@ def variables(settings):
     """The test's settings, as a process reads them."""
     named = ("database_url", "s3_endpoint", "s3_access_key_id", "s3_secret_access_key", "s3_bucket", "s3_public_bucket")
     told = {name.upper(): getattr(settings, name) for name in named}
-    return {**told, "S3_USE_PATH_STYLE": "true", "RATE_LIMITS": "off"}
+    return {**told, "S3_USE_PATH_STYLE": "true"}
 
 
 @pytest.fixture
@@ -157,7 +171,7 @@ def prepared(call, put, resources, run_pending):
 def declared(words: str, number: int) -> dict[str, Any]:
     """What an upload of these steps declares."""
     body, content_type = (HTML, "image/png") if "html" in words else (photo(), "image/jpeg")
-    told = {"filename": "photo.jpg", "contentType": content_type, "size": len(body)}
+    told = {"filename": "photo.jpg", "contentType": content_type, "size": len(body) + ("other-size" in words)}
     if "key" in words:
         told["idempotencyKey"] = f"key {number}"
     if "digest" in words:
@@ -232,15 +246,14 @@ async def test_a_crash_at_any_call_loses_nothing(
 ):
     """Before and after the n-th call, for every n: an answer for the client, each event once, no orphan, no drift."""
     operation = OPERATIONS[name]
-    points = ((n, when) for n in range(1, MAX_CALLS) for when in ("before", "after"))
-    for number, (n, when) in enumerate(points):
+    for number, (n, when) in enumerate(POINTS):
         late = datetime.now(UTC) + timedelta(seconds=900 + 60 + 5)
         now = late if operation.late else None
         since = fetch("select coalesce(max(id), 0) from events")[0][0]
         params = await prepared(operation.steps, number, late)
 
         told = crashing(
-            environment=variables,
+            environment={**variables, "RATE_LIMITS": operation.limits},
             operation=operation.run,
             params=params,
             now=now and now.isoformat(),
@@ -256,5 +269,23 @@ async def test_a_crash_at_any_call_loses_nothing(
         assert (point, await standing(answer, since)) == (point, replace(operation.end, lives=lives))
         if told["end"] != CRASHED:
             assert (told["end"], n > 1) == (DONE, True), point
+            return
+    pytest.fail(f"{name} did not get through in {MAX_CALLS} calls")
+
+
+@pytest.mark.parametrize("name", ["cancel under a limit", "delete under a limit"])
+async def test_a_call_that_dies_is_counted_exactly_when_it_took_effect(name, crashing, variables, prepared, fetch):
+    """The count is committed with what it counts, or lost with it."""
+    operation = OPERATIONS[name]
+    environment = {**variables, "RATE_LIMITS": operation.limits}
+    for number, (n, when) in enumerate(POINTS):
+        params = await prepared(operation.steps, number, datetime.now(UTC))
+        told = crashing(environment=environment, operation=operation.run, params=params, now=None, n=n, when=when)
+
+        ((counted,),) = fetch("select coalesce(sum(count), 0) from rate_windows, unnest(calls) as count")
+        ((deleted,),) = fetch("select count(*) from events where type = 'media.deleted'")
+        assert (n, when, counted) == (n, when, deleted)
+        if told["end"] == DONE:
+            assert deleted == 2  # after the commit, and here
             return
     pytest.fail(f"{name} did not get through in {MAX_CALLS} calls")

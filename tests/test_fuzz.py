@@ -1,6 +1,5 @@
 """Generated requests from our own contracts, and raw bytes: every answer is of its dialect, none tells internals."""
 
-import asyncio
 import json
 import os
 import random
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.at_once import at_once
 from tests.generator import Generator
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS") or (20_000 if os.environ.get("CI") == "true" else 2_000))
@@ -112,7 +112,7 @@ async def test_whatever_is_sent_is_answered_in_kind(http, bearer, generator, rea
         for _ in range((REQUESTS - singles) // BATCH):
             bodies.append(generator.raw([generator.jsonrpc() for _ in range(BATCH)]))
     for start in range(0, len(bodies), AT_ONCE):
-        await asyncio.gather(*(send(body) for body in bodies[start : start + AT_ONCE]))
+        await at_once(*(send(body) for body in bodies[start : start + AT_ONCE]))
 
     assert understood > REQUESTS * 0.8
     assert (await ready_media()).status == "ready"
@@ -134,7 +134,7 @@ async def test_whatever_is_sent_to_trpc_is_answered_in_kind(http, bearer, genera
         understood += answer.content.count(b'"requestId"') + answer.content.count(b'"result"')
 
     for _ in range(REQUESTS // AT_ONCE):
-        await asyncio.gather(*(send(*generator.trpc()) for _ in range(AT_ONCE)))
+        await at_once(*(send(*generator.trpc()) for _ in range(AT_ONCE)))
 
     assert understood > REQUESTS * 0.8
     assert (await ready_media()).status == "ready"

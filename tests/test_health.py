@@ -150,8 +150,10 @@ async def test_a_call_is_told_which_service_is_down(
         "error": {**error, "data": {"rpcCode": 1903, "requestId": "<id>", "details": details}},
         "id": 1,
     }
-    assert [line["outcome"] for line in logs.calls(log)] == [1903, 1903]
-    written = envelope.text + jsonrpc.text + log.getvalue()
+    cause = {"database": "PoolTimeout", "storage": "EndpointConnectionError"}[service]
+    lines = logs.calls(log)
+    assert [(line["outcome"], line["service"], line["cause"]) for line in lines] == [(1903, service, cause)] * 2
+    written = envelope.text + jsonrpc.text + log.getvalue().replace(cause, "")
     assert [secret for secret in SECRETS if secret in written] == []
 
 

@@ -1,6 +1,5 @@
 """What happens after the answer, and without a client."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -16,6 +15,7 @@ from jobs.purge import purge_media
 from jobs.sweep import settle_media, sweep
 from jobs.worker import open_queue, rescue_stalled
 from sql.rows import MediaRow
+from tests.at_once import at_once
 from tests.media_files import HTML, padded, photo
 
 
@@ -237,7 +237,7 @@ async def test_a_row_is_swept_by_one_of_many(pending_upload, resources, after_th
     for _ in range(5):
         await pending_upload()
 
-    due = await asyncio.gather(*(sweep(resources.db, after_the_url) for _ in range(4)))
+    due = await at_once(*(sweep(resources.db, after_the_url) for _ in range(4)))
 
     assert sum(due) == 5
 
@@ -258,31 +258,7 @@ async def test_settling_too_early_touches_nothing(arrived_upload, bench, objects
     assert len(await objects()) == 1
 
 
-async def test_fifty_completions_at_once_publish_once(arrived_upload, call, run_pending, objects, resources):
-    """Each gets the same media, and one original is left."""
-    ticket = await arrived_upload()
-
-    answers = await asyncio.gather(*(call("media.completeUpload", mediaId=str(ticket.media_id)) for _ in range(50)))
-    await run_pending()
-
-    assert {answer.media.id for answer in answers} == {ticket.media_id}
-    assert len(await objects()) == 1
-    async with resources.db.pool.connection() as connection:
-        events = await connection.execute("select type from events order by id")
-        assert [kind for (kind,) in await events.fetchall()] == [
-            "upload.started", "media.processing", "media.ready",
-        ]  # fmt: skip
-
-
-async def test_fifty_deletions_at_once_delete_once(ready_media, call, waiting):
-    media = await ready_media()
-
-    answers = await asyncio.gather(*(call("media.deleteMedia", mediaId=str(media.id)) for _ in range(50)))
-
-    assert all(answer.success for answer in answers)
-    assert waiting() == [("purge_media", str(media.id), "todo")]
-
-
+@pytest.mark.usefixtures("unhurried")
 async def test_completion_and_deletion_at_once_leave_no_object(
     arrived_upload, call, run_pending, swept, objects, row, after_the_url
 ):
@@ -295,7 +271,7 @@ async def test_completion_and_deletion_at_once_leave_no_object(
         except (UploadNotFound, UploadIncomplete, UploadExpired):
             return
 
-    await asyncio.gather(
+    await at_once(
         *(complete(ticket) for ticket in tickets),
         *(call("media.deleteMedia", mediaId=str(ticket.media_id)) for ticket in tickets),
     )

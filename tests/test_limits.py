@@ -1,6 +1,5 @@
 """Rate limits: exact across processes, by a window that moves."""
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +13,8 @@ from procedures import PROCEDURES
 from rpc.app import create_app
 from rpc.auth import Caller
 from rpc.limits import DEFAULT_LIMITS, RateLimit, RateLimits
-from server.resources import app_config
+from server.resources import app_config, open_resources
+from tests.at_once import at_once
 from tests.locks import until_waiting
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 500_000, tzinfo=UTC)
@@ -103,6 +103,7 @@ async def test_a_clock_that_is_behind_opens_no_window(initiate):
     assert await initiate(-40) is not None
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_fifty_at_once_are_ten(call):
     """Across connections, no call more than the limit gets in."""
 
@@ -113,7 +114,7 @@ async def test_fifty_at_once_are_ten(call):
             return False
         return True
 
-    assert sum(await asyncio.gather(*(initiate(number) for number in range(50)))) == 10
+    assert sum(await at_once(*(initiate(number) for number in range(50)))) == 10
 
 
 async def test_every_other_procedure_has_the_star_limit(call):
@@ -148,6 +149,19 @@ async def test_a_batch_counts_each_call(rpc, http, bearer):
     assert {error["code"] for error in refused} == {1500}
     assert {error["data"]["rpcCode"] for error in refused} == {1500}
     assert all(30 <= error["data"]["details"]["retryAfter"] <= 31 for error in refused)
+
+
+async def test_a_refusal_leaves_nothing_behind_on_its_connection(settings, bearer):
+    """The database never saw the statement that came with the refused count; the next caller's is run all the same."""
+    strict = replace(settings, rate_limits=RateLimits.parse("*=1/30"), database_pool_size=1)
+    async with open_resources(strict) as resources:
+        transport = httpx.ASGITransport(create_app(resources, PROCEDURES, app_config(strict)))
+        async with httpx.AsyncClient(transport=transport, base_url="http://media.test") as client:
+            document = {"procedure": "media.getStorageUsage"}
+            callers = ["ada", "ada", "ben", "ben", "eve"]
+            answers = [await client.post("/rpc", json=document, headers=bearer(caller)) for caller in callers]
+
+    assert [answer.status_code for answer in answers] == [200, 429, 200, 429, 200]
 
 
 async def test_the_envelope_says_when_to_come_back(resources, settings, bearer):

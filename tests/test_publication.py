@@ -17,6 +17,7 @@ from procedures.media.upload import complete_upload
 from rpc.dispatch import context_of
 from server.resources import store_config
 from storage.s3 import ObjectStore
+from tests.at_once import at_once
 from tests.media_files import HTML, padded, photo
 from tests.services import Servers, Store, every_store
 
@@ -289,12 +290,13 @@ async def test_a_fresh_url_of_the_same_key_changes_nothing_after_completion(
     assert await served(ticket) == VERIFIED
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_completions_at_once_while_bytes_change_publish_one_of_them(arrived_upload, put, call, served):
     """Ten completions race twenty swaps; the one media that comes of it never changes again."""
     ticket = await arrived_upload(VERIFIED)
     swaps = [put(ticket, body) for body in [OTHER_PHOTO, VERIFIED] * 10]
     completions = [call("media.completeUpload", mediaId=str(ticket.media_id)) for _ in range(10)]
-    await asyncio.gather(*swaps, *completions)
+    await at_once(*swaps, *completions)
 
     published = await served(ticket)
     assert published in {VERIFIED, OTHER_PHOTO}

@@ -12,7 +12,7 @@ import pytest
 
 from server.embedded import free_port
 from server.token import sign_token
-from tests.conftest import SECRET
+from tests.at_once import at_once
 from tests.media_files import photo
 from tests.processes import MEDIARPC, running
 
@@ -27,27 +27,16 @@ def declared(size: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def processes(settings, resources, tmp_path):
+def processes(configured, settings, resources, tmp_path):
     """Callers of three `mediarpc serve` over the test's database and store, and of a worker when asked for."""
 
     @asynccontextmanager
     async def start(*, worker: bool = False, **different: str):
-        variables = {
-            "DATABASE_URL": settings.database_url,
-            "S3_ENDPOINT": settings.s3_endpoint,
-            "S3_ACCESS_KEY_ID": settings.s3_access_key_id,
-            "S3_SECRET_ACCESS_KEY": settings.s3_secret_access_key,
-            "S3_USE_PATH_STYLE": "true",
-            "S3_BUCKET": settings.s3_bucket,
-            "S3_PUBLIC_BUCKET": settings.s3_public_bucket,
-            "AUTH_JWT_SECRET": SECRET,
-            "RATE_LIMITS": "off",
-            **different,
-        }
+        variables = {**configured, "RATE_LIMITS": "off", **different}
         ports = [free_port() for _ in range(3)]
         with ExitStack() as stack:
             serving = [
-                stack.enter_context(running([MEDIARPC, "serve"], tmp_path, **variables, PORT=str(port)))
+                stack.enter_context(running([MEDIARPC, "serve"], tmp_path, **{**variables, "PORT": str(port)}))
                 for port in ports
             ]
             if worker:
@@ -102,7 +91,7 @@ def check_refusals(answers: list[Any], size: int, quotas: set[int]) -> None:
 async def test_a_thousand_initiates_at_the_boundary_fit_to_the_byte(processes):
     """As many as have room are let in, not one more, and the rest is told why."""
     async with processes() as call:
-        answers = await asyncio.gather(*(call("media.initiateUpload", **declared(SIZE)) for _ in range(1000)))
+        answers = await at_once(*(call("media.initiateUpload", **declared(SIZE)) for _ in range(1000)))
         usage = (await call("media.getStorageUsage"))["data"]
 
     assert outcomes(answers) == {"ok": 199, 1600: 801}
@@ -115,7 +104,7 @@ async def test_plans_that_change_between_calls_each_hold(processes, database_url
     size = 9_000_000
     plans = ["free", "basic"] * 150
     async with processes() as call:
-        answers = await asyncio.gather(*(call("media.initiateUpload", plan=plan, **declared(size)) for plan in plans))
+        answers = await at_once(*(call("media.initiateUpload", plan=plan, **declared(size)) for plan in plans))
         lowered = await call("media.initiateUpload", plan="free", **declared(1))
         usage = (await call("media.getStorageUsage", plan="free"))["data"]
 
@@ -133,7 +122,7 @@ async def test_plans_that_change_between_calls_each_hold(processes, database_url
 async def test_a_rate_limit_is_exact_across_processes(processes):
     """Fifty at once over three processes: ten are let in."""
     async with processes(RATE_LIMITS="media.initiateUpload=10/60") as call:
-        answers = await asyncio.gather(*(call("media.initiateUpload", **declared(1000)) for _ in range(50)))
+        answers = await at_once(*(call("media.initiateUpload", **declared(1000)) for _ in range(50)))
 
     assert outcomes(answers) == {"ok": 10, 1500: 40}
     assert all(1 <= a["error"]["details"]["retryAfter"] <= 62 for a in answers if not a["success"])
@@ -147,7 +136,7 @@ async def test_uploads_that_come_and_go_never_pass_the_quota(processes, resource
         worker=True, UPLOAD_URL_TTL_SECONDS="1", UPLOAD_GRACE_SECONDS="0", SWEEP_INTERVAL_SECONDS="1"
     ) as call:
         sampling = asyncio.create_task(sample(database_url, samples))
-        answers = [a for part in await asyncio.gather(*(live(call, resources, n) for n in range(30))) for a in part]
+        answers = [a for part in await at_once(*(live(call, resources, n) for n in range(30))) for a in part]
         sampling.cancel()
         await asyncio.wait([sampling])
         usage = (await call("media.getStorageUsage"))["data"]
@@ -178,7 +167,7 @@ async def end(call: Callers, resources: Any, ticket: Any, way: int) -> None:
     key = httpx.URL(ticket["uploadUrl"]).path.partition(f"/{store.bucket}/")[2]
     await asyncio.to_thread(store._client.put_object, Bucket=store.bucket, Key=key, Body=PHOTO)
     ways = [["completeUpload"], ["deleteMedia"], ["cancelUpload"], ["completeUpload", "cancelUpload", "deleteMedia"]]
-    answers = await asyncio.gather(*(call(f"media.{name}", mediaId=media_id) for name in ways[way]))
+    answers = await at_once(*(call(f"media.{name}", mediaId=media_id) for name in ways[way]))
     assert set(outcomes(answers)) <= {"ok", 1200, 1300, 1400}, json.dumps(answers)
 
 

@@ -131,6 +131,22 @@ def test_the_first_upload_works_by_copy_and_paste_in_a_fresh_clone(fresh_clone):
         until(lambda: nothing_is_left(fresh_clone / ".mediarpc", port), 10)
 
 
+def test_the_typescript_works_by_copy_and_paste(web_app, deployment, user):
+    """With the token and the photo exported, it uploads, tells its progress, and finds what it uploaded."""
+    (block,) = re.findall(r"^```ts\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    written = web_app.folder / "readme.ts"
+    written.write_text(block.replace("http://127.0.0.1:8000", deployment.served.origin), encoding="utf-8")
+    assert web_app.compile_here("readme.ts", types=["node"]) == ""
+
+    ran = web_app.run("readme.js", TOKEN=deployment.token(user), PHOTO=str(TREE / "docs" / "photo.jpg"))
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    *progress, name = ran.stdout.splitlines()
+    assert (progress[0], progress[-1]) == (f"0 {PHOTO_BYTES}", f"{PHOTO_BYTES} {PHOTO_BYTES}")
+    assert name == "photo.jpg"
+    assert [media["size"] for media in deployment.site(user).rpc("media.listMedia")["items"]] == [PHOTO_BYTES]
+
+
 def test_the_banner_is_the_readmes_block():
     """What dev prints for the default address stands in the README, to the letter, after the token."""
     *before, block = first_upload_blocks()

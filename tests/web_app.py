@@ -2,10 +2,12 @@
 
 import json
 import shutil
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.node import PACKAGE, Node
+from tests.processes import Running, running
 
 SOURCES = Path(__file__).parent / "typescript"
 COMPILERS = ["typescript", "typescript-5.7"]  # the newest, and the oldest that @trpc/server takes
@@ -44,9 +46,19 @@ class WebApp:
         compiled = self.node.run("node", program, "-p", project, cwd=self.folder)
         return compiled.stdout + compiled.stderr
 
-    def run(self, *arguments: str):
+    def run(self, *arguments: str, **variables: str):
         """Run a script of this folder to its end; what it printed."""
-        return self.node.run("node", *arguments, cwd=self.folder)
+        return self.node.run("node", *arguments, cwd=self.folder, **variables)
+
+    def answer(self, program: str, **order: object):
+        """What a compiled program says, in JSON, to an order on its command line."""
+        ran = self.run(program, json.dumps(order))
+        assert ran.stderr == ""
+        return json.loads(ran.stdout)
+
+    def start(self, program: str, **order: object) -> AbstractContextManager[Running]:
+        """Start a compiled program that goes on until it is told to stop."""
+        return running([*self.node.node, self.folder / program, json.dumps(order)], self.folder)
 
 
 def make_web_app(node: Node, folder: Path) -> WebApp:
@@ -69,5 +81,5 @@ def _install(app: WebApp) -> None:
     (app.folder / "package.json").write_text(json.dumps({"name": "web-app", "private": True, "type": "module"}))
     shutil.unpack_archive(app.tarball, modules)
     (modules / "package").rename(modules / "mediarpc")
-    for name in ("@trpc", "@types", "jsdom"):
+    for name in ("@trpc", "@types", "eventsource", "jsdom"):
         (modules / name).symlink_to(PACKAGE / "node_modules" / name)
