@@ -1,5 +1,6 @@
 """Rate limits: exact across processes, by a window that moves."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
