@@ -110,7 +110,7 @@ class Authenticator:
         return verified.caller
 
     def _cookie(self, request: Request) -> str | None:
-        token = request.cookies.get(self.config.cookie or "") or None
+        token = request.cookies.get(self.config.cookie) or None if self.config.cookie else None
         if token is not None:
             self._origins.require_trusted(request)
         return token

@@ -163,7 +163,10 @@ async def test_the_cookie_that_the_setting_names_is_read() -> None:
 
 
 async def test_without_the_setting_no_cookie_is_read() -> None:
+    """One without a name is none that the setting could name."""
     assert await whoami({"cookie": f"session={token()}"}) == MISSING
+    assert await whoami({"cookie": f"={token()}"}) == MISSING
+    assert await whoami({"cookie": token()}) == MISSING
 
 
 async def test_the_bearer_wins_over_the_cookie() -> None:
