@@ -6,10 +6,11 @@ from contextlib import aclosing
 import psycopg
 import pytest
 
-from contracts.errors import MediaNotFound, ServiceUnavailable
+from contracts.errors import MediaNotFound, ServiceUnavailable, ValidationFailed
 from contracts.events import WatchMedia
 from procedures.media import events as watching
 from rpc.auth import Caller
+from rpc.dispatch import validate
 from sql.bell import Bell
 from tests.outages import closed_port
 
@@ -230,3 +231,10 @@ async def test_whoever_begins_to_watch_as_this_process_ends_is_sent_on_too(watch
 def test_only_the_id_of_an_event_is_a_place_to_go_on(last):
     with pytest.raises(ValueError, match="lastEventId must be the id of an earlier event"):
         WatchMedia(last_event_id=last)
+
+
+async def test_a_bad_id_is_told_in_one_sentence():
+    with pytest.raises(ValidationFailed) as refused:
+        validate(watching.watch, {"lastEventId": "x"})
+
+    assert refused.value.message == "lastEventId must be the id of an earlier event"
