@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
@@ -19,6 +20,15 @@ from rpc.procedure import Procedure
 from rpc.trpc.endpoint import Trpc
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class BelowConvertor(PathConvertor):
+    """Whatever stands below a path, line breaks included."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("below", BelowConvertor())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +77,7 @@ def create_app(
             Route("/readyz", health.readyz),
             *routes,
             Route(config.rpc_path, endpoint.__call__, methods=METHODS),
-            Route(config.rpc_path.rstrip("/") + "/{path:path}", trpc.__call__, methods=METHODS),
+            Route(config.rpc_path.rstrip("/") + "/{path:below}", trpc.__call__, methods=METHODS),
         ],
         middleware=[cors] if config.cors_origins or config.cors_origin_regex else [],
     )

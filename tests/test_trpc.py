@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 import pytest
@@ -152,12 +152,19 @@ async def test_bytes_come_by_post_only(client: httpx.AsyncClient, content_type: 
     assert answer.headers["allow"] == "POST"
 
 
-@pytest.mark.parametrize("path", ["nobody", "", "a/b", "get_data,get_data", "rpc.x"])
+@pytest.mark.parametrize("path", ["nobody", "", "a/b", "get_data,get_data", "rpc.x", "get_data/", "__proto__"])
 async def test_an_unknown_path_is_404(client: httpx.AsyncClient, path: str) -> None:
     """Without `batch=1` a comma is part of a name."""
     answer = await client.get(url(path))
 
     assert (answer.status_code, settled(answer.json())) == (404, not_found(path))
+
+
+@pytest.mark.parametrize("escaped", ["%0A", "get_data%0A", "a%0D%0Ab", "%00"])
+async def test_a_name_may_be_any_text(client: httpx.AsyncClient, escaped: str) -> None:
+    answer = await client.get(f"/rpc/{escaped}")
+
+    assert (answer.status_code, settled(answer.json())) == (404, not_found(unquote(escaped)))
 
 
 async def test_a_path_is_unescaped_once(client: httpx.AsyncClient) -> None:
