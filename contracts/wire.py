@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, PlainSerializer, StringConstraints, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 
@@ -36,10 +36,12 @@ class NoInput(Wire):
     """The input of a procedure that takes none: `{}`, or nothing at all."""
 
 
+# What an event stream can carry as an id.
+ON_ONE_LINE = StringConstraints(pattern=r"^[^\x00\r\n]+$")
 EVENT_ID = WithJsonSchema({"type": "string", "x-ts-brand": "EventId"})
 
 
 class Event(Wire):
     """One event of a subscription; whoever names the last `id` that was seen goes on after it."""
 
-    id: Annotated[str, EVENT_ID]
+    id: Annotated[str, ON_ONE_LINE, EVENT_ID]

@@ -8,11 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts.wire import NoInput
 from rpc.app import AppConfig
 from rpc.auth import AuthConfig
 from rpc.context import Context
-from rpc.procedure import query
-from tests.sample_procedures import SAMPLES, SUBSCRIPTIONS, Text, listening, settled, signals
+from rpc.procedure import query, subscription
+from tests.sample_procedures import SAMPLES, SUBSCRIPTIONS, Counted, Text, listening, settled, signals
 from tests.tokens import SECRET, token
 
 LINES = {"trpc-accept": "application/jsonl"}
@@ -132,6 +133,20 @@ async def test_a_subscription_goes_on_after_the_last_event_seen(
     answer = await client.get(f"{url}/count{query_string}", headers=headers)
 
     assert events_of(answer.text) == [CONNECTED, *counted(2, 3), ("return", None, None)]
+
+
+@pytest.mark.parametrize("id_", ["", "1\ndata: 2", "1\r", "\0"])
+async def test_an_id_that_no_event_stream_can_carry_is_never_sent(client: httpx.AsyncClient, id_: str) -> None:
+    @subscription("named", public=True)
+    async def named(_ctx: Context, _params: NoInput) -> AsyncIterator[Counted | None]:
+        yield Counted(id=id_, count=1)
+
+    async with listening((*SAMPLES, named)) as served:
+        answer = await client.get(f"{served}/rpc/named")
+
+    connected, (name, shape, _) = events_of(answer.text)
+    assert connected == CONNECTED
+    assert (name, shape["data"]["rpcCode"]) == ("serialized-error", 1900)
 
 
 async def test_silence_is_broken_by_pings(client: httpx.AsyncClient, url: str) -> None:
