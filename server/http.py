@@ -11,8 +11,10 @@ from typing import Any
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 DRAIN_SECONDS = 10
+MAX_HEAD_BYTES = 64 * 1024
 GC_THRESHOLDS = (20_000, 50, 100)
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -39,6 +41,30 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+class _Protocol(HttpToolsProtocol):
+    """Hangs up on a request whose URL, headers or trailers do not end: uvicorn would keep all that comes."""
+
+    _unfinished_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        self._unfinished_bytes += len(data)
+        super().data_received(data)
+        if self._unfinished_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("Request head too large.")
+
+    def on_headers_complete(self) -> None:
+        self._unfinished_bytes = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._unfinished_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._unfinished_bytes = 0
+        super().on_message_complete()
+
+
 class _Server(uvicorn.Server):
     """Leaves signals to `stop_on_signals`."""
 
@@ -56,6 +82,7 @@ async def serve_http(app: ASGIApp, listener: socket.socket, *, before_draining: 
     server = _Server(
         uvicorn.Config(
             app,
+            http=_Protocol,
             log_config=None,
             access_log=False,
             lifespan="off",
