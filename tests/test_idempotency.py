@@ -12,6 +12,7 @@ from jobs.sweep import sweep
 from rpc.auth import Caller
 from server.resources import open_resources
 from tests.at_once import at_once
+from tests.locks import until_waiting
 from tests.media_files import photo
 
 
@@ -165,14 +166,7 @@ async def test_a_tombstone_that_goes_waits_for_its_owner_before_it_takes_its_key
     ):
         await initiate.execute(hold_owner)
         purging = asyncio.create_task(purge.execute("delete from media where id = %s", [ticket.media_id]))
-        await _until_waiting(initiate, purge.info.backend_pid)
+        await until_waiting(1, initiate)
         await initiate.execute(take_key)
         await initiate.commit()
         await purging
-
-
-async def _until_waiting(connection, pid):
-    waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
-    async with asyncio.timeout(20):
-        while (await (await connection.execute(waits, [pid])).fetchone()) != (True,):  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.02)
