@@ -72,12 +72,12 @@ def create_app(
     )
     return Starlette(
         routes=[
+            Route(config.rpc_path, endpoint.__call__, methods=METHODS),
+            Route(config.rpc_path + "/{path:below}", trpc.__call__, methods=METHODS),
             Route("/openrpc.json", file_of(document)),
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),
             *routes,
-            Route(config.rpc_path, endpoint.__call__, methods=METHODS),
-            Route(config.rpc_path.rstrip("/") + "/{path:below}", trpc.__call__, methods=METHODS),
         ],
         middleware=[cors] if config.cors_origins or config.cors_origin_regex else [],
     )
