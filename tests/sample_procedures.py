@@ -11,7 +11,7 @@ from typing import Any, cast
 import httpx
 from pydantic import StrictInt
 
-from contracts.errors import ErrorCode, MediaNotFound, RpcError, StorageLimitExceeded
+from contracts.errors import ErrorCode, MediaNotFound, RateLimitExceeded, RpcError, StorageLimitExceeded
 from contracts.wire import Event, NoInput, Wire
 from rpc.app import AppConfig, create_app
 from rpc.auth import AuthConfig
@@ -67,6 +67,10 @@ class Identity(Wire):
     id: str
     plan: str | None
     scopes: list[str]
+
+
+class Wait(Wire):
+    seconds: StrictInt
 
 
 class CodeNumber(Wire):
@@ -130,6 +134,11 @@ async def fail(_ctx: Context, params: CodeNumber) -> Null:
     raise type("Told", (RpcError,), {"code": codes[params.code]})
 
 
+@query("limited", public=True)
+async def limited(_ctx: Context, params: Wait) -> Null:
+    raise RateLimitExceeded(retry_after=params.seconds)
+
+
 @query("whoami")
 async def whoami(ctx: Context, _params: NoInput) -> Identity:
     return Identity(id=ctx.caller.id, plan=ctx.caller.plan, scopes=sorted(ctx.caller.scopes))
@@ -137,7 +146,7 @@ async def whoami(ctx: Context, _params: NoInput) -> Identity:
 
 SAMPLES = (
     *(subtract, add, get_data, nothing, whoami),
-    *(boom, boom_chained, no_model, surrogate, over_quota, fail),
+    *(boom, boom_chained, no_model, surrogate, over_quota, limited, fail),
 )
 
 

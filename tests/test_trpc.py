@@ -268,6 +268,15 @@ async def test_a_batch_has_the_status_that_all_share_or_207(client: httpx.AsyncC
     assert len(answer.json()) == 2
 
 
+async def test_a_batch_that_is_limited_says_how_long_the_longest_wait_is(client: httpx.AsyncClient) -> None:
+    inputs = {str(place): {"seconds": seconds} for place, seconds in enumerate([9, 30, 4])}
+    answer = await client.get(url("limited,limited,limited", inputs, batch="1"))
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "30")
+    waits = [member["error"]["data"]["details"]["retryAfter"] for member in answer.json()]
+    assert waits == [9, 30, 4]
+
+
 async def test_a_batch_of_mutations_is_a_post(client: httpx.AsyncClient, ran: list[Any]) -> None:
     answer = await client.post(url("notify_hello,notify_hello", batch="1"), json={"0": {"value": 1}, "1": {"value": 2}})
 

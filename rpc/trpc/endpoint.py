@@ -119,9 +119,10 @@ def _single(one: Answer) -> Response:
 
 
 def _batch(answers: list[Answer]) -> Response:
-    """By position, under the status that all share, else 207."""
+    """By position, under the status that all share, else 207; of several seconds to wait, the most are told."""
     statuses = {one.status for one in answers}
-    headers = {name: value for one in answers for name, value in one.headers} if len(statuses) == 1 else {}
+    told = sorted((header for one in answers for header in one.headers), key=lambda header: (len(header[1]), header[1]))
+    headers = dict(told) if len(statuses) == 1 else {}
     status = statuses.pop() if len(statuses) == 1 else HTTPStatus.MULTI_STATUS
     return _json([one.body for one in answers], status, headers)
 
