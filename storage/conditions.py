@@ -25,15 +25,18 @@ class Conditions:
         return {**source, **target}
 
 
-def enforced(client: Any, bucket: str, *, source: str, target: str) -> Conditions:
-    """What the store enforces, tried on copies of `source` to a key that is removed again."""
-    copy = partial(client.copy_object, Bucket=bucket, Key=target, CopySource={"Bucket": bucket, "Key": source})
+def enforced(client: Any, bucket: str, *, probe: str) -> Conditions:
+    """What the store enforces, tried on copies of a small object of its own at `probe`, which is removed again."""
+    target = f"{probe}-copy"
+    copy = partial(client.copy_object, Bucket=bucket, Key=target, CopySource={"Bucket": bucket, "Key": probe})
     try:
+        client.put_object(Bucket=bucket, Key=probe, Body=b"probe")
         of_source = _refused(partial(copy, CopySourceIfMatch=_NOBODYS_ETAG))
         copy()
         return Conditions(of_source=of_source, of_target=_refused(partial(copy, IfNoneMatch="*")))
     finally:
-        client.delete_object(Bucket=bucket, Key=target)
+        for key in (target, probe):
+            client.delete_object(Bucket=bucket, Key=key)
 
 
 def _refused(copy: Any) -> bool:

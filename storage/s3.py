@@ -200,7 +200,7 @@ class ObjectStore:
 
     def _copy(self, source: str, target: str, etag: str) -> None:
         if self.conditions is None:
-            self.conditions = enforced(self._client, self.bucket, source=source, target=f"{target}.probe")
+            self.conditions = enforced(self._client, self.bucket, probe=f"{target}.probe")
         copied = {"Bucket": self.bucket, "Key": source}
         try:
             self._client.copy_object(Bucket=self.bucket, Key=target, CopySource=copied, **self.conditions.headers(etag))
