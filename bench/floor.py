@@ -15,7 +15,9 @@ from sql import QUERIES
 # What pgbench puts in the place of a query's calls; a blank after each colon keeps it from seeing a variable there.
 _USAGE_CALL = """('[{"position": 0, "owner_id": "bench-' || :user || '", "quota_bytes": 10737418240}]')"""
 _INITIATE_CALL = """jsonb_build_array(jsonb_build_object(
-    'position', 0, 'id', uuidv7(), 'owner_id', 'bench-' || :user, 'quota_bytes', 10737418240, 'type', 'image',
+    'position', 0, 'procedure', 'media.initiateUpload', 'request_id', 'req_1767322800000_0123456789',
+    'id', uuidv7(), 'owner_id', 'bench-' || :user, 'user_id', 'bench-' || :user, 'quota_bytes', 10737418240,
+    'type', 'image', 'transfer', 'put', 'sweep_at', now() + interval '960 s',
     'purpose', 'post', 'filename', 'photo.jpg', 'mime_type', 'image/jpeg', 'size_bytes', 1000,
     'staging_key', 'staging/users/bench/posts/01890000-0000-7000-8000-000000000000_photo.jpg',
     'url_expires_at', now() + interval '900 s', 'url_ends_at', now() + interval '960 s',

@@ -48,8 +48,8 @@ def load_media(connection: Connection, held: int, size: int) -> None:
     with connection.transaction():
         connection.execute("set local session_replication_role = replica")
         with connection.cursor().copy(
-            "copy media (id, owner_id, state, type, filename, mime_type, size_bytes, staging_key, url_expires_at,"
-            " url_ends_at, original_key, width, height, created_at, updated_at, sweep_at) from stdin"
+            "copy media (id, owner_id, user_id, state, type, filename, mime_type, size_bytes, staging_key,"
+            " url_expires_at, url_ends_at, original_key, width, height, created_at, updated_at, sweep_at) from stdin"
         ) as copy:
             for lines in _chunks(held, size):
                 copy.write(lines)
@@ -77,7 +77,7 @@ def _chunks(held: int, size: int) -> Iterator[str]:
             owner = LARGE_OWNER if number < LARGE_OWNER_MEDIA else f"owner-{number * 7919 % (size // MEDIA_PER_OWNER)}"
             sweep_at = due.isoformat() if size - number <= DUE and held == 0 else r"\N"
             lines.append(
-                f"{uuid7()}\t{owner}\tready\timage\tphoto.jpg\timage/jpeg\t{SIZE_BYTES}\tstaging/{number}\t"
+                f"{uuid7()}\t{owner}\t{owner}\tready\timage\tphoto.jpg\timage/jpeg\t{SIZE_BYTES}\tstaging/{number}\t"
                 f"{ends.isoformat()}\t{ends.isoformat()}\toriginal/{number}\t640\t480\t{now.isoformat()}\t"
                 f"{now.isoformat()}\t{sweep_at}\n"
             )
@@ -133,10 +133,12 @@ def _usage(owner: str) -> str:
 def _initiate(owner: str, now: datetime) -> str:
     media_id = uuid7()
     call = {
-        "position": 0, "id": media_id, "owner_id": owner, "quota_bytes": QUOTA_BYTES, "type": "image",
+        "position": 0, "procedure": "media.initiateUpload", "request_id": "req_bench", "id": media_id,
+        "owner_id": owner, "user_id": owner, "transfer": "put", "quota_bytes": QUOTA_BYTES, "type": "image",
         "purpose": "post", "filename": "photo.jpg", "mime_type": "image/jpeg", "size_bytes": SIZE_BYTES,
         "staging_key": f"staging/{media_id}", "url_expires_at": now + timedelta(seconds=900),
-        "url_ends_at": now + timedelta(seconds=960), "key_from": now - timedelta(days=1), "now": now,
+        "url_ends_at": now + timedelta(seconds=960), "sweep_at": now + timedelta(seconds=960),
+        "key_from": now - timedelta(days=1), "now": now,
         "limit_calls": 10**9, "limit_seconds": 60,
     }  # fmt: skip
     return msgspec.json.encode([call]).decode()
@@ -153,10 +155,10 @@ def _sweep(connection: Connection, now: datetime) -> Callable[[], None]:
 def _purge(connection: Connection, media_id: object, owner: object, now: datetime) -> Callable[[], None]:
     later = now + timedelta(hours=1)
     steps = [
-        _once(connection, "delete_media", id=media_id, owner_id=owner, now=now),
+        _once(connection, "delete_media", id=media_id, owners=[owner], now=now),
         _once(connection, "read_media", id=media_id),
         _once(connection, "remove_tombstone", id=media_id, now=later),
-        _once(connection, "find_deletion", id=media_id, owner_id=owner),
+        _once(connection, "find_deletion", id=media_id, owners=[owner]),
     ]
 
     def run() -> None:

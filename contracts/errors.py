@@ -149,6 +149,22 @@ class ForeignSite(RpcError):
 
 
 @dataclass(kw_only=True)
+class ForeignOwner(RpcError):
+    """The caller's token does not allow to act for this owner."""
+
+    code = ErrorCode.FORBIDDEN
+    sentence = "The token does not allow to act for this owner"
+    owner: str
+
+
+class ServiceOnly(RpcError):
+    """The procedure is for tokens with the scope `service`."""
+
+    code = ErrorCode.FORBIDDEN
+    sentence = "The token needs the scope service"
+
+
+@dataclass(kw_only=True)
 class ValidationFailed(RpcError):
     """The input does not fit the procedure's model; the message is the first issue's."""
 

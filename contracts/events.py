@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from contracts.formats import MediaType
 from contracts.media import MediaError, MediaId, MediaState
+from contracts.owners import Owner
 from contracts.wire import EVENT_ID, Event, Timestamp, Wire
 
 MAX_EVENT_ID = 2**63 - 1
@@ -17,8 +18,9 @@ MAX_EVENT_ID_DIGITS = 19
 class EventType(StrEnum):
     """What happened."""
 
-    # The same words stand in the CHECK of sql/migrations/0003_events.sql.
+    # The same words stand in the CHECK of sql/migrations/0012_transfers.sql.
     UPLOAD_STARTED = "upload.started"
+    UPLOAD_PROGRESS = "upload.progress"
     MEDIA_PROCESSING = "media.processing"
     MEDIA_READY = "media.ready"
     MEDIA_FAILED = "media.failed"
@@ -39,14 +41,16 @@ class WatchMedia(Wire):
 
     media_id: MediaId | None = None
     last_event_id: EventId | None = None
+    owner: Owner | None = None
 
 
 class MediaEventData(Wire):
-    """The media as the event left it. Size in bytes."""
+    """The media as the event left it. Size in bytes; `uploadedBytes` of an upload in progress."""
 
     status: MediaState
     type: MediaType
     size: int
+    uploaded_bytes: int | None = None
     error: MediaError | None = None
 
 

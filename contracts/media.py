@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictSt
 from pydantic_core import PydanticCustomError
 
 from contracts.formats import FORMATS, MediaType
+from contracts.owners import Owner
 from contracts.wire import Timestamp, Wire
 
 MAX_FILENAME_CHARACTERS = 255
@@ -112,6 +113,7 @@ class InitiateUpload(Wire):
     purpose: Purpose = Purpose.POST
     sha256: Sha256 | None = None
     idempotency_key: IdempotencyKey | None = None
+    owner: Owner | None = None
 
 
 class UploadTicket(Wire):
@@ -158,9 +160,13 @@ class MediaError(Wire):
 
 
 class Media(Wire):
-    """A media as its owner sees it. Sizes in bytes, width and height in pixels as displayed, duration in seconds."""
+    """A media as its owner sees it. Sizes in bytes, width and height in pixels as displayed, duration in seconds.
+
+    `userId` is the user who uploaded it.
+    """
 
     id: MediaId
+    owner_type: str
     owner_id: str
     user_id: str
     type: MediaType
@@ -195,6 +201,7 @@ class ListMedia(Wire):
     cursor: Cursor | None = None
     type: MediaType | None = None
     status: Literal["pending", "processing", "ready", "failed"] | None = None
+    owner: Owner | None = None
 
 
 class MediaPage(Wire):
@@ -222,6 +229,12 @@ class Success(Wire):
     """The effect is there, now or from an earlier call."""
 
     success: Literal[True] = True
+
+
+class OfOwner(Wire):
+    """Input of what is asked of an owner as a whole: of the caller, when none is named."""
+
+    owner: Owner | None = None
 
 
 class StorageUsage(Wire):

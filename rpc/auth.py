@@ -17,6 +17,7 @@ import jwt
 from starlette.requests import Request
 
 from contracts.errors import AuthenticationRequired, InvalidToken, ServiceUnavailable, SessionExpired
+from contracts.owners import Owner, key_of_user
 from contracts.plans import Plan
 from rpc.introspection import Introspection
 from rpc.origin import Origins
@@ -33,11 +34,25 @@ SERVICE_SCOPE = "service"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: an opaque user id, the plan that sets the quota (None: as stored), and the token's scopes."""
+    """Who calls: an opaque user id, the plan that sets the quota (None: as stored), and the token's scopes.
+
+    `owners` are the keys of the owners that the caller may act for beside itself.
+    """
 
     id: str
     plan: Plan | None = None
     scopes: frozenset[str] = frozenset()
+    owners: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> str:
+        """The caller as an owner."""
+        return key_of_user(self.id)
+
+    @property
+    def is_service(self) -> bool:
+        """Whether the caller may act for every owner."""
+        return SERVICE_SCOPE in self.scopes
 
     @property
     def quota_bytes(self) -> int | None:
@@ -221,7 +236,16 @@ def _caller(claims: dict[str, Any]) -> Caller:
         raise ValueError("sub")
     if not isinstance(scope, str):
         raise ValueError("scope")  # noqa: TRY004 - a claim of a wrong type is an invalid token, like a wrong value
-    return Caller(user_id, None if plan is None else Plan(plan), frozenset(scope.split()))
+    return Caller(
+        user_id, None if plan is None else Plan(plan), frozenset(scope.split()), _owners(claims.get("owners", []))
+    )
+
+
+def _owners(claim: Any) -> frozenset[str]:
+    """The keys of the owners that a claim like `["event:42"]` lists; ValueError when it is not of that kind."""
+    if not isinstance(claim, list) or not all(isinstance(listed, str) and ":" in listed for listed in claim):
+        raise ValueError("owners")
+    return frozenset(Owner.of(listed).key for listed in claim)
 
 
 def _expiry(claims: dict[str, Any]) -> float:

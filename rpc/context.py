@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.errors import AuthenticationRequired
+from contracts.errors import AuthenticationRequired, ForeignOwner, ServiceOnly
+from contracts.owners import Owner
 from rpc.auth import Caller
 from rpc.introspection import Introspection
 from rpc.limits import RateLimits
@@ -50,6 +51,27 @@ class Context:
         if self.identity is None:
             raise AuthenticationRequired
         return self.identity
+
+    @property
+    def owners(self) -> list[str] | None:
+        """The owners whose media the caller may touch by id; None when everybody's."""
+        return None if self.caller.is_service else [self.caller.key, *self.caller.owners]
+
+    def owner(self, named: Owner | None) -> str:
+        """The key of the owner that a call names, the caller when it names none; ForeignOwner when that may not be."""
+        key = self.caller.key if named is None else named.key
+        if self.owners is not None and key not in self.owners:
+            raise ForeignOwner(owner=f"{named.type}:{named.id}" if named else key)
+        return key
+
+    def quota_of(self, owner: str) -> int | None:
+        """The quota that the caller's plan gives an owner: to the caller alone; None leaves what is stored."""
+        return self.caller.quota_bytes if owner == self.caller.key else None
+
+    def require_service(self) -> None:
+        """Raise ServiceOnly for a caller without the scope `service`."""
+        if not self.caller.is_service:
+            raise ServiceOnly
 
     @property
     def store(self) -> ObjectStore:

@@ -16,9 +16,11 @@ import structlog
 from pydantic import ValidationError
 
 from contracts.errors import InternalError, RpcError, ServiceUnavailable, UnknownProcedure, ValidationFailed
+from contracts.wire import Wire
 from rpc.auth import Caller
 from rpc.context import Context, Resources
 from rpc.json import Written, written
+from rpc.limits import RateLimit
 from rpc.procedure import Kind, Procedure
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.call")
@@ -108,7 +110,10 @@ class Dispatcher:
         caller = None if procedure.public else await call.authenticate()
         facts["caller"] = caller.id if caller else None
         params = validate(procedure, call.input)
-        return context_of(self.resources, procedure, caller, call.request_id, datetime.now(UTC)), params
+        context = context_of(
+            self.resources, procedure, params, caller=caller, request_id=call.request_id, now=datetime.now(UTC)
+        )
+        return context, params
 
 
 def _facts(call: Call) -> Facts:
@@ -136,20 +141,43 @@ async def _outcome(call: Call, facts: Facts, answering: Awaitable[Answered]) -> 
 
 
 def context_of(
-    resources: Resources, procedure: Procedure, caller: Caller | None, request_id: str, now: datetime
+    resources: Resources, procedure: Procedure, params: Wire, *, caller: Caller | None, request_id: str, now: datetime
 ) -> Context:
-    """The context of one call; a call whose rate is limited gets a database that counts it."""
-    limit = None if caller is None or procedure.counts_itself else resources.limits.of(procedure.name)
+    """The context of one call; one whose rate is limited, or that changes something, gets a database of its own."""
     db = resources.db
-    if caller is not None and limit is not None:
-        db = db.counting(
-            caller_id=caller.id,
-            procedure=procedure.name,
-            limit_calls=limit.calls,
-            limit_seconds=limit.seconds,
-            now=now,
-        )
+    if caller is not None and not procedure.counts_itself:
+        limit = resources.limits.of(procedure.name)
+        toll = _toll(procedure, caller, limit, now) if limit else None
+        record = _record(procedure, caller, request_id, now, params) if procedure.kind is Kind.MUTATION else None
+        if toll or record:
+            db = db.for_call(toll=toll, record=record)
     return Context(identity=caller, now=now, request_id=request_id, resources=resources, db=db)
+
+
+def _toll(procedure: Procedure, caller: Caller, limit: RateLimit, now: datetime) -> Facts:
+    """What `count_call` counts this call by."""
+    return {
+        "caller_id": caller.id,
+        "procedure": procedure.name,
+        "limit_calls": limit.calls,
+        "limit_seconds": limit.seconds,
+        "now": now,
+    }
+
+
+def _record(procedure: Procedure, caller: Caller, request_id: str, now: datetime, params: Wire) -> Facts:
+    """What `append_audit` records of this call."""
+    owner, media_id = getattr(params, "owner", None), getattr(params, "media_id", None)
+    return {
+        "now": now,
+        "user_id": caller.id,
+        "user_key": caller.key,
+        "procedure": procedure.name,
+        "request_id": request_id,
+        "owner_id": owner.key if owner else None,
+        "media_ids": [media_id] if media_id else getattr(params, "media_ids", []),
+        "input": params.model_dump_json(by_alias=True, exclude_unset=True),
+    }
 
 
 def validate(procedure: Procedure, value: Any) -> Any:

@@ -46,8 +46,8 @@ class Kind(StrEnum):
 class Procedure:
     """A function(context, input model) -> output model under its wire name; a subscription answers an iterator of them.
 
-    A `public` one needs no caller; one that `counts_itself` has the rate limit in its own statement; `raises` are the
-    errors that are its own.
+    A `public` one needs no caller; one that `counts_itself` has the rate limit and the audit in its own statement;
+    `raises` are the errors that are its own.
     """
 
     name: str

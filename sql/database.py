@@ -175,9 +175,9 @@ class Database(Statements):
         answer: Row = await self._shared[name].one(parameters)
         return answer
 
-    def counting(self, **toll: Any) -> "CountedCall":
-        """The same database for one call that `count_call` counts with these parameters."""
-        return CountedCall(self.pool, toll)
+    def for_call(self, *, toll: Parameters | None, record: Parameters | None) -> "CallDatabase":
+        """The same database for one call, which `count_call` counts and `append_audit` records by these."""
+        return CallDatabase(self.pool, toll, record)
 
     @asynccontextmanager
     async def _answering_connection(self) -> AsyncIterator[Connection]:
@@ -201,17 +201,19 @@ class Database(Statements):
                 yield Transaction(connection)
 
 
-class CountedCall(Database):
-    """The database for one call whose rate is limited: its first statement takes the count with it.
+class CallDatabase(Database):
+    """The database for one call that is counted, recorded, or both.
 
-    Count and statement travel together and take effect together: a full window raises RateLimitExceeded, and then the
-    statement has not run.
+    A call whose rate is limited takes the count along with its first statement: they take effect together, and a full
+    window raises RateLimitExceeded, and then the statement has not run. A call that changes something does so in a
+    transaction, and the first one takes the record along.
     """
 
-    def __init__(self, pool: Pool, toll: Parameters) -> None:
+    def __init__(self, pool: Pool, toll: Parameters | None, record: Parameters | None) -> None:
         super().__init__(pool)
         self.connection = self._counting
-        self._toll: Parameters | None = toll
+        self._toll = toll
+        self._record = record
 
     async def shared(self, row: type[Row], name: str, **parameters: Any) -> Row:
         """The row of this call alone, since its count is its own."""
@@ -220,11 +222,14 @@ class CountedCall(Database):
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """A transaction in which the call is counted first."""
+        """A transaction in which the call is counted first, and recorded last."""
         async with super().transaction() as tx:
             if self._toll is not None:
                 await tx.run("count_call", **self._take_toll())
             yield tx
+            if self._record is not None:
+                record, self._record = self._record, None
+                await tx.run("append_audit", **record)
 
     @asynccontextmanager
     async def _counting(self) -> AsyncIterator[Connection]:

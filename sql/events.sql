@@ -12,5 +12,8 @@ order by id
 limit %(limit)s;
 
 -- name: find_event :one
--- Whether anything ever happened to this media of this owner.
-select {event} from events where media_id = %(media_id)s and owner_id = %(owner_id)s limit 1;
+-- The first that happened to this media of these owners, null for anybody's.
+select {event} from events
+where media_id = %(media_id)s and owned_by(owner_id, %(owners)s)
+order by id
+limit 1;

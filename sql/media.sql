@@ -14,12 +14,12 @@ where id = %(id)s and state <> 'deleted'
 returning {media};
 
 -- name: find_upload :one
--- An owner's media in any state, tombstones included.
-select {media} from media where id = %(id)s and owner_id = %(owner_id)s;
+-- A media of these owners, null for anybody's, in any state, tombstones included.
+select {media} from media where id = %(id)s and owned_by(owner_id, %(owners)s);
 
 -- name: find_media :one
--- An owner's media that is not deleted.
-select {media} from media where id = %(id)s and owner_id = %(owner_id)s and state <> 'deleted';
+-- A media of these owners, null for anybody's, that is not deleted.
+select {media} from media where id = %(id)s and owned_by(owner_id, %(owners)s) and state <> 'deleted';
 
 -- name: read_media :one
 -- A media in any state, whoever owns it: for jobs.
@@ -58,22 +58,22 @@ where id = %(id)s and state = 'processing'
 returning {media};
 
 -- name: cancel_upload :one
--- Bury an owner's upload that is not completed; no row when it is completed, or buried before.
+-- Bury an upload of these owners that is not completed; no row when it is completed, or buried before.
 update media set state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s
-where id = %(id)s and owner_id = %(owner_id)s and state = 'pending'
+where id = %(id)s and owned_by(owner_id, %(owners)s) and state = 'pending'
 returning {media};
 
 -- name: delete_media :one
--- Leave a tombstone; no row when the owner has no such media, or has deleted it before.
+-- Leave a tombstone; no row when these owners have no such media, or it was deleted before.
 update media set
     state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = coalesce(sweep_at, %(now)s::timestamptz + interval '15 minutes')
-where id = %(id)s and owner_id = %(owner_id)s and state <> 'deleted'
+where id = %(id)s and owned_by(owner_id, %(owners)s) and state <> 'deleted'
 returning {media};
 
 -- name: find_deletion :one
--- Whether the owner had this media and deleted it, as the log remembers it.
+-- Whether these owners had this media and deleted it, as the log remembers it.
 select media_id from events
-where media_id = %(id)s and owner_id = %(owner_id)s and type = 'media.deleted'
+where media_id = %(id)s and owned_by(owner_id, %(owners)s) and type = 'media.deleted'
 limit 1;
 
 -- name: lease_due_media :many

@@ -15,6 +15,6 @@ delete from rate_windows where (caller_id, procedure) in (
 
 -- name: clean_idempotency_keys :run
 -- Forget keys that have aged out, some at a time.
-delete from idempotency_keys where (owner_id, key) in (
-    select owner_id, key from idempotency_keys where created_at <= %(key_from)s limit 10000 for update skip locked
+delete from idempotency_keys where (user_id, key) in (
+    select user_id, key from idempotency_keys where created_at <= %(key_from)s limit 10000 for update skip locked
 );

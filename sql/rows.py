@@ -2,11 +2,21 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from contracts.formats import MediaType
 from contracts.media import MediaState, Purpose
+
+
+class Transfer(StrEnum):
+    """How the bytes of a media come."""
+
+    # The same words stand in the CHECK of sql/migrations/0012_transfers.sql.
+    PUT = "put"  # one PUT to a signed URL
+    PARTS = "parts"  # a PUT to a signed URL for each part
+    CONTENT = "content"  # through this server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +25,7 @@ class MediaRow:
 
     id: UUID
     owner_id: str
+    user_id: str
     state: MediaState
     type: MediaType
     purpose: Purpose
@@ -25,6 +36,11 @@ class MediaRow:
     staging_key: str
     url_expires_at: datetime
     url_ends_at: datetime
+    transfer: Transfer
+    part_bytes: int | None
+    multipart_id: str | None
+    upload_expires_at: datetime | None
+    uploaded_bytes: int
     original_key: str | None
     width: int | None
     height: int | None
@@ -34,6 +50,8 @@ class MediaRow:
     updated_at: datetime
     deleted_at: datetime | None
     sweep_at: datetime | None
+    post_id: str | None
+    post_position: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +96,7 @@ class EventRow:
     id: int
     type: str
     media_id: UUID
+    owner_id: str
     at: datetime
     data: dict[str, Any]
 

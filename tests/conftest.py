@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from contracts.media import Media, UploadTicket
+from contracts.wire import NoInput
 from jobs.worker import open_queue, run_jobs
 from procedures import PROCEDURES
 from rpc.app import create_app
@@ -176,11 +177,12 @@ Call = Callable[..., Awaitable[Any]]
 
 @pytest.fixture
 def context(resources: Resources) -> Callable[..., Context]:
-    """The context of a call of a procedure, with other resources where they are named."""
+    """The context of a call of a procedure without input, with other resources where they are named."""
     table = {procedure.name: procedure for procedure in PROCEDURES}
 
     def make(name: str, caller: Caller | None, **different: Any) -> Context:
-        return context_of(replace(resources, **different), table[name], caller, "req_test", datetime.now(UTC))
+        used = replace(resources, **different)
+        return context_of(used, table[name], NoInput(), caller=caller, request_id="req_test", now=datetime.now(UTC))
 
     return make
 
@@ -192,8 +194,11 @@ def call(resources: Resources, ada: Caller) -> Call:
 
     async def run(name: str, *, caller: Caller | None = ada, now: datetime | None = None, **params: Any) -> Any:
         procedure = table[name]
-        context = context_of(resources, procedure, caller, "req_test", now or datetime.now(UTC))
-        return await procedure.run(context, validate(procedure, params))
+        told = validate(procedure, params)
+        context = context_of(
+            resources, procedure, told, caller=caller, request_id="req_test", now=now or datetime.now(UTC)
+        )
+        return await procedure.run(context, told)
 
     return run
 

@@ -130,8 +130,9 @@ async def work(order: dict[str, Any], crash: Crash) -> None:
 async def call(resources: Resources, name: str, params: dict[str, Any], now: datetime) -> None:
     """Call a procedure as ada."""
     procedure = next(procedure for procedure in PROCEDURES if procedure.name == name)
-    context = context_of(resources, procedure, Caller("ada"), "req_test", now)
-    await procedure.run(context, validate(procedure, params))
+    told = validate(procedure, params)
+    context = context_of(resources, procedure, told, caller=Caller("ada"), request_id="req_test", now=now)
+    await procedure.run(context, told)
 
 
 def forked(order: dict[str, Any]) -> dict[str, Any]:

@@ -159,7 +159,7 @@ async def test_a_tombstone_that_goes_waits_for_its_owner_before_it_takes_its_key
     ticket = await pending_upload(idempotencyKey="k")
     await call("media.cancelUpload", mediaId=str(ticket.media_id))
     hold_owner = "select from storage_usage where owner_id = 'ada' for no key update"
-    take_key = "select from idempotency_keys where owner_id = 'ada' for update nowait"
+    take_key = "select from idempotency_keys where user_id = 'ada' for update nowait"
     async with (
         await psycopg.AsyncConnection.connect(database_url) as initiate,
         await psycopg.AsyncConnection.connect(database_url) as purge,

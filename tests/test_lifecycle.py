@@ -84,9 +84,10 @@ class Lifecycle(RuleBasedStateMachine):
     def call(self, name: str, owner: str, **params: Any) -> Any:
         """The answer, or the error."""
         caller = Caller(owner, self.plans[owner])
-        context = context_of(self.resources, TABLE[name], caller, "req_test", self.now)
+        told = validate(TABLE[name], params)
+        context = context_of(self.resources, TABLE[name], told, caller=caller, request_id="req_test", now=self.now)
         try:
-            return self.runner.run(TABLE[name].run(context, validate(TABLE[name], params)))
+            return self.runner.run(TABLE[name].run(context, told))
         except RpcError as error:
             return error
 

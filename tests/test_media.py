@@ -393,9 +393,9 @@ async def test_percentage_has_two_decimals(call, resources, ada):
     """25 MiB of 50 are 50 %; a third of the quota is 33.33 %."""
     async with resources.db.pool.connection() as connection:
         await connection.execute(
-            "insert into media (id, owner_id, state, type, filename, mime_type, size_bytes, staging_key, original_key,"
-            " url_expires_at, url_ends_at, created_at, updated_at) values (gen_random_uuid(), 'ada', 'ready', 'video',"
-            " 'a', 'video/mp4', 17476266, 'k', 'o', now() + '1s', now() + '1s', now(), now())"
+            "insert into media (id, owner_id, user_id, state, type, filename, mime_type, size_bytes, staging_key,"
+            " original_key, url_expires_at, url_ends_at, created_at, updated_at) values (gen_random_uuid(), 'ada',"
+            " 'ada', 'ready', 'video', 'a', 'video/mp4', 17476266, 'k', 'o', now() + '1s', now() + '1s', now(), now())"
         )
     assert (await call("media.getStorageUsage", caller=replace(ada, plan=Plan.FREE))).percentage == 33.33
 

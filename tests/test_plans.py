@@ -22,7 +22,7 @@ PAGE = {"owner_id": OWNER, "type": None, "state": None, "limit": 21}
 
 # A statement's parameters, and the indexes that it goes by.
 CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
-    "find_media": ("find_media", {"id": MEDIA_ID, "owner_id": OWNER}, {"media_of_owner"}),
+    "find_media": ("find_media", {"id": MEDIA_ID, "owners": [OWNER]}, {"media_pkey", "media_of_owner"}),
     "read_media": ("read_media", {"id": MEDIA_ID}, {"media_pkey"}),
     "list_media, first page": ("list_media", {**PAGE, "before": None}, {"media_of_owner"}),
     "list_media, from a cursor": ("list_media", {**PAGE, "before": LAST_ID}, {"media_of_owner"}),
@@ -37,7 +37,7 @@ CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"storage_usage_pkey"},
     ),
     "remove_tombstone": ("remove_tombstone", {"id": MEDIA_ID, "now": NOW}, {"media_pkey"}),
-    "find_deletion": ("find_deletion", {"id": MEDIA_ID, "owner_id": OWNER}, {"events_of_media"}),
+    "find_deletion": ("find_deletion", {"id": MEDIA_ID, "owners": [OWNER]}, {"events_of_media"}),
 }
 
 
@@ -83,7 +83,9 @@ def test_a_statement_goes_by_its_index(db, mode, name, parameters, indexes):
 
     plan = list(nodes(explain(db, name, parameters)))
 
-    assert {node["Index Name"] for node in plan if "Index Name" in node} == indexes
+    used = {node["Index Name"] for node in plan if "Index Name" in node}
+    assert used
+    assert used <= indexes
     assert [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"] == []
     assert not [node for node in plan if node["Node Type"] == "Sort"]
 
@@ -109,5 +111,7 @@ def test_one_owners_usage_is_not_looked_for_among_all(database_url, mode):
 
         plan = list(nodes(explain(db, "read_usage", parameters)))
 
-    assert {node["Index Name"] for node in plan if "Index Name" in node} == indexes
+    used = {node["Index Name"] for node in plan if "Index Name" in node}
+    assert used
+    assert used <= indexes
     assert [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"] == []

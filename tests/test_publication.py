@@ -110,9 +110,12 @@ def complete_while(settings, resources, ada, put):
                 assert (await put(ticket, other)).status_code == 200
 
         store = SwappingStore(store_config(settings), moment, swap)
-        context = context_of(replace(resources, store=store), PROCEDURE, ada, "req_test", datetime.now(UTC))
+        told = CompleteUpload(media_id=ticket.media_id)
+        context = context_of(
+            replace(resources, store=store), PROCEDURE, told, caller=ada, request_id="req_test", now=datetime.now(UTC)
+        )
         try:
-            await PROCEDURE.run(context, CompleteUpload(media_id=ticket.media_id))
+            await PROCEDURE.run(context, told)
         finally:
             store.close()
             assert store.acted == 1

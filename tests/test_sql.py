@@ -27,6 +27,7 @@ def row(db):
     def insert(state="pending", size=100, owner="ada", **columns):
         values = {
             "owner_id": owner,
+            "user_id": owner,
             "state": state,
             "type": "image",
             "filename": "a.jpg",
@@ -80,7 +81,7 @@ def test_a_query_is_read_with_its_kind_and_statement():
 
     assert [(query.name, query.kind) for query in queries] == [("a", "one"), ("b", "run")]
     assert queries[0].text.endswith("select 1;")
-    assert "select id, owner_id, state," in queries[1].text
+    assert "select id, owner_id, user_id, state," in queries[1].text
 
 
 def test_migrating_again_does_nothing(database_url):
@@ -230,7 +231,7 @@ def test_a_rule_holds_against_every_update(db, row, constraint, state, change):
     ("constraint", "columns"),
     [
         ("media_owner_has_a_name", {"owner": ""}),
-        ("media_owner_has_a_name", {"owner": "x" * 65}),
+        ("media_owner_has_a_name", {"owner": "x" * 129}),
         ("media_state_is_known", {"state": "lost"}),
         ("media_type_is_known", {"type": "document"}),
         ("media_purpose_is_known", {"purpose": "spam"}),
@@ -272,9 +273,9 @@ def test_parallel_reservations_stop_at_the_quota(database_url, db):
     """Forty at once for room for ten: ten get in, the others are refused by name."""
     db.execute("insert into storage_usage (owner_id, quota_bytes) values ('ada', 1000)")
     statement = (
-        "insert into media (id, owner_id, type, filename, mime_type, size_bytes, staging_key, url_expires_at,"
-        " url_ends_at, created_at, updated_at, sweep_at) values (gen_random_uuid(), 'ada', 'image', 'a', 'image/png',"
-        " 100, 'k', now() + '1m', now() + '2m', now(), now(), now() + '2m')"
+        "insert into media (id, owner_id, user_id, type, filename, mime_type, size_bytes, staging_key,"
+        " url_expires_at, url_ends_at, created_at, updated_at, sweep_at) values (gen_random_uuid(), 'ada', 'ada',"
+        " 'image', 'a', 'image/png', 100, 'k', now() + '1m', now() + '2m', now(), now(), now() + '2m')"
     )
 
     def reserve(_):

@@ -25,11 +25,16 @@ export interface DownloadUrl {
 }
 
 /** What happened. */
-export type EventType = 'upload.started' | 'media.processing' | 'media.ready' | 'media.failed' | 'media.deleted';
+export type EventType = 'upload.started' | 'upload.progress' | 'media.processing' | 'media.ready' | 'media.failed' | 'media.deleted';
 
-/** A media as its owner sees it. Sizes in bytes, width and height in pixels as displayed, duration in seconds. */
+/**
+ * A media as its owner sees it. Sizes in bytes, width and height in pixels as displayed, duration in seconds.
+ *
+ * `userId` is the user who uploaded it.
+ */
 export interface Media {
   id: MediaId;
+  ownerType: string;
   ownerId: string;
   userId: string;
   type: MediaType;
@@ -71,11 +76,12 @@ export interface MediaEvent {
   data: MediaEventData;
 }
 
-/** The media as the event left it. Size in bytes. */
+/** The media as the event left it. Size in bytes; `uploadedBytes` of an upload in progress. */
 export interface MediaEventData {
   status: MediaState;
   type: MediaType;
   size: number;
+  uploadedBytes: number | null;
   error: MediaError | null;
 }
 
@@ -90,6 +96,12 @@ export type MediaState = 'pending' | 'processing' | 'ready' | 'failed' | 'delete
 
 /** What kind of thing a media is; storage is counted by it. */
 export type MediaType = 'image' | 'video' | 'audio';
+
+/** A user, or something else that has media: an event, a team, named as the host application names it. */
+export interface Owner {
+  type: string;
+  id: string;
+}
 
 /** What a media is for. */
 export type Purpose = 'post' | 'profile';
@@ -158,8 +170,10 @@ export declare namespace MediaProcedures {
    * Reserve room for one object and sign the PUT that fills it.
    *
    * With an idempotency key, the same input finds the same upload again, with a fresh URL. Raises FileTooLarge over the
-   * type's ceiling, StorageLimitExceeded when the quota has no room, RateLimitExceeded, and IdempotencyKeyTaken.
+   * type's ceiling, StorageLimitExceeded when the quota has no room, RateLimitExceeded, IdempotencyKeyTaken and
+   * ForeignOwner.
    *
+   * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
    * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
    * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved bytes
    * leave of the quota.
@@ -178,6 +192,7 @@ export declare namespace MediaProcedures {
       purpose?: Purpose;
       sha256?: string | null;
       idempotencyKey?: string | null;
+      owner?: Owner | null;
     }
     type Output = UploadTicket;
   }
@@ -243,7 +258,13 @@ export declare namespace MediaProcedures {
     }
     type Output = MediaAnswer;
   }
-  /** Answer a page of the caller's media, newest first; unfinished uploads only with `status: "pending"`. */
+  /**
+   * Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
+   *
+   * Raises ForeignOwner.
+   *
+   * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+   */
   interface ListMedia {
     input: ListMedia.Input;
     output: ListMedia.Output;
@@ -255,6 +276,7 @@ export declare namespace MediaProcedures {
       cursor?: Cursor | null;
       type?: MediaType | null;
       status?: 'pending' | 'processing' | 'ready' | 'failed' | null;
+      owner?: Owner | null;
     }
     type Output = MediaPage;
   }
@@ -279,13 +301,19 @@ export declare namespace MediaProcedures {
     }
     type Output = DownloadUrl;
   }
-  /** Answer what the caller uses of the quota, in bytes. */
+  /**
+   * Answer what an owner uses of the quota, in bytes. Raises ForeignOwner.
+   *
+   * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+   */
   interface GetStorageUsage {
     input: GetStorageUsage.Input;
     output: GetStorageUsage.Output;
   }
   namespace GetStorageUsage {
-    type Input = void;
+    interface Input {
+      owner?: Owner | null;
+    }
     type Output = StorageUsage;
   }
   /**
@@ -307,11 +335,12 @@ export declare namespace MediaProcedures {
     type Output = Success;
   }
   /**
-   * Answer the caller's events, those of the log so far and then each as it happens, in the order of the changes.
+   * Answer an owner's events, those of the log so far and then each as it happens, in the order of the changes.
    *
-   * After `lastEventId` when it is given, else from the beginning. Raises MediaNotFound for a media that never was the
-   * caller's.
+   * After `lastEventId` when it is given, else from the beginning. Raises ForeignOwner, and MediaNotFound for a media
+   * that never was the caller's.
    *
+   * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
    * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
    * the same.
    */
@@ -323,6 +352,7 @@ export declare namespace MediaProcedures {
     interface Input {
       mediaId?: MediaId | null;
       lastEventId?: EventId | null;
+      owner?: Owner | null;
     }
     type Output = MediaEvent;
   }
@@ -426,8 +456,11 @@ export interface RpcErrorDetails {
   1003: undefined;
   1004: undefined;
   1005: undefined;
-  /** ForeignSite: The caller is named by a cookie alone, and the request may have been made by a page of another site. */
-  1100: undefined;
+  /**
+   * ForeignOwner: The caller's token does not allow to act for this owner.
+   * ForeignSite: The caller is named by a cookie alone, and the request may have been made by a page of another site.
+   */
+  1100: { owner: string } | undefined;
   1101: undefined;
   1102: undefined;
   /**
@@ -556,8 +589,10 @@ export type AppRouter = TRPCBuiltRouter<
        * Reserve room for one object and sign the PUT that fills it.
        *
        * With an idempotency key, the same input finds the same upload again, with a fresh URL. Raises FileTooLarge over the
-       * type's ceiling, StorageLimitExceeded when the quota has no room, RateLimitExceeded, and IdempotencyKeyTaken.
+       * type's ceiling, StorageLimitExceeded when the quota has no room, RateLimitExceeded, IdempotencyKeyTaken and
+       * ForeignOwner.
        *
+       * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
        * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
        * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved bytes
        * leave of the quota.
@@ -598,7 +633,13 @@ export type AppRouter = TRPCBuiltRouter<
        * the same.
        */
       getMedia: Query<MediaProcedures.GetMedia.Input, MediaProcedures.GetMedia.Output>;
-      /** Answer a page of the caller's media, newest first; unfinished uploads only with `status: "pending"`. */
+      /**
+       * Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
+       *
+       * Raises ForeignOwner.
+       *
+       * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+       */
       listMedia: Query<MediaProcedures.ListMedia.Input | undefined, MediaProcedures.ListMedia.Output>;
       /**
        * Sign a GET of the original, under its own name, as a download.
@@ -611,8 +652,12 @@ export type AppRouter = TRPCBuiltRouter<
        * @throws NOT_FOUND (RenditionNotFound): The media has no rendition of this name (yet).
        */
       getDownloadUrl: Query<MediaProcedures.GetDownloadUrl.Input, MediaProcedures.GetDownloadUrl.Output>;
-      /** Answer what the caller uses of the quota, in bytes. */
-      getStorageUsage: Query<MediaProcedures.GetStorageUsage.Input, MediaProcedures.GetStorageUsage.Output>;
+      /**
+       * Answer what an owner uses of the quota, in bytes. Raises ForeignOwner.
+       *
+       * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+       */
+      getStorageUsage: Query<MediaProcedures.GetStorageUsage.Input | undefined, MediaProcedures.GetStorageUsage.Output>;
       /**
        * Give the bytes back at once and take the objects out of storage in the background. Twice is the same answer.
        *
@@ -623,11 +668,12 @@ export type AppRouter = TRPCBuiltRouter<
        */
       deleteMedia: Mutation<MediaProcedures.DeleteMedia.Input, MediaProcedures.DeleteMedia.Output>;
       /**
-       * Answer the caller's events, those of the log so far and then each as it happens, in the order of the changes.
+       * Answer an owner's events, those of the log so far and then each as it happens, in the order of the changes.
        *
-       * After `lastEventId` when it is given, else from the beginning. Raises MediaNotFound for a media that never was the
-       * caller's.
+       * After `lastEventId` when it is given, else from the beginning. Raises ForeignOwner, and MediaNotFound for a media
+       * that never was the caller's.
        *
+       * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
        * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
        * the same.
        */

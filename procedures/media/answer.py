@@ -1,6 +1,7 @@
 """A media row as its owner sees it."""
 
 from contracts.media import Media, MediaAnswer, MediaError
+from contracts.owners import named
 from rpc.context import Context
 from sql.rows import MediaRow
 
@@ -24,10 +25,12 @@ def shown(ctx: Context, row: MediaRow) -> Media:
             ttl_seconds=DOWNLOAD_TTL_SECONDS,
             inline=True,
         )
+    owner_type, owner_id = named(row.owner_id)
     return Media(
         id=row.id,
-        owner_id=row.owner_id,
-        user_id=row.owner_id,
+        owner_type=owner_type,
+        owner_id=owner_id,
+        user_id=row.user_id,
         type=row.type,
         status=row.state,
         url=url,
@@ -40,7 +43,7 @@ def shown(ctx: Context, row: MediaRow) -> Media:
         duration=None,
         renditions=[],
         hls_url=None,
-        post_id=None,
+        post_id=row.post_id,
         metadata={},
         error=_error(row),
         created_at=row.created_at,

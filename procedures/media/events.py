@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from contracts.errors import MediaNotFound
+from contracts.errors import ForeignOwner, MediaNotFound
 from contracts.events import MediaEvent, WatchMedia
 from rpc.context import Context
 from rpc.procedure import subscription
@@ -12,19 +12,18 @@ PAGE = 200
 LOOK_SECONDS = 15
 
 
-@subscription("media.watch", raises=(MediaNotFound,))
+@subscription("media.watch", raises=(ForeignOwner, MediaNotFound))
 async def watch(ctx: Context, params: WatchMedia) -> AsyncIterator[MediaEvent | None]:
-    """Answer the caller's events, those of the log so far and then each as it happens, in the order of the changes.
+    """Answer an owner's events, those of the log so far and then each as it happens, in the order of the changes.
 
-    After `lastEventId` when it is given, else from the beginning. Raises MediaNotFound for a media that never was the
-    caller's.
+    After `lastEventId` when it is given, else from the beginning. Raises ForeignOwner, and MediaNotFound for a media
+    that never was the caller's.
     """
-    if params.media_id is not None:
-        await _had_by_caller(ctx, params)
+    owner = await _watched_owner(ctx, params)
     after = int(params.last_event_id or 0)
-    async with ctx.resources.bell.of(ctx.caller.id) as ring:
+    async with ctx.resources.bell.of(owner) as ring:
         while True:
-            rows = await _read_events(ctx, params, after)
+            rows = await _read_events(ctx, params, owner, after)
             for row in rows:
                 yield shown(row)
                 after = row.id
@@ -37,13 +36,18 @@ def shown(row: EventRow) -> MediaEvent:
     return MediaEvent(id=str(row.id), type=row.type, media_id=row.media_id, at=row.at, data=row.data)
 
 
-async def _read_events(ctx: Context, params: WatchMedia, after: int) -> list[EventRow]:
-    page = {"owner_id": ctx.caller.id, "after": after, "limit": PAGE}
+async def _watched_owner(ctx: Context, params: WatchMedia) -> str:
+    """Whose log is watched: the media's owner, or the one who is named."""
+    if params.media_id is None:
+        return ctx.owner(params.owner)
+    event = await ctx.db.one(EventRow, "find_event", owners=ctx.owners, media_id=params.media_id)
+    if event is None:
+        raise MediaNotFound
+    return event.owner_id
+
+
+async def _read_events(ctx: Context, params: WatchMedia, owner: str, after: int) -> list[EventRow]:
+    page = {"owner_id": owner, "after": after, "limit": PAGE}
     if params.media_id is None:
         return await ctx.db.many(EventRow, "read_events", **page)
     return await ctx.db.many(EventRow, "read_events_of_media", media_id=params.media_id, **page)
-
-
-async def _had_by_caller(ctx: Context, params: WatchMedia) -> None:
-    if not await ctx.db.one(EventRow, "find_event", owner_id=ctx.caller.id, media_id=params.media_id):
-        raise MediaNotFound

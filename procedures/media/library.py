@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from contracts.errors import MediaNotFound, RenditionNotFound, UploadPending
+from contracts.errors import ForeignOwner, MediaNotFound, RenditionNotFound, UploadPending
 from contracts.media import DownloadUrl, GetDownloadUrl, ListMedia, MediaAnswer, MediaPage, MediaReference, Success
 from jobs.job import enqueue
 from jobs.purge import purge_media
@@ -19,13 +19,16 @@ async def get_media(ctx: Context, params: MediaReference) -> MediaAnswer:
     return answer(ctx, await _find_media(ctx, params.media_id))
 
 
-@query("media.listMedia")
+@query("media.listMedia", raises=(ForeignOwner,))
 async def list_media(ctx: Context, params: ListMedia) -> MediaPage:
-    """Answer a page of the caller's media, newest first; unfinished uploads only with `status: "pending"`."""
+    """Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
+
+    Raises ForeignOwner.
+    """
     rows = await ctx.db.many(
         MediaRow,
         "list_media",
-        owner_id=ctx.caller.id,
+        owner_id=ctx.owner(params.owner),
         before=params.cursor,
         type=params.type,
         state=params.status,
@@ -64,16 +67,16 @@ async def delete_media(ctx: Context, params: MediaReference) -> Success:
     What a signed URL could still bring stays reserved until its end. Raises MediaNotFound.
     """
     async with ctx.db.transaction() as tx:
-        deleted = await tx.one(MediaRow, "delete_media", id=params.media_id, owner_id=ctx.caller.id, now=ctx.now)
+        deleted = await tx.one(MediaRow, "delete_media", id=params.media_id, owners=ctx.owners, now=ctx.now)
         if deleted is not None:
             await enqueue(tx, purge_media, deleted.id)
-        elif not await tx.one(DeletionRow, "find_deletion", id=params.media_id, owner_id=ctx.caller.id):
+        elif not await tx.one(DeletionRow, "find_deletion", id=params.media_id, owners=ctx.owners):
             raise MediaNotFound
     return Success()
 
 
 async def _find_media(ctx: Context, media_id: UUID) -> MediaRow:
-    media = await ctx.db.one(MediaRow, "find_media", id=media_id, owner_id=ctx.caller.id)
+    media = await ctx.db.one(MediaRow, "find_media", id=media_id, owners=ctx.owners)
     if media is None:
         raise MediaNotFound
     return media

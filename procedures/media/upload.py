@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 from contracts.errors import (
     DigestDiffers,
     FileTooLarge,
+    ForeignOwner,
     IdempotencyKeyTaken,
     InvalidFileType,
     MediaNotFound,
@@ -36,20 +37,21 @@ from jobs.sweep import IDEMPOTENCY_KEY_LIFETIME
 from procedures.media.answer import answer
 from rpc.context import Context
 from rpc.procedure import mutation
-from sql.rows import DeletionRow, MediaRow, ReservationRow
+from sql.rows import DeletionRow, MediaRow, ReservationRow, Transfer
 from storage.keys import staging_key
 
 
 @mutation(
     "media.initiateUpload",
     counts_itself=True,
-    raises=(FileTooLarge, StorageLimitExceeded, IdempotencyKeyTaken),
+    raises=(ForeignOwner, FileTooLarge, StorageLimitExceeded, IdempotencyKeyTaken),
 )
 async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
     """Reserve room for one object and sign the PUT that fills it.
 
     With an idempotency key, the same input finds the same upload again, with a fresh URL. Raises FileTooLarge over the
-    type's ceiling, StorageLimitExceeded when the quota has no room, RateLimitExceeded, and IdempotencyKeyTaken.
+    type's ceiling, StorageLimitExceeded when the quota has no room, RateLimitExceeded, IdempotencyKeyTaken and
+    ForeignOwner.
     """
     accepted = FORMATS[params.content_type]
     if params.size > accepted.max_bytes:
@@ -65,7 +67,7 @@ async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
         case "known":
             return await _extend(ctx, params, reservation.id)
     assert reservation.id is not None
-    key = staging_key(ctx.caller.id, reservation.id, params.filename)
+    key = staging_key(ctx.owner(params.owner), reservation.id, params.filename)
     return _ticket(ctx, params, media_id=reservation.id, key=key, expires_at=_expiry(ctx))
 
 
@@ -103,34 +105,40 @@ async def cancel_upload(ctx: Context, params: MediaReference) -> Success:
     What its signed URL could still bring stays reserved until its end. Raises UploadCompleted and MediaNotFound.
     """
     async with ctx.db.transaction() as tx:
-        cancelled = await tx.one(MediaRow, "cancel_upload", id=params.media_id, owner_id=ctx.caller.id, now=ctx.now)
+        cancelled = await tx.one(MediaRow, "cancel_upload", id=params.media_id, owners=ctx.owners, now=ctx.now)
         if cancelled is not None:
             await enqueue(tx, purge_media, cancelled.id)
-        elif await tx.one(MediaRow, "find_media", id=params.media_id, owner_id=ctx.caller.id):
+        elif await tx.one(MediaRow, "find_media", id=params.media_id, owners=ctx.owners):
             raise UploadCompleted
-        elif not await tx.one(DeletionRow, "find_deletion", id=params.media_id, owner_id=ctx.caller.id):
+        elif not await tx.one(DeletionRow, "find_deletion", id=params.media_id, owners=ctx.owners):
             raise MediaNotFound
     return Success()
 
 
 async def _reserve(ctx: Context, params: InitiateUpload) -> ReservationRow:
     media_id: UUID = uuid7()
+    owner = ctx.owner(params.owner)
     limit = ctx.resources.limits.of("media.initiateUpload")
     return await ctx.db.shared(
         ReservationRow,
         "reserve_upload",
+        procedure="media.initiateUpload",
+        request_id=ctx.request_id,
         id=media_id,
-        owner_id=ctx.caller.id,
-        quota_bytes=ctx.caller.quota_bytes,
+        owner_id=owner,
+        user_id=ctx.caller.id,
+        quota_bytes=ctx.quota_of(owner),
         type=FORMATS[params.content_type].type,
         purpose=params.purpose,
         filename=params.filename,
         mime_type=params.content_type,
         size_bytes=params.size,
         sha256=params.sha256,
-        staging_key=staging_key(ctx.caller.id, media_id, params.filename),
+        staging_key=staging_key(owner, media_id, params.filename),
         url_expires_at=_expiry(ctx),
         url_ends_at=_end(ctx),
+        sweep_at=_end(ctx),
+        transfer=Transfer.PUT,
         idempotency_key=params.idempotency_key,
         key_from=ctx.now - IDEMPOTENCY_KEY_LIFETIME,
         limit_calls=limit and limit.calls,
@@ -151,7 +159,7 @@ async def _extend(ctx: Context, params: InitiateUpload, media_id: UUID | None) -
 
 async def _find_upload(ctx: Context, media_id: UUID) -> MediaRow:
     """The caller's upload; a refused one raises again what it was refused for."""
-    upload = await ctx.db.one(MediaRow, "find_upload", id=media_id, owner_id=ctx.caller.id)
+    upload = await ctx.db.one(MediaRow, "find_upload", id=media_id, owners=ctx.owners)
     if upload is None:
         raise UploadNotFound
     if upload.state == MediaState.DELETED:

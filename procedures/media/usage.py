@@ -1,7 +1,8 @@
 """What a caller may upload, and how much is left."""
 
+from contracts.errors import ForeignOwner
 from contracts.formats import FORMATS, MediaType
-from contracts.media import MAX_FILENAME_CHARACTERS, StorageUsage, SupportedFormat, SupportedFormats
+from contracts.media import MAX_FILENAME_CHARACTERS, OfOwner, StorageUsage, SupportedFormat, SupportedFormats
 from contracts.wire import NoInput
 from rpc.context import Context
 from rpc.procedure import query
@@ -23,10 +24,11 @@ async def get_supported_formats(_ctx: Context, _params: NoInput) -> SupportedFor
     return SupportedFormats(formats=formats, renditions=[], max_filename_characters=MAX_FILENAME_CHARACTERS)
 
 
-@query("media.getStorageUsage")
-async def get_storage_usage(ctx: Context, _params: NoInput) -> StorageUsage:
-    """Answer what the caller uses of the quota, in bytes."""
-    usage = await ctx.db.shared(UsageRow, "read_usage", owner_id=ctx.caller.id, quota_bytes=ctx.caller.quota_bytes)
+@query("media.getStorageUsage", raises=(ForeignOwner,))
+async def get_storage_usage(ctx: Context, params: OfOwner) -> StorageUsage:
+    """Answer what an owner uses of the quota, in bytes. Raises ForeignOwner."""
+    owner = ctx.owner(params.owner)
+    usage = await ctx.db.shared(UsageRow, "read_usage", owner_id=owner, quota_bytes=ctx.quota_of(owner))
     return StorageUsage(
         used=usage.used_bytes,
         limit=usage.quota_bytes,
