@@ -45,11 +45,30 @@ class Presigner:
         The signature binds key, method, exact length, type, expiry and, when given, the SHA-256 (hex). Content-Length
         is not among the headers: every client sets it from the body, and browsers let nobody else set it.
         """
-        headers = {"content-type": content_type}
-        if sha256 is not None:
-            headers["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
+        headers = {"content-type": content_type, **_checksum(sha256)}
         signed = {**headers, "content-length": str(size_bytes)}
         return self._sign("PUT", key, headers=signed, now=now, ttl_seconds=ttl_seconds), headers
+
+    def part(
+        self,
+        key: str,
+        *,
+        upload_id: str,
+        number: int,
+        size_bytes: int,
+        sha256: str | None,
+        now: datetime,
+        ttl_seconds: int,
+    ) -> tuple[str, dict[str, str]]:
+        """The URL and the headers of the PUT of one part of a multipart upload, until `ttl_seconds` after `now`.
+
+        The signature binds key, upload, part number, method, exact length, expiry and, when given, the SHA-256 (hex) of
+        the part, which the embedded store takes without computing it.
+        """
+        headers = _checksum(sha256)
+        signed = {**headers, "content-length": str(size_bytes)}
+        query = {"partNumber": str(number), "uploadId": upload_id}
+        return self._sign("PUT", key, query=query, headers=signed, now=now, ttl_seconds=ttl_seconds), headers
 
     def get(
         self, key: str, *, filename: str, content_type: str, now: datetime, ttl_seconds: int, inline: bool = False
@@ -98,6 +117,12 @@ def signing_key(secret: str, day: str, region: str) -> bytes:
     for part in (day, region, "s3", "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
+
+
+def _checksum(sha256: str | None) -> dict[str, str]:
+    if sha256 is None:
+        return {}
+    return {"x-amz-checksum-sha256": base64.b64encode(bytes.fromhex(sha256)).decode()}
 
 
 def _query(parameters: Mapping[str, str]) -> str:

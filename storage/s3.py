@@ -4,20 +4,21 @@ Every call has a timeout. What the store answers becomes an object's facts, `Obj
 nothing of boto3 leaves this package.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ClientError
 
 from contracts.errors import ServiceUnavailable
+from storage import multipart
+from storage.calls import Calls, ObjectsRemain, error_code, whole
 from storage.conditions import Conditions, enforced
 
 P = ParamSpec("P")
@@ -32,7 +33,6 @@ DELETE_BATCH = 1000  # S3's own limit
 
 # A reply that is cut inside its headers is taken for a whole one below us; the last of these tells.
 _HEAD_MEMBERS = {"ContentLength", "ETag", "LastModified"}
-_MISSING = {"404", "NoSuchKey", "NotFound"}
 
 
 class ObjectMissing(LookupError):
@@ -43,8 +43,7 @@ class ObjectChanged(RuntimeError):
     """The object at this key is another one than it was."""
 
 
-class ObjectsRemain(RuntimeError):
-    """Objects are still there after the store said that they were deleted."""
+_MISSING: dict[str, type[Exception]] = dict.fromkeys(("404", "NoSuchKey", "NotFound"), ObjectMissing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +62,11 @@ class StoreConfig:
 
 @dataclass(frozen=True, slots=True)
 class ObjectFacts:
-    """What the store says of an object."""
+    """What the store says of an object. The token is that of its multipart upload, from a store that still has it."""
 
     size_bytes: int
     etag: str
+    token: str | None = None
 
 
 @cache
@@ -105,6 +105,8 @@ class ObjectStore:
         self.conditions: Conditions | None = None
         self._client = create_client(config, config.endpoint)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
+        self._calls = Calls(self._threads, _MISSING)
+        self.multipart = multipart.Multipart(self._client, self.bucket, Calls(self._threads, multipart.NAMES))
 
     async def check(self) -> None:
         """Raise ServiceUnavailable unless both buckets answer."""
@@ -117,8 +119,12 @@ class ObjectStore:
             await self._call(ObjectStore._create_bucket, bucket)
 
     async def head(self, key: str) -> ObjectFacts:
-        """The size and ETag of an object; ObjectMissing when there is none."""
+        """The size, ETag and token of an object; ObjectMissing when there is none."""
         return await self._call(ObjectStore._head, key)
+
+    async def write(self, key: str, body: BinaryIO, *, size_bytes: int, content_type: str) -> None:
+        """Send a file as an object, in chunks; the object is there when all of it has arrived."""
+        await self._call(ObjectStore._write, key, body, size_bytes, content_type)
 
     async def read(self, key: str, start: int, length: int) -> bytes:
         """`length` bytes from `start`, fewer at the end of the object."""
@@ -150,17 +156,7 @@ class ObjectStore:
         self._client.close()
 
     async def _call(self, function: Callable[Concatenate["ObjectStore", P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        def translated() -> T:
-            try:
-                return function(self, *args, **kwargs)
-            except ClientError as error:
-                if error.response["Error"]["Code"] in _MISSING:
-                    raise ObjectMissing from None
-                raise ServiceUnavailable(service="storage") from error
-            except (BotoCoreError, HTTPClientError, OSError) as error:
-                raise ServiceUnavailable(service="storage") from error
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, translated)
+        return await self._calls(function, self, *args, **kwargs)
 
     def _head_bucket(self, bucket: str) -> None:
         try:
@@ -172,20 +168,30 @@ class ObjectStore:
         try:
             self._client.create_bucket(Bucket=bucket)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+            if error_code(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                 raise
 
     def _head(self, key: str) -> ObjectFacts:
         answer = self._client.head_object(Bucket=self.bucket, Key=key)
         if not _HEAD_MEMBERS.issubset(answer):
             raise ServiceUnavailable(service="storage")
-        return ObjectFacts(size_bytes=answer["ContentLength"], etag=answer["ETag"])
+        kept = {name.lower(): value for name, value in answer.get("Metadata", {}).items()}
+        return ObjectFacts(size_bytes=answer["ContentLength"], etag=answer["ETag"], token=kept.get(multipart.TOKEN))
+
+    def _write(self, key: str, body: BinaryIO, size_bytes: int, content_type: str) -> None:
+        self._client.put_object(
+            Bucket=self.bucket,
+            Key=key,
+            Body=whole(body, size_bytes),
+            ContentLength=size_bytes,
+            ContentType=content_type,
+        )
 
     def _read(self, key: str, start: int, length: int) -> bytes:
         try:
             answer = self._client.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={start}-{start + length - 1}")
         except ClientError as error:
-            if error.response["Error"]["Code"] == "InvalidRange":
+            if error_code(error) == "InvalidRange":
                 return b""
             raise
         with closing(answer["Body"]) as body:
@@ -205,7 +211,7 @@ class ObjectStore:
         try:
             self._client.copy_object(Bucket=self.bucket, Key=target, CopySource=copied, **self.conditions.headers(etag))
         except ClientError as error:
-            if error.response["Error"]["Code"] == "PreconditionFailed":
+            if error_code(error) == "PreconditionFailed":
                 raise ObjectChanged from None
             raise
 
@@ -224,7 +230,7 @@ class ObjectStore:
         try:
             self._head(key)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
+            if error_code(error) in _MISSING:
                 return False
             raise
         return True
