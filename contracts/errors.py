@@ -249,6 +249,38 @@ class UploadIncomplete(RpcError):
 
 
 @dataclass(kw_only=True)
+class PartsMissing(RpcError):
+    """Storage does not have these parts; the upload stays pending until `expiresAt`."""
+
+    code = ErrorCode.CONFLICT
+    sentence = "Parts are missing: send them, then complete"
+    media_id: str
+    missing_parts: list[int]
+    expires_at: str
+
+
+@dataclass(kw_only=True)
+class PartDiffers(RpcError):
+    """Storage has a part of another size or ETag than declared; the upload stays pending, so it can be sent again."""
+
+    code = ErrorCode.INVALID_INPUT
+    sentence = "A part differs from what was declared"
+    part_number: int
+    declared: int | str
+    actual: int | str
+
+
+@dataclass(kw_only=True)
+class PartUnknown(RpcError):
+    """The upload has no part of this number; an upload by one PUT has none at all."""
+
+    code = ErrorCode.VALIDATION_ERROR
+    sentence = "The upload has no part of this number"
+    part_number: int
+    total_parts: int
+
+
+@dataclass(kw_only=True)
 class UploadPending(RpcError):
     """The media has no verified bytes yet, so there is nothing to download."""
 

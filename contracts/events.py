@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, StrictStr
+from pydantic import AfterValidator, Field, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
 from contracts.formats import MediaType
@@ -13,6 +13,8 @@ from contracts.wire import EVENT_ID, Event, Timestamp, Wire
 
 MAX_EVENT_ID = 2**63 - 1
 MAX_EVENT_ID_DIGITS = 19
+MAX_WAIT_SECONDS = 25
+MAX_EVENTS = 200
 
 
 class EventType(StrEnum):
@@ -44,6 +46,16 @@ class WatchMedia(Wire):
     owner: Owner | None = None
 
 
+class PollEvents(Wire):
+    """Input of `media.pollEvents`: what `media.watch` tells, for callers without streams."""
+
+    media_id: MediaId | None = None
+    since: EventId | None = None
+    wait_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_WAIT_SECONDS)] = MAX_WAIT_SECONDS
+    limit: Annotated[StrictInt, Field(ge=1, le=MAX_EVENTS)] = MAX_EVENTS
+    owner: Owner | None = None
+
+
 class MediaEventData(Wire):
     """The media as the event left it. Size in bytes; `uploadedBytes` of an upload in progress."""
 
@@ -61,3 +73,10 @@ class MediaEvent(Event):
     media_id: MediaId
     at: Timestamp
     data: MediaEventData
+
+
+class MediaEvents(Wire):
+    """Events in order, none when nothing happened in time; `lastEventId` is the next call's `since`."""
+
+    events: list[MediaEvent]
+    last_event_id: EventId

@@ -1,4 +1,4 @@
-"""Calls and their answers as they look on the wire: one upload from its first call to its last, and one given up."""
+"""Calls and their answers as they look on the wire: uploads from their first call to their last, and one given up."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,8 @@ PHOTO_ID = "019a2b6e-1f00-7c3a-9d41-5b8e7f60c2a1"
 VIDEO_ID = "019a2b6e-4a10-7e55-8c02-91d3a4b7e6f0"
 PHOTO_BYTES = 262_144
 VIDEO_BYTES = 8 * MIB
+FILM_ID = "019a2b6e-7b20-7d11-a5f3-0c4d92e1b8a7"
+FILM_BYTES = 20 * MIB
 
 _STORAGE = "https://storage.example/media"
 _STAGING = f"{_STORAGE}/staging/users/ada/posts"
@@ -28,9 +30,12 @@ _INITIATED_AT = "2026-01-02T03:04:05.678Z"
 _COMPLETED_AT = "2026-01-02T03:04:09.012Z"
 _READY_AT = "2026-01-02T03:04:10.345Z"
 _EXPIRES_AT = "2026-01-02T03:19:05.678Z"
+_TOMORROW = "2026-01-03T03:04:05.678Z"
+_FILM_URL = f"{_STORAGE}/users/ada/posts/{FILM_ID}_8d21f0b4_concert.mp4"
 
 _PHOTO: dict[str, Any] = {
     "id": PHOTO_ID,
+    "ownerType": "user",
     "ownerId": "ada",
     "userId": "ada",
     "type": "image",
@@ -64,6 +69,15 @@ _PENDING_VIDEO = {
     "width": None,
     "height": None,
     "updatedAt": _INITIATED_AT,
+}
+_FILM = {
+    **_PENDING_VIDEO,
+    "id": FILM_ID,
+    "status": "processing",
+    "url": f"{_FILM_URL}?X-Amz-Expires=900&X-Amz-Signature=41bc",
+    "filename": "concert.mp4",
+    "size": FILM_BYTES,
+    "updatedAt": _COMPLETED_AT,
 }
 
 EXAMPLES: dict[str, tuple[Example, ...]] = {
@@ -123,6 +137,110 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "media.completeUpload": (
         Example(name="The photo has arrived", input={"mediaId": PHOTO_ID}, output={"media": _PHOTO}),
+    ),
+    "media.initiateMultipartUpload": (
+        Example(
+            name="A long video",
+            input={"filename": "concert.mp4", "contentType": "video/mp4", "size": FILM_BYTES},
+            output={
+                "uploadId": FILM_ID,
+                "mediaId": FILM_ID,
+                "partSize": 8 * MIB,
+                "totalParts": 3,
+                "expiresAt": _TOMORROW,
+            },
+        ),
+    ),
+    "media.signParts": (
+        Example(
+            name="The last part",
+            input={"mediaId": FILM_ID, "partNumbers": [3]},
+            output={
+                "parts": [
+                    {
+                        "partNumber": 3,
+                        "uploadUrl": f"{_FILM_URL}?partNumber=3&uploadId=2~x1&X-Amz-Signature=77aa",
+                        "method": "PUT",
+                        "headers": {},
+                        "size": 4 * MIB,
+                        "expiresAt": _EXPIRES_AT,
+                    }
+                ]
+            },
+        ),
+    ),
+    "media.getUploadStatus": (
+        Example(
+            name="Two of three parts are there",
+            input={"mediaId": FILM_ID},
+            output={
+                "mediaId": FILM_ID,
+                "uploadId": FILM_ID,
+                "status": "pending",
+                "filename": "concert.mp4",
+                "contentType": "video/mp4",
+                "uploadedBytes": 16 * MIB,
+                "totalBytes": FILM_BYTES,
+                "progress": 80.0,
+                "partSize": 8 * MIB,
+                "totalParts": 3,
+                "parts": [{"partNumber": 1, "size": 8 * MIB}, {"partNumber": 2, "size": 8 * MIB}],
+                "missingParts": [3],
+                "nextPart": 3,
+                "etaSeconds": 4,
+                "expiresAt": _TOMORROW,
+            },
+        ),
+    ),
+    "media.listUploads": (
+        Example(
+            name="What can be gone on with",
+            input={},
+            output={
+                "items": [
+                    {
+                        "mediaId": FILM_ID,
+                        "uploadId": FILM_ID,
+                        "filename": "concert.mp4",
+                        "contentType": "video/mp4",
+                        "size": FILM_BYTES,
+                        "partSize": 8 * MIB,
+                        "totalParts": 3,
+                        "uploadedBytes": 16 * MIB,
+                        "expiresAt": _TOMORROW,
+                        "createdAt": _INITIATED_AT,
+                    }
+                ],
+                "nextCursor": None,
+            },
+        ),
+    ),
+    "media.completeMultipartUpload": (
+        Example(name="Every part has arrived", input={"mediaId": FILM_ID}, output={"media": _FILM}),
+    ),
+    "media.pollEvents": (
+        Example(
+            name="What happened since",
+            input={"since": "41", "waitSeconds": 25},
+            output={
+                "events": [
+                    {
+                        "id": "42",
+                        "type": "media.ready",
+                        "mediaId": PHOTO_ID,
+                        "at": _READY_AT,
+                        "data": {
+                            "status": "ready",
+                            "type": "image",
+                            "size": PHOTO_BYTES,
+                            "uploadedBytes": None,
+                            "error": None,
+                        },
+                    }
+                ],
+                "lastEventId": "42",
+            },
+        ),
     ),
     "media.cancelUpload": (
         Example(name="The video is given up", input={"mediaId": VIDEO_ID}, output={"success": True}),

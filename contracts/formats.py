@@ -23,15 +23,23 @@ class Format:
     detected_as: frozenset[str]
     type: MediaType
     max_bytes: int
+    multipart_max_bytes: int
 
 
-def _format(content_type: str, *extensions: str, also: tuple[str, ...] = (), max_bytes: int) -> Format:
+def _format(
+    content_type: str,
+    *extensions: str,
+    also: tuple[str, ...] = (),
+    max_bytes: int,
+    multipart_max_bytes: int | None = None,
+) -> Format:
     return Format(
         content_type=content_type,
         extensions=extensions,
         detected_as=frozenset({content_type, *also}),
         type=MediaType(content_type.partition("/")[0]),
         max_bytes=max_bytes,
+        multipart_max_bytes=multipart_max_bytes or max_bytes,
     )
 
 
@@ -45,9 +53,9 @@ FORMATS: dict[str, Format] = {
         _format("image/heic", "heic", also=("image/heif",), max_bytes=10 * MIB),
         _format("image/heif", "heif", also=("image/heic",), max_bytes=10 * MIB),
         _format("image/avif", "avif", max_bytes=10 * MIB),
-        _format("video/mp4", "mp4", also=("video/x-m4v",), max_bytes=100 * MIB),
-        _format("video/webm", "webm", max_bytes=100 * MIB),
-        _format("video/quicktime", "mov", max_bytes=100 * MIB),
+        _format("video/mp4", "mp4", also=("video/x-m4v",), max_bytes=100 * MIB, multipart_max_bytes=500 * MIB),
+        _format("video/webm", "webm", max_bytes=100 * MIB, multipart_max_bytes=500 * MIB),
+        _format("video/quicktime", "mov", max_bytes=100 * MIB, multipart_max_bytes=500 * MIB),
         _format("audio/mpeg", "mp3", max_bytes=20 * MIB),
         _format("audio/wav", "wav", also=("audio/x-wav",), max_bytes=20 * MIB),
         _format("audio/ogg", "ogg", "oga", max_bytes=20 * MIB),

@@ -1,8 +1,8 @@
 """Uploads in parts: inputs and outputs of what begins, signs, resumes and completes them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictInt, StrictStr
+from pydantic import AfterValidator, Field, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
 from contracts.formats import MIB
@@ -26,8 +26,7 @@ DEFAULT_PART_BYTES = 8 * MIB
 PartNumber = Annotated[StrictInt, Field(ge=1, le=MAX_PARTS)]
 
 
-def once_each(numbers: list[int]) -> list[int]:
-    """The part numbers as they are; a PydanticCustomError when one stands twice."""
+def _once_each(numbers: list[int]) -> list[int]:
     if len(set(numbers)) < len(numbers):
         raise PydanticCustomError("part_numbers", "A part number stands twice")
     return numbers
@@ -56,12 +55,20 @@ class PartChecksum(Wire):
     sha256: Sha256
 
 
+def _each_once(parts: list[Any]) -> list[Any]:
+    _once_each([part.part_number for part in parts])
+    return parts
+
+
+Checksums = Annotated[list[PartChecksum], Field(max_length=MAX_PARTS), AfterValidator(_each_once)]
+
+
 class SignParts(Wire):
     """Input of `media.signParts`: any parts, in any order, again and again."""
 
     media_id: MediaId
-    part_numbers: Annotated[list[PartNumber], Field(min_length=1, max_length=MAX_PARTS)]
-    checksums: Annotated[list[PartChecksum], Field(max_length=MAX_PARTS)] = Field(default_factory=list)
+    part_numbers: Annotated[list[PartNumber], Field(min_length=1, max_length=MAX_PARTS), AfterValidator(_once_each)]
+    checksums: Checksums = Field(default_factory=list)
 
 
 class SignedPart(Wire):
@@ -89,12 +96,15 @@ class SentPart(Wire):
     size: ByteCount | None = None
 
 
+SentParts = Annotated[list[SentPart], Field(max_length=MAX_PARTS), AfterValidator(_each_once)]
+
+
 class CompleteMultipartUpload(Wire):
     """Input of `media.completeMultipartUpload`. Storage says which parts are there; `parts` are checked against it."""
 
     media_id: MediaId
     upload_id: MediaId | None = None
-    parts: Annotated[list[SentPart], Field(max_length=MAX_PARTS)] | None = None
+    parts: SentParts | None = None
 
 
 class StoredPart(Wire):

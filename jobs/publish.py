@@ -1,8 +1,9 @@
 """How an upload becomes a media, whether its client says so or the sweeper finds it.
 
-The signed URL writes to the staging key and stays valid after completion, so nothing that is verified there would
-stay verified. The staged object is therefore copied first, to a key that nobody was ever given and that no other
-attempt shares; what is checked is the copy. Verified bytes and served bytes are the same object.
+The signed URL of a PUT writes to the staging key and stays valid after completion, so nothing that is verified there
+would stay verified. The staged object is therefore copied first, to a key that nobody was ever given and that no other
+attempt shares; what is checked is the copy. Parts are assembled at such a key. Verified bytes and served bytes are the
+same object.
 """
 
 from contextlib import suppress
@@ -13,12 +14,13 @@ from contracts.errors import DigestDiffers, InvalidFileType, SizeDiffers, Upload
 from contracts.formats import FORMATS, MIB, MediaType
 from contracts.wire import iso_milliseconds
 from jobs.job import enqueue
+from jobs.parts import assemble
 from jobs.process import process_media
 from jobs.purge import purge_media
 from processing.image import dimensions
 from processing.sniff import HEAD_BYTES, detect
 from sql.database import Database
-from sql.rows import MediaRow
+from sql.rows import MediaRow, Transfer
 from storage.keys import original_key
 from storage.s3 import ObjectChanged, ObjectMissing, ObjectStore
 
@@ -39,13 +41,19 @@ class Published:
 async def complete_upload(db: Database, store: ObjectStore, upload: MediaRow, now: datetime) -> MediaRow | None:
     """Publish a pending upload, then state, event and job in one transaction; None when it was pending no more.
 
-    Raises UploadIncomplete, SizeDiffers and DigestDiffers, which leave it pending, and InvalidFileType, which buries
-    it. Dying in between leaves at most a copy that the next attempt does not use and the sweeper removes.
+    Raises UploadIncomplete, PartsMissing, PartDiffers, SizeDiffers and DigestDiffers, which leave it pending, and
+    InvalidFileType, which buries it; so do the last two when its parts are an object already. Dying in between leaves
+    at most a copy that the next attempt does not use and the sweeper removes.
     """
+    in_parts = upload.transfer == Transfer.PARTS
     try:
-        published = await publish(store, upload)
+        published = await (_assembled(store, upload) if in_parts else publish(store, upload))
     except InvalidFileType as mismatch:
         await refuse_upload(db, upload, now, code=mismatch.code.name, reason=mismatch.reason)
+        raise
+    except (SizeDiffers, DigestDiffers) as mismatch:
+        if in_parts:
+            await refuse_upload(db, upload, now, code=mismatch.code.name, reason=mismatch.message)
         raise
     async with db.transaction() as tx:
         media = await tx.one(
@@ -59,7 +67,7 @@ async def complete_upload(db: Database, store: ObjectStore, upload: MediaRow, no
         )
         if media is not None:
             await enqueue(tx, process_media, media.id)
-    if media is None:
+    if media is None and not in_parts:
         await store.remove([published.key])
     return media
 
@@ -87,6 +95,12 @@ async def publish(store: ObjectStore, upload: MediaRow) -> Published:
     except ObjectMissing:
         # Never sent; or sent and completed by another call, whose job cleans up.
         raise UploadIncomplete(media_id=str(upload.id), expires_at=iso_milliseconds(upload.url_expires_at)) from None
+
+
+async def _assembled(store: ObjectStore, upload: MediaRow) -> Published:
+    """Make one object of the parts, and verify it where it stands: nobody can change it any more."""
+    await assemble(store, upload)
+    return await _verify(store, upload, upload.staging_key)
 
 
 async def _copy(store: ObjectStore, upload: MediaRow) -> str:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from contracts.media import MediaState
 from jobs.job import Bench, job
-from sql.rows import MediaIdRow, MediaRow
+from sql.rows import MediaIdRow, MediaRow, Transfer
 from storage.keys import prefixes
 from storage.s3 import ObjectStore
 
@@ -24,7 +24,9 @@ async def purge_media(bench: Bench, media_id: UUID) -> str:
 
 
 async def remove_objects(store: ObjectStore, media: MediaRow, *, keep: str | None = None) -> None:
-    """Remove every object of a media but `keep`, and prove that they are gone."""
+    """Remove every object of a media but `keep`, and every upload that could make one, and prove that they are gone."""
+    if media.transfer != Transfer.PUT:
+        await store.multipart.abort_all(media.staging_key)
     known = {media.staging_key, media.original_key}
     for prefix in prefixes(media.owner_id, media.id):
         known.update(await store.keys_under(prefix))

@@ -8,20 +8,20 @@ settling fails for good comes back by itself.
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from contracts.errors import DigestDiffers, InvalidFileType, SizeDiffers, UploadIncomplete
+from contracts.errors import DigestDiffers, InvalidFileType, PartDiffers, PartsMissing, SizeDiffers, UploadIncomplete
 from contracts.media import MediaState
 from jobs.job import Bench, enqueue, job
 from jobs.publish import complete_upload, refuse_upload
 from jobs.purge import purge_media, remove_objects
 from sql.database import Database
-from sql.rows import MediaIdRow, MediaRow
+from sql.rows import MediaIdRow, MediaRow, Transfer
 
 IDEMPOTENCY_KEY_LIFETIME = timedelta(hours=24)
 LEASE = timedelta(minutes=10)
 BATCH_ROWS = 500
 
 # What is wrong with an upload that will never be completed.
-_UNFINISHED = (UploadIncomplete, SizeDiffers, DigestDiffers, InvalidFileType)
+_UNFINISHED = (UploadIncomplete, PartsMissing, PartDiffers, SizeDiffers, DigestDiffers, InvalidFileType)
 
 
 async def sweep(db: Database, now: datetime) -> int:
@@ -56,10 +56,18 @@ async def settle_media(bench: Bench, media_id: UUID) -> str:
 
 
 async def _finish_or_bury(bench: Bench, upload: MediaRow) -> str:
-    """Finish an upload whose bytes are right, as if its client had called; bury any other."""
+    """Finish an upload whose bytes are right, as if its client had called; bury any other that nobody can go on with.
+
+    Of what comes through a server, only that server knows whether it is whole.
+    """
+    if upload.transfer == Transfer.CONTENT:
+        await refuse_upload(bench.db, upload, bench.now)
+        return "cleared"
     try:
         await complete_upload(bench.db, bench.store, upload, bench.now)
     except _UNFINISHED:
+        if await bench.db.one(MediaIdRow, "await_parts", id=upload.id, now=bench.now):
+            return "waits for its parts"
         await refuse_upload(bench.db, upload, bench.now)
         return "cleared"
     return "completed"

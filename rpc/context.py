@@ -16,10 +16,14 @@ from storage.s3 import ObjectStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadPolicy:
-    """How long a signed URL is good for, and how much later its bytes may still be arriving, in seconds."""
+    """How long a signed URL is good for, and how much later its bytes may still be arriving, in seconds.
+
+    An upload in parts lives for `multipart_ttl_seconds` after a part was signed last.
+    """
 
     url_ttl_seconds: int
     grace_seconds: int
+    multipart_ttl_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,4 +50,10 @@ def _entry(entry: str) -> tuple[str, RateLimit]:
 
 
 # VRSS documents ten initiates a minute.
-DEFAULT_LIMITS = RateLimits({"media.initiateUpload": RateLimit(10, 60)})
+DEFAULT_LIMITS = RateLimits(
+    {
+        "media.initiateUpload": RateLimit(10, 60),
+        "media.initiateMultipartUpload": RateLimit(10, 60),
+        "media.upload": RateLimit(10, 60),
+    }
+)

@@ -34,7 +34,9 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 store=store,
                 presigner=Presigner(config),
                 uploads=UploadPolicy(
-                    url_ttl_seconds=settings.upload_url_ttl_seconds, grace_seconds=settings.upload_grace_seconds
+                    url_ttl_seconds=settings.upload_url_ttl_seconds,
+                    grace_seconds=settings.upload_grace_seconds,
+                    multipart_ttl_seconds=settings.multipart_ttl_seconds,
                 ),
                 limits=settings.rate_limits,
                 bell=bell,

@@ -171,6 +171,11 @@ class Settings:
         default=60,
         parse=_number(0, 24 * 3600),
     )
+    multipart_ttl_seconds: int = setting(
+        "How long an upload in parts can be resumed after a part was signed last, in seconds.",
+        default=24 * 3600,
+        parse=_number(1, 30 * 24 * 3600),
+    )
     sweep_interval_seconds: int = setting(
         "How often each worker looks for uploads that nobody finished, in seconds.",
         default=60,

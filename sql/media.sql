@@ -9,6 +9,7 @@ select * from reserve_uploads(%(calls)s::jsonb);
 update media set
     url_expires_at = greatest(url_expires_at, %(url_expires_at)s::timestamptz),
     url_ends_at = greatest(url_ends_at, %(url_ends_at)s::timestamptz),
+    upload_expires_at = case when transfer = 'parts' then greatest(upload_expires_at, %(upload_expires_at)s) end,
     sweep_at = greatest(sweep_at, %(url_ends_at)s::timestamptz)
 where id = %(id)s and state <> 'deleted'
 returning {media};

@@ -53,6 +53,11 @@ class MediaRow:
     post_id: str | None
     post_position: int | None
 
+    @property
+    def expires_at(self) -> datetime:
+        """Until when the bytes may be sent."""
+        return self.upload_expires_at or self.url_expires_at
+
 
 @dataclass(frozen=True, slots=True)
 class ReservationRow:

@@ -17,6 +17,11 @@ def photo(width: int = 64, height: int = 48, kind: str = "JPEG", orientation: in
     return written.getvalue()
 
 
+def video() -> bytes:
+    """What an MP4 begins with: enough for its type to be known."""
+    return b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
+
+
 def padded(body: bytes, size: int) -> bytes:
     """The same file made `size` bytes long; JPEG readers ignore what follows the image."""
     return body + b"\0" * (size - len(body))

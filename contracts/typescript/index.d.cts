@@ -85,6 +85,12 @@ export interface MediaEventData {
   error: MediaError | null;
 }
 
+/** Events in order, none when nothing happened in time; `lastEventId` is the next call's `since`. */
+export interface MediaEvents {
+  events: MediaEvent[];
+  lastEventId: EventId;
+}
+
 /** Newest first; `nextCursor` is null on the last page. */
 export interface MediaPage {
   items: Media[];
@@ -97,10 +103,25 @@ export type MediaState = 'pending' | 'processing' | 'ready' | 'failed' | 'delete
 /** What kind of thing a media is; storage is counted by it. */
 export type MediaType = 'image' | 'video' | 'audio';
 
+/** An upload in parts: each has `partSize` bytes, the last one what is left. It lives until `expiresAt`. */
+export interface MultipartTicket {
+  uploadId: MediaId;
+  mediaId: MediaId;
+  partSize: number;
+  totalParts: number;
+  expiresAt: ISODateTime;
+}
+
 /** A user, or something else that has media: an event, a team, named as the host application names it. */
 export interface Owner {
   type: string;
   id: string;
+}
+
+/** The SHA-256 that the URL of a part is to be bound to. */
+export interface PartChecksum {
+  partNumber: number;
+  sha256: string;
 }
 
 /** What a media is for. */
@@ -117,6 +138,28 @@ export interface Rendition {
   duration: number | null;
 }
 
+/** A part as its sender knows it; what is said of it must be so. */
+export interface SentPart {
+  partNumber: number;
+  etag?: string | null;
+  size?: number | null;
+}
+
+/** Where and how to send one part: one PUT of exactly `size` bytes with `headers`, before `expiresAt`. */
+export interface SignedPart {
+  partNumber: number;
+  uploadUrl: string;
+  method: 'PUT';
+  headers: Record<string, string>;
+  size: number;
+  expiresAt: ISODateTime;
+}
+
+/** In the order in which they were asked for. */
+export interface SignedParts {
+  parts: SignedPart[];
+}
+
 /** Bytes. `used`: completed originals; `reserved`: what signed URLs may still bring or tombstones still hold. */
 export interface StorageUsage {
   used: number;
@@ -124,6 +167,12 @@ export interface StorageUsage {
   percentage: number;
   reserved: number;
   breakdown: Partial<Record<MediaType, number>>;
+}
+
+/** A part that storage has. */
+export interface StoredPart {
+  partNumber: number;
+  size: number;
 }
 
 /** The effect is there, now or from an earlier call. */
@@ -144,6 +193,49 @@ export interface SupportedFormats {
   formats: SupportedFormat[];
   renditions: string[];
   maxFilenameCharacters: number;
+}
+
+/** An upload that can be resumed; `uploadedBytes` as they were when somebody looked last. */
+export interface UnfinishedUpload {
+  mediaId: MediaId;
+  uploadId: MediaId;
+  filename: string;
+  contentType: string;
+  size: number;
+  partSize: number | null;
+  totalParts: number | null;
+  uploadedBytes: number;
+  expiresAt: ISODateTime;
+  createdAt: ISODateTime;
+}
+
+/** Newest first; `nextCursor` is null on the last page. */
+export interface UploadPage {
+  items: UnfinishedUpload[];
+  nextCursor: Cursor | null;
+}
+
+/**
+ * How far an upload is, as storage says. `etaSeconds` by the rate of the last parts, null while there is none.
+ *
+ * `partSize` and `totalParts` are null for an upload by one PUT. `nextPart` is the first of `missingParts`.
+ */
+export interface UploadStatus {
+  mediaId: MediaId;
+  uploadId: MediaId;
+  status: MediaState;
+  filename: string;
+  contentType: string;
+  uploadedBytes: number;
+  totalBytes: number;
+  progress: number;
+  partSize: number | null;
+  totalParts: number | null;
+  parts: StoredPart[];
+  missingParts: number[];
+  nextPart: number | null;
+  etaSeconds: number | null;
+  expiresAt: ISODateTime;
 }
 
 /** Where and how to send the bytes: one request of `method` to `uploadUrl` with `headers`, before `expiresAt`. */
@@ -199,11 +291,14 @@ export declare namespace MediaProcedures {
   /**
    * Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
    *
-   * Raises UploadNotFound, UploadIncomplete (not sent yet) or UploadExpired (not sent in time), SizeDiffers and
-   * DigestDiffers (send again), InvalidFileType (refused; initiate anew).
+   * Raises UploadNotFound, UploadIncomplete or PartsMissing (not sent yet) or UploadExpired (not sent in time),
+   * SizeDiffers, DigestDiffers and PartDiffers (send again), InvalidFileType (refused; initiate anew).
    *
    * @throws NOT_FOUND (UploadNotFound): `completeUpload` knows no upload of this caller with this id.
    * @throws CONFLICT (UploadIncomplete): The bytes have not arrived; the upload stays pending until `expiresAt`.
+   * @throws CONFLICT (PartsMissing): Storage does not have these parts; the upload stays pending until `expiresAt`.
+   * @throws INVALID_INPUT (PartDiffers): Storage has a part of another size or ETag than declared; the upload stays
+   * pending, so it can be sent again.
    * @throws VALIDATION_ERROR (UploadExpired): The signed URL ran out before the bytes came.
    * @throws INVALID_INPUT (SizeDiffers): Storage holds another number of bytes than declared; the upload stays pending,
    * so the PUT can be repeated.
@@ -222,6 +317,123 @@ export declare namespace MediaProcedures {
       uploadId?: MediaId | null;
     }
     type Output = MediaAnswer;
+  }
+  /**
+   * Reserve room for one object that comes in parts, and say how large they are.
+   *
+   * With an idempotency key, the same input finds the same upload again. Raises FileTooLarge over the type's ceiling,
+   * StorageLimitExceeded when the quota has no room, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
+   *
+   * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+   * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
+   * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved bytes
+   * leave of the quota.
+   * @throws CONFLICT (IdempotencyKeyTaken): The key named another input before, or an upload that was deleted since.
+   */
+  interface InitiateMultipartUpload {
+    input: InitiateMultipartUpload.Input;
+    output: InitiateMultipartUpload.Output;
+  }
+  namespace InitiateMultipartUpload {
+    interface Input {
+      filename: string;
+      contentType: string;
+      size: number;
+      /** @default "post" */
+      purpose?: Purpose;
+      sha256?: string | null;
+      idempotencyKey?: string | null;
+      owner?: Owner | null;
+      partSize?: number | null;
+    }
+    type Output = MultipartTicket;
+  }
+  /**
+   * Sign a PUT for each of these parts of an upload, again and again, and put its end off.
+   *
+   * Raises UploadNotFound, UploadCompleted, UploadExpired, and PartUnknown for a number that the upload does not have.
+   *
+   * @throws NOT_FOUND (UploadNotFound): `completeUpload` knows no upload of this caller with this id.
+   * @throws CONFLICT (UploadCompleted): A completed media is not cancelled any more; `deleteMedia` deletes it.
+   * @throws VALIDATION_ERROR (UploadExpired): The signed URL ran out before the bytes came.
+   * @throws VALIDATION_ERROR (PartUnknown): The upload has no part of this number; an upload by one PUT has none at all.
+   */
+  interface SignParts {
+    input: SignParts.Input;
+    output: SignParts.Output;
+  }
+  namespace SignParts {
+    interface Input {
+      mediaId: MediaId;
+      partNumbers: number[];
+      checksums?: PartChecksum[];
+    }
+    type Output = SignedParts;
+  }
+  /**
+   * Make one object of the parts that storage has, verify it, and answer the media. Twice is the same answer.
+   *
+   * Raises UploadNotFound, UploadExpired, PartsMissing and PartDiffers (send those parts), SizeDiffers, DigestDiffers
+   * and InvalidFileType (refused; initiate anew), and PartUnknown.
+   *
+   * @throws NOT_FOUND (UploadNotFound): `completeUpload` knows no upload of this caller with this id.
+   * @throws CONFLICT (UploadIncomplete): The bytes have not arrived; the upload stays pending until `expiresAt`.
+   * @throws CONFLICT (PartsMissing): Storage does not have these parts; the upload stays pending until `expiresAt`.
+   * @throws INVALID_INPUT (PartDiffers): Storage has a part of another size or ETag than declared; the upload stays
+   * pending, so it can be sent again.
+   * @throws VALIDATION_ERROR (UploadExpired): The signed URL ran out before the bytes came.
+   * @throws INVALID_INPUT (SizeDiffers): Storage holds another number of bytes than declared; the upload stays pending,
+   * so the PUT can be repeated.
+   * @throws INVALID_INPUT (DigestDiffers): The bytes' SHA-256 is not the declared one; the upload stays pending, so the
+   * PUT can be repeated.
+   * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
+   * upload is refused and its object goes.
+   * @throws VALIDATION_ERROR (PartUnknown): The upload has no part of this number; an upload by one PUT has none at all.
+   */
+  interface CompleteMultipartUpload {
+    input: CompleteMultipartUpload.Input;
+    output: CompleteMultipartUpload.Output;
+  }
+  namespace CompleteMultipartUpload {
+    interface Input {
+      mediaId: MediaId;
+      uploadId?: MediaId | null;
+      parts?: SentPart[] | null;
+    }
+    type Output = MediaAnswer;
+  }
+  /**
+   * Say how far an upload is and what is missing, as storage has it. Raises UploadNotFound.
+   *
+   * @throws NOT_FOUND (UploadNotFound): `completeUpload` knows no upload of this caller with this id.
+   */
+  interface GetUploadStatus {
+    input: GetUploadStatus.Input;
+    output: GetUploadStatus.Output;
+  }
+  namespace GetUploadStatus {
+    interface Input {
+      mediaId: MediaId;
+    }
+    type Output = UploadStatus;
+  }
+  /**
+   * Answer a page of an owner's unfinished uploads, newest first. Raises ForeignOwner.
+   *
+   * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+   */
+  interface ListUploads {
+    input: ListUploads.Input;
+    output: ListUploads.Output;
+  }
+  namespace ListUploads {
+    interface Input {
+      /** @default 20 */
+      limit?: number;
+      cursor?: Cursor | null;
+      owner?: Owner | null;
+    }
+    type Output = UploadPage;
   }
   /**
    * Give up an upload that is not completed. Twice is the same answer.
@@ -356,6 +568,31 @@ export declare namespace MediaProcedures {
     }
     type Output = MediaEvent;
   }
+  /**
+   * Answer the events after `since`, or wait up to `waitSeconds` for the next ones; none when nothing happens.
+   *
+   * Raises ForeignOwner, and MediaNotFound for a media that never was the caller's.
+   *
+   * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+   * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+   * the same.
+   */
+  interface PollEvents {
+    input: PollEvents.Input;
+    output: PollEvents.Output;
+  }
+  namespace PollEvents {
+    interface Input {
+      mediaId?: MediaId | null;
+      since?: EventId | null;
+      /** @default 25 */
+      waitSeconds?: number;
+      /** @default 200 */
+      limit?: number;
+      owner?: Owner | null;
+    }
+    type Output = MediaEvents;
+  }
 }
 
 /** The number of every error. */
@@ -464,16 +701,19 @@ export interface RpcErrorDetails {
   1101: undefined;
   1102: undefined;
   /**
+   * PartUnknown: The upload has no part of this number; an upload by one PUT has none at all.
    * UploadExpired: The signed URL ran out before the bytes came.
    * ValidationFailed: The input does not fit the procedure's model; the message is the first issue's.
    */
-  1200: { field: string; errors: { path: (string | number)[]; code: string; message: string }[]; fieldErrors: Record<string, string[]> } | undefined;
+  1200: { field: string; errors: { path: (string | number)[]; code: string; message: string }[]; fieldErrors: Record<string, string[]> } | { partNumber: number; totalParts: number } | undefined;
   /**
    * DigestDiffers: The bytes' SHA-256 is not the declared one; the upload stays pending, so the PUT can be repeated.
+   * PartDiffers: Storage has a part of another size or ETag than declared; the upload stays pending, so it can be sent
+   * again.
    * SizeDiffers: Storage holds another number of bytes than declared; the upload stays pending, so the PUT can be
    * repeated.
    */
-  1201: { declared: number; actual: number } | undefined;
+  1201: { declared: number; actual: number } | { partNumber: number; declared: number | string; actual: number | string } | undefined;
   1202: undefined;
   1203: undefined;
   1204: undefined;
@@ -493,11 +733,12 @@ export interface RpcErrorDetails {
   1306: undefined;
   /**
    * IdempotencyKeyTaken: The key named another input before, or an upload that was deleted since.
+   * PartsMissing: Storage does not have these parts; the upload stays pending until `expiresAt`.
    * UploadCompleted: A completed media is not cancelled any more; `deleteMedia` deletes it.
    * UploadIncomplete: The bytes have not arrived; the upload stays pending until `expiresAt`.
    * UploadPending: The media has no verified bytes yet, so there is nothing to download.
    */
-  1400: { mediaId: string } | { mediaId: string; expiresAt: string } | undefined;
+  1400: { mediaId: string } | { mediaId: string; expiresAt: string } | { mediaId: string; missingParts: number[]; expiresAt: string } | undefined;
   1401: undefined;
   1402: undefined;
   1403: undefined;
@@ -602,11 +843,14 @@ export type AppRouter = TRPCBuiltRouter<
       /**
        * Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
        *
-       * Raises UploadNotFound, UploadIncomplete (not sent yet) or UploadExpired (not sent in time), SizeDiffers and
-       * DigestDiffers (send again), InvalidFileType (refused; initiate anew).
+       * Raises UploadNotFound, UploadIncomplete or PartsMissing (not sent yet) or UploadExpired (not sent in time),
+       * SizeDiffers, DigestDiffers and PartDiffers (send again), InvalidFileType (refused; initiate anew).
        *
        * @throws NOT_FOUND (UploadNotFound): `completeUpload` knows no upload of this caller with this id.
        * @throws CONFLICT (UploadIncomplete): The bytes have not arrived; the upload stays pending until `expiresAt`.
+       * @throws CONFLICT (PartsMissing): Storage does not have these parts; the upload stays pending until `expiresAt`.
+       * @throws INVALID_INPUT (PartDiffers): Storage has a part of another size or ETag than declared; the upload stays
+       * pending, so it can be sent again.
        * @throws VALIDATION_ERROR (UploadExpired): The signed URL ran out before the bytes came.
        * @throws INVALID_INPUT (SizeDiffers): Storage holds another number of bytes than declared; the upload stays pending,
        * so the PUT can be repeated.
@@ -616,6 +860,63 @@ export type AppRouter = TRPCBuiltRouter<
        * upload is refused and its object goes.
        */
       completeUpload: Mutation<MediaProcedures.CompleteUpload.Input, MediaProcedures.CompleteUpload.Output>;
+      /**
+       * Reserve room for one object that comes in parts, and say how large they are.
+       *
+       * With an idempotency key, the same input finds the same upload again. Raises FileTooLarge over the type's ceiling,
+       * StorageLimitExceeded when the quota has no room, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
+       *
+       * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+       * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
+       * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved bytes
+       * leave of the quota.
+       * @throws CONFLICT (IdempotencyKeyTaken): The key named another input before, or an upload that was deleted since.
+       */
+      initiateMultipartUpload: Mutation<MediaProcedures.InitiateMultipartUpload.Input, MediaProcedures.InitiateMultipartUpload.Output>;
+      /**
+       * Sign a PUT for each of these parts of an upload, again and again, and put its end off.
+       *
+       * Raises UploadNotFound, UploadCompleted, UploadExpired, and PartUnknown for a number that the upload does not have.
+       *
+       * @throws NOT_FOUND (UploadNotFound): `completeUpload` knows no upload of this caller with this id.
+       * @throws CONFLICT (UploadCompleted): A completed media is not cancelled any more; `deleteMedia` deletes it.
+       * @throws VALIDATION_ERROR (UploadExpired): The signed URL ran out before the bytes came.
+       * @throws VALIDATION_ERROR (PartUnknown): The upload has no part of this number; an upload by one PUT has none at all.
+       */
+      signParts: Mutation<MediaProcedures.SignParts.Input, MediaProcedures.SignParts.Output>;
+      /**
+       * Make one object of the parts that storage has, verify it, and answer the media. Twice is the same answer.
+       *
+       * Raises UploadNotFound, UploadExpired, PartsMissing and PartDiffers (send those parts), SizeDiffers, DigestDiffers
+       * and InvalidFileType (refused; initiate anew), and PartUnknown.
+       *
+       * @throws NOT_FOUND (UploadNotFound): `completeUpload` knows no upload of this caller with this id.
+       * @throws CONFLICT (UploadIncomplete): The bytes have not arrived; the upload stays pending until `expiresAt`.
+       * @throws CONFLICT (PartsMissing): Storage does not have these parts; the upload stays pending until `expiresAt`.
+       * @throws INVALID_INPUT (PartDiffers): Storage has a part of another size or ETag than declared; the upload stays
+       * pending, so it can be sent again.
+       * @throws VALIDATION_ERROR (UploadExpired): The signed URL ran out before the bytes came.
+       * @throws INVALID_INPUT (SizeDiffers): Storage holds another number of bytes than declared; the upload stays pending,
+       * so the PUT can be repeated.
+       * @throws INVALID_INPUT (DigestDiffers): The bytes' SHA-256 is not the declared one; the upload stays pending, so the
+       * PUT can be repeated.
+       * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
+       * upload is refused and its object goes.
+       * @throws VALIDATION_ERROR (PartUnknown): The upload has no part of this number; an upload by one PUT has none at all.
+       */
+      completeMultipartUpload: Mutation<MediaProcedures.CompleteMultipartUpload.Input, MediaProcedures.CompleteMultipartUpload.Output>;
+      /**
+       * Say how far an upload is and what is missing, as storage has it. Raises UploadNotFound.
+       *
+       * @throws NOT_FOUND (UploadNotFound): `completeUpload` knows no upload of this caller with this id.
+       */
+      getUploadStatus: Query<MediaProcedures.GetUploadStatus.Input, MediaProcedures.GetUploadStatus.Output>;
+      /**
+       * Answer a page of an owner's unfinished uploads, newest first. Raises ForeignOwner.
+       *
+       * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+       */
+      listUploads: Query<MediaProcedures.ListUploads.Input | undefined, MediaProcedures.ListUploads.Output>;
       /**
        * Give up an upload that is not completed. Twice is the same answer.
        *
@@ -678,6 +979,16 @@ export type AppRouter = TRPCBuiltRouter<
        * the same.
        */
       watch: Subscription<MediaProcedures.Watch.Input | undefined, MediaProcedures.Watch.Output>;
+      /**
+       * Answer the events after `since`, or wait up to `waitSeconds` for the next ones; none when nothing happens.
+       *
+       * Raises ForeignOwner, and MediaNotFound for a media that never was the caller's.
+       *
+       * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+       * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+       * the same.
+       */
+      pollEvents: Query<MediaProcedures.PollEvents.Input | undefined, MediaProcedures.PollEvents.Output>;
     }
   }
 >;

@@ -1,15 +1,53 @@
-"""What happens to a caller's media, as it happens: `media.watch`."""
+"""What happens to an owner's media, as it happens: `media.watch`, and `media.pollEvents` for callers without streams.
 
+Storage tells nobody when a part arrives, so whoever waits looks there now and then, and puts what is new into the log.
+"""
+
+import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import UUID
 
 from contracts.errors import ForeignOwner, MediaNotFound
-from contracts.events import MediaEvent, WatchMedia
+from contracts.events import MediaEvent, MediaEvents, PollEvents, WatchMedia
+from procedures.media.progress import note_progress
 from rpc.context import Context
-from rpc.procedure import subscription
+from rpc.procedure import query, subscription
+from sql.bell import Ring
 from sql.rows import EventRow
 
 PAGE = 200
 LOOK_SECONDS = 15
+PROGRESS_SECONDS = 2
+
+
+@dataclass(slots=True)
+class Log:
+    """One owner's events, or those of one media, from one on."""
+
+    ctx: Context
+    owner: str
+    media_id: UUID | None
+    after: int
+
+    async def read(self, limit: int) -> list[MediaEvent]:
+        """The next events of the log, oldest first; none at its end."""
+        page = {"owner_id": self.owner, "after": self.after, "limit": limit}
+        if self.media_id is None:
+            rows = await self.ctx.db.many(EventRow, "read_events", **page)
+        else:
+            rows = await self.ctx.db.many(EventRow, "read_events_of_media", media_id=self.media_id, **page)
+        self.after = rows[-1].id if rows else self.after
+        return [_shown(row) for row in rows]
+
+    async def grows(self, ring: Ring, *, within: float) -> bool:
+        """Wait for more, so many seconds at most, with an eye on what is being sent: whether the log has grown."""
+        until = time.monotonic() + within
+        while (left := until - time.monotonic()) > 0:
+            sending = await note_progress(self.ctx.db, self.ctx.store, self.owner, self.media_id)
+            if await ring.heard(within=min(left, PROGRESS_SECONDS) if sending else left):
+                return True
+        return False
 
 
 @subscription("media.watch", raises=(ForeignOwner, MediaNotFound))
@@ -19,35 +57,40 @@ async def watch(ctx: Context, params: WatchMedia) -> AsyncIterator[MediaEvent | 
     After `lastEventId` when it is given, else from the beginning. Raises ForeignOwner, and MediaNotFound for a media
     that never was the caller's.
     """
-    owner = await _watched_owner(ctx, params)
-    after = int(params.last_event_id or 0)
-    async with ctx.resources.bell.of(owner) as ring:
+    log = await _log(ctx, params, after=params.last_event_id)
+    async with ctx.resources.bell.of(log.owner) as ring:
         while True:
-            rows = await _read_events(ctx, params, owner, after)
-            for row in rows:
-                yield shown(row)
-                after = row.id
-            if len(rows) < PAGE and not await ring.heard(within=LOOK_SECONDS):
+            events = await log.read(PAGE)
+            for event in events:
+                yield event
+            if len(events) < PAGE and not await log.grows(ring, within=LOOK_SECONDS):
                 yield None
 
 
-def shown(row: EventRow) -> MediaEvent:
-    """One event of the log, as its owner sees it."""
-    return MediaEvent(id=str(row.id), type=row.type, media_id=row.media_id, at=row.at, data=row.data)
+@query("media.pollEvents", raises=(ForeignOwner, MediaNotFound))
+async def poll_events(ctx: Context, params: PollEvents) -> MediaEvents:
+    """Answer the events after `since`, or wait up to `waitSeconds` for the next ones; none when nothing happens.
+
+    Raises ForeignOwner, and MediaNotFound for a media that never was the caller's.
+    """
+    log = await _log(ctx, params, after=params.since)
+    async with ctx.resources.bell.of(log.owner) as ring:
+        until = time.monotonic() + params.wait_seconds
+        events = await log.read(params.limit)
+        while not events and await log.grows(ring, within=until - time.monotonic()):
+            events = await log.read(params.limit)
+    return MediaEvents(events=events, last_event_id=str(log.after))
 
 
-async def _watched_owner(ctx: Context, params: WatchMedia) -> str:
-    """Whose log is watched: the media's owner, or the one who is named."""
+async def _log(ctx: Context, params: WatchMedia | PollEvents, *, after: str | None) -> Log:
+    """The log of the media's owner, or of the one who is named."""
     if params.media_id is None:
-        return ctx.owner(params.owner)
+        return Log(ctx, ctx.owner(params.owner), None, int(after or 0))
     event = await ctx.db.one(EventRow, "find_event", owners=ctx.owners, media_id=params.media_id)
     if event is None:
         raise MediaNotFound
-    return event.owner_id
+    return Log(ctx, event.owner_id, params.media_id, int(after or 0))
 
 
-async def _read_events(ctx: Context, params: WatchMedia, owner: str, after: int) -> list[EventRow]:
-    page = {"owner_id": owner, "after": after, "limit": PAGE}
-    if params.media_id is None:
-        return await ctx.db.many(EventRow, "read_events", **page)
-    return await ctx.db.many(EventRow, "read_events_of_media", media_id=params.media_id, **page)
+def _shown(row: EventRow) -> MediaEvent:
+    return MediaEvent(id=str(row.id), type=row.type, media_id=row.media_id, at=row.at, data=row.data)

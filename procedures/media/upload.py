@@ -1,6 +1,5 @@
 """From a reservation to a verified media: `media.initiateUpload`, `media.completeUpload`, `media.cancelUpload`."""
 
-from datetime import datetime, timedelta
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -12,7 +11,8 @@ from contracts.errors import (
     IdempotencyKeyTaken,
     InvalidFileType,
     MediaNotFound,
-    RateLimitExceeded,
+    PartDiffers,
+    PartsMissing,
     SizeDiffers,
     StorageLimitExceeded,
     UploadCompleted,
@@ -33,11 +33,11 @@ from contracts.media import (
 from jobs.job import enqueue
 from jobs.publish import complete_upload as publish_upload
 from jobs.purge import purge_media
-from jobs.sweep import IDEMPOTENCY_KEY_LIFETIME
 from procedures.media.answer import answer
+from procedures.media.reservation import Plan, extend, find_upload, reserve, url_expiry
 from rpc.context import Context
 from rpc.procedure import mutation
-from sql.rows import DeletionRow, MediaRow, ReservationRow, Transfer
+from sql.rows import DeletionRow, MediaRow, Transfer
 from storage.keys import staging_key
 
 
@@ -56,46 +56,50 @@ async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
     accepted = FORMATS[params.content_type]
     if params.size > accepted.max_bytes:
         raise FileTooLarge(size=params.size, max_size=accepted.max_bytes, content_type=accepted.content_type)
-    reservation = await _reserve(ctx, params)
-    match reservation.outcome:
-        case "limited":
-            raise RateLimitExceeded(**reservation.facts or {})
-        case "over quota":
-            raise StorageLimitExceeded(**reservation.facts or {})
-        case "taken":
-            raise IdempotencyKeyTaken
-        case "known":
-            return await _extend(ctx, params, reservation.id)
-    assert reservation.id is not None
-    key = staging_key(ctx.owner(params.owner), reservation.id, params.filename)
-    return _ticket(ctx, params, media_id=reservation.id, key=key, expires_at=_expiry(ctx))
+    owner, media_id = ctx.owner(params.owner), uuid7()
+    key = staging_key(owner, media_id, params.filename)
+    plan = Plan(media_id=media_id, owner=owner, procedure="media.initiateUpload", transfer=Transfer.PUT, key=key)
+    known = await reserve(ctx, params, plan)
+    if known:
+        upload = await extend(ctx, known)
+        return _ticket(ctx, params, media_id=upload.id, key=upload.staging_key)
+    return _ticket(ctx, params, media_id=media_id, key=key)
 
 
 @mutation(
     "media.completeUpload",
-    raises=(UploadNotFound, UploadIncomplete, UploadExpired, SizeDiffers, DigestDiffers, InvalidFileType),
+    raises=(
+        UploadNotFound,
+        UploadIncomplete,
+        PartsMissing,
+        PartDiffers,
+        UploadExpired,
+        SizeDiffers,
+        DigestDiffers,
+        InvalidFileType,
+    ),
 )
 async def complete_upload(ctx: Context, params: CompleteUpload) -> MediaAnswer:
     """Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
 
-    Raises UploadNotFound, UploadIncomplete (not sent yet) or UploadExpired (not sent in time), SizeDiffers and
-    DigestDiffers (send again), InvalidFileType (refused; initiate anew).
+    Raises UploadNotFound, UploadIncomplete or PartsMissing (not sent yet) or UploadExpired (not sent in time),
+    SizeDiffers, DigestDiffers and PartDiffers (send again), InvalidFileType (refused; initiate anew).
     """
     if params.upload_id not in {None, params.media_id}:
         raise UploadNotFound
-    upload = await _find_upload(ctx, params.media_id)
+    upload = await find_upload(ctx, params.media_id)
     if upload.state != MediaState.PENDING:
         return answer(ctx, upload)
     try:
         media = await publish_upload(ctx.db, ctx.store, upload, ctx.now)
-    except UploadIncomplete:
-        upload = await _find_upload(ctx, params.media_id)
+    except (UploadIncomplete, PartsMissing):
+        upload = await find_upload(ctx, params.media_id)
         if upload.state != MediaState.PENDING:
             return answer(ctx, upload)
-        if upload.url_expires_at <= ctx.now:
+        if upload.expires_at <= ctx.now:
             raise UploadExpired from None
         raise
-    return answer(ctx, media or await _find_upload(ctx, params.media_id))
+    return answer(ctx, media or await find_upload(ctx, params.media_id))
 
 
 @mutation("media.cancelUpload", raises=(UploadCompleted, MediaNotFound))
@@ -115,69 +119,7 @@ async def cancel_upload(ctx: Context, params: MediaReference) -> Success:
     return Success()
 
 
-async def _reserve(ctx: Context, params: InitiateUpload) -> ReservationRow:
-    media_id: UUID = uuid7()
-    owner = ctx.owner(params.owner)
-    limit = ctx.resources.limits.of("media.initiateUpload")
-    return await ctx.db.shared(
-        ReservationRow,
-        "reserve_upload",
-        procedure="media.initiateUpload",
-        request_id=ctx.request_id,
-        id=media_id,
-        owner_id=owner,
-        user_id=ctx.caller.id,
-        quota_bytes=ctx.quota_of(owner),
-        type=FORMATS[params.content_type].type,
-        purpose=params.purpose,
-        filename=params.filename,
-        mime_type=params.content_type,
-        size_bytes=params.size,
-        sha256=params.sha256,
-        staging_key=staging_key(owner, media_id, params.filename),
-        url_expires_at=_expiry(ctx),
-        url_ends_at=_end(ctx),
-        sweep_at=_end(ctx),
-        transfer=Transfer.PUT,
-        idempotency_key=params.idempotency_key,
-        key_from=ctx.now - IDEMPOTENCY_KEY_LIFETIME,
-        limit_calls=limit and limit.calls,
-        limit_seconds=limit and limit.seconds,
-        now=ctx.now,
-    )
-
-
-async def _extend(ctx: Context, params: InitiateUpload, media_id: UUID | None) -> UploadTicket:
-    """A fresh ticket of an upload that its idempotency key found."""
-    upload = await ctx.db.one(
-        MediaRow, "extend_upload", id=media_id, url_expires_at=_expiry(ctx), url_ends_at=_end(ctx)
-    )
-    if upload is None:
-        raise IdempotencyKeyTaken
-    return _ticket(ctx, params, media_id=upload.id, key=upload.staging_key, expires_at=_expiry(ctx))
-
-
-async def _find_upload(ctx: Context, media_id: UUID) -> MediaRow:
-    """The caller's upload; a refused one raises again what it was refused for."""
-    upload = await ctx.db.one(MediaRow, "find_upload", id=media_id, owners=ctx.owners)
-    if upload is None:
-        raise UploadNotFound
-    if upload.state == MediaState.DELETED:
-        if upload.error_reason is not None:
-            raise InvalidFileType(declared=upload.mime_type, reason=upload.error_reason)
-        raise UploadNotFound
-    return upload
-
-
-def _expiry(ctx: Context) -> datetime:
-    return ctx.now + timedelta(seconds=ctx.resources.uploads.url_ttl_seconds)
-
-
-def _end(ctx: Context) -> datetime:
-    return _expiry(ctx) + timedelta(seconds=ctx.resources.uploads.grace_seconds)
-
-
-def _ticket(ctx: Context, params: InitiateUpload, *, media_id: UUID, key: str, expires_at: datetime) -> UploadTicket:
+def _ticket(ctx: Context, params: InitiateUpload, *, media_id: UUID, key: str) -> UploadTicket:
     url, headers = ctx.resources.presigner.put(
         key,
         size_bytes=params.size,
@@ -192,5 +134,5 @@ def _ticket(ctx: Context, params: InitiateUpload, *, media_id: UUID, key: str, e
         upload_url=url,
         method="PUT",
         headers=headers,
-        expires_at=expires_at,
+        expires_at=url_expiry(ctx),
     )

@@ -1,0 +1,204 @@
+"""Uploads in parts: `media.initiateMultipartUpload`, `media.signParts`, `media.completeMultipartUpload`."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from contracts.errors import (
+    FileTooLarge,
+    ForeignOwner,
+    IdempotencyKeyTaken,
+    PartDiffers,
+    PartUnknown,
+    StorageLimitExceeded,
+    UploadCompleted,
+    UploadExpired,
+    UploadNotFound,
+)
+from contracts.formats import FORMATS, MIB
+from contracts.media import CompleteUpload, MediaAnswer, MediaState
+from contracts.multipart import (
+    DEFAULT_PART_BYTES,
+    MAX_PARTS,
+    CompleteMultipartUpload,
+    InitiateMultipartUpload,
+    MultipartTicket,
+    SentPart,
+    SignedPart,
+    SignedParts,
+    SignParts,
+)
+from jobs.parts import is_assembled, size_of_part, stored_parts, total_parts
+from procedures.media.reservation import Plan, extend, find_upload, reserve, url_end, url_expiry
+from procedures.media.upload import complete_upload
+from rpc.context import Context
+from rpc.procedure import mutation
+from sql.rows import MediaRow, Transfer
+from storage.keys import original_key
+from storage.multipart import Part, UploadGone
+
+
+@mutation(
+    "media.initiateMultipartUpload",
+    counts_itself=True,
+    raises=(ForeignOwner, FileTooLarge, StorageLimitExceeded, IdempotencyKeyTaken),
+)
+async def initiate_multipart_upload(ctx: Context, params: InitiateMultipartUpload) -> MultipartTicket:
+    """Reserve room for one object that comes in parts, and say how large they are.
+
+    With an idempotency key, the same input finds the same upload again. Raises FileTooLarge over the type's ceiling,
+    StorageLimitExceeded when the quota has no room, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
+    """
+    accepted = FORMATS[params.content_type]
+    if params.size > accepted.multipart_max_bytes:
+        raise FileTooLarge(size=params.size, max_size=accepted.multipart_max_bytes, content_type=accepted.content_type)
+    owner, media_id, size_of_parts = ctx.owner(params.owner), uuid7(), part_bytes(params.size, params.part_size)
+    plan = Plan(
+        media_id=media_id,
+        owner=owner,
+        procedure="media.initiateMultipartUpload",
+        transfer=Transfer.PARTS,
+        key=original_key(owner, media_id, params.filename),
+        part_bytes=size_of_parts,
+        upload_expires_at=_upload_expiry(ctx),
+    )
+    known = await reserve(ctx, params, plan)
+    if known:
+        await extend(ctx, known, upload_expires_at=_upload_expiry(ctx))
+    return MultipartTicket(
+        upload_id=known or media_id,
+        media_id=known or media_id,
+        part_size=size_of_parts,
+        total_parts=-(-params.size // size_of_parts),
+        expires_at=_upload_expiry(ctx),
+    )
+
+
+@mutation("media.signParts", raises=(UploadNotFound, UploadCompleted, UploadExpired, PartUnknown))
+async def sign_parts(ctx: Context, params: SignParts) -> SignedParts:
+    """Sign a PUT for each of these parts of an upload, again and again, and put its end off.
+
+    Raises UploadNotFound, UploadCompleted, UploadExpired, and PartUnknown for a number that the upload does not have.
+    """
+    upload = await _find_in_parts(ctx, params.media_id)
+    for number in params.part_numbers:
+        _check_number(upload, number)
+    upload, stored = await _begun(ctx, upload)
+    async with ctx.db.transaction() as tx:
+        signed = await tx.one(
+            MediaRow,
+            "sign_parts",
+            id=upload.id,
+            url_expires_at=url_expiry(ctx),
+            url_ends_at=url_end(ctx),
+            upload_expires_at=_upload_expiry(ctx),
+            uploaded_bytes=sum(part.size_bytes for part in stored),
+            now=ctx.now,
+        )
+        await tx.run("ring", owner_id=upload.owner_id)
+    if signed is None:
+        raise UploadExpired
+    digests = {checksum.part_number: checksum.sha256 for checksum in params.checksums}
+    return SignedParts(parts=[_signed(ctx, signed, number, digests.get(number)) for number in params.part_numbers])
+
+
+@mutation(
+    "media.completeMultipartUpload",
+    raises=(*complete_upload.raises, PartUnknown),
+)
+async def complete_multipart_upload(ctx: Context, params: CompleteMultipartUpload) -> MediaAnswer:
+    """Make one object of the parts that storage has, verify it, and answer the media. Twice is the same answer.
+
+    Raises UploadNotFound, UploadExpired, PartsMissing and PartDiffers (send those parts), SizeDiffers, DigestDiffers
+    and InvalidFileType (refused; initiate anew), and PartUnknown.
+    """
+    if params.parts:
+        upload = await find_upload(ctx, params.media_id)
+        if upload.state == MediaState.PENDING:
+            await _check_said(ctx, upload, params.parts)
+    answer: MediaAnswer = await complete_upload.run(
+        ctx, CompleteUpload(media_id=params.media_id, upload_id=params.upload_id)
+    )
+    return answer
+
+
+def part_bytes(size: int, wish: int | None) -> int:
+    """The size of every part but the last: the wish, or the default, or what keeps their number within S3's limit."""
+    least = -(-size // MAX_PARTS)
+    return max(wish or DEFAULT_PART_BYTES, -(-least // MIB) * MIB)
+
+
+async def _find_in_parts(ctx: Context, media_id: UUID) -> MediaRow:
+    upload = await find_upload(ctx, media_id)
+    if upload.transfer != Transfer.PARTS:
+        raise UploadNotFound
+    if upload.state != MediaState.PENDING:
+        raise UploadCompleted
+    if upload.expires_at <= ctx.now:
+        raise UploadExpired
+    return upload
+
+
+async def _begun(ctx: Context, upload: MediaRow) -> tuple[MediaRow, list[Part]]:
+    """The upload as the store knows it, begun when it does not, and its parts."""
+    if upload.multipart_id is not None:
+        try:
+            return upload, await stored_parts(ctx.store, upload)
+        except UploadGone:
+            if await is_assembled(ctx.store, upload):
+                raise UploadCompleted from None
+    begun = await ctx.store.multipart.begin(upload.staging_key, content_type=upload.mime_type, token=str(upload.id))
+    row = await ctx.db.one(MediaRow, "begin_multipart", id=upload.id, known=upload.multipart_id, begun=begun)
+    if row is not None:
+        return row, []
+    await ctx.store.multipart.abort(upload.staging_key, begun)
+    upload = await _find_in_parts(ctx, upload.id)
+    return upload, await stored_parts(ctx.store, upload)
+
+
+async def _check_said(ctx: Context, upload: MediaRow, said: list[SentPart]) -> None:
+    """Raise PartDiffers or PartsMissing when storage does not have the parts as they are said to be."""
+    try:
+        stored = {part.number: part for part in await stored_parts(ctx.store, upload)}
+    except UploadGone:
+        return
+    for part in said:
+        _check_number(upload, part.part_number)
+        found = stored.get(part.part_number)
+        if found is None:
+            continue
+        if part.size not in {None, found.size_bytes}:
+            raise PartDiffers(part_number=part.part_number, declared=part.size, actual=found.size_bytes)
+        if part.etag is not None and part.etag.strip('"') != found.etag.strip('"'):
+            raise PartDiffers(part_number=part.part_number, declared=part.etag, actual=found.etag)
+
+
+def _check_number(upload: MediaRow, number: int) -> None:
+    if upload.part_bytes is None or not 1 <= number <= total_parts(upload):
+        raise PartUnknown(part_number=number, total_parts=total_parts(upload) if upload.part_bytes else 0)
+
+
+def _signed(ctx: Context, upload: MediaRow, number: int, sha256: str | None) -> SignedPart:
+    assert upload.multipart_id
+    url, headers = ctx.resources.presigner.part(
+        upload.staging_key,
+        upload_id=upload.multipart_id,
+        number=number,
+        size_bytes=size_of_part(upload, number),
+        sha256=sha256,
+        now=ctx.now,
+        ttl_seconds=ctx.resources.uploads.url_ttl_seconds,
+    )
+    return SignedPart(
+        part_number=number,
+        upload_url=url,
+        method="PUT",
+        headers=headers,
+        size=size_of_part(upload, number),
+        expires_at=url_expiry(ctx),
+    )
+
+
+def _upload_expiry(ctx: Context) -> datetime:
+    return ctx.now + timedelta(seconds=ctx.resources.uploads.multipart_ttl_seconds)

@@ -1,0 +1,126 @@
+"""Room for an upload, and the upload that it was made for."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from contracts.errors import (
+    DigestDiffers,
+    IdempotencyKeyTaken,
+    InvalidFileType,
+    RateLimitExceeded,
+    RpcError,
+    StorageLimitExceeded,
+    UploadNotFound,
+)
+from contracts.formats import FORMATS
+from contracts.media import InitiateUpload, MediaState
+from jobs.sweep import IDEMPOTENCY_KEY_LIFETIME
+from rpc.context import Context
+from sql.rows import MediaRow, ReservationRow, Transfer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be reserved for one upload beside what the caller says of it."""
+
+    media_id: UUID
+    owner: str
+    procedure: str
+    transfer: Transfer
+    key: str
+    part_bytes: int | None = None
+    upload_expires_at: datetime | None = None
+
+
+async def reserve(ctx: Context, params: InitiateUpload, plan: Plan) -> UUID | None:
+    """Add a pending upload to its owner's reserved bytes; the id of the earlier one that the idempotency key finds.
+
+    Raises RateLimitExceeded, StorageLimitExceeded and IdempotencyKeyTaken, and nothing is reserved.
+    """
+    reservation = await ctx.db.shared(ReservationRow, "reserve_upload", **_row(ctx, params, plan))
+    match reservation.outcome:
+        case "limited":
+            raise RateLimitExceeded(**reservation.facts or {})
+        case "over quota":
+            raise StorageLimitExceeded(**reservation.facts or {})
+        case "taken":
+            raise IdempotencyKeyTaken
+        case "known":
+            return reservation.id
+    return None
+
+
+async def extend(ctx: Context, media_id: UUID, *, upload_expires_at: datetime | None = None) -> MediaRow:
+    """Put the end of an upload off that its key found; IdempotencyKeyTaken when it was deleted meanwhile."""
+    upload = await ctx.db.one(
+        MediaRow,
+        "extend_upload",
+        id=media_id,
+        url_expires_at=url_expiry(ctx),
+        url_ends_at=url_end(ctx),
+        upload_expires_at=upload_expires_at,
+    )
+    if upload is None:
+        raise IdempotencyKeyTaken
+    return upload
+
+
+async def find_upload(ctx: Context, media_id: UUID) -> MediaRow:
+    """The upload with this id, if the caller may touch it; a refused one raises again what it was refused for."""
+    upload = await ctx.db.one(MediaRow, "find_upload", id=media_id, owners=ctx.owners)
+    if upload is None or (upload.transfer == Transfer.CONTENT and upload.state == MediaState.PENDING):
+        raise UploadNotFound
+    if upload.state == MediaState.DELETED:
+        raise refusal_of(upload) or UploadNotFound
+    return upload
+
+
+def refusal_of(upload: MediaRow) -> RpcError | None:
+    """What an upload was refused for, None when it was not."""
+    if upload.error_reason is None:
+        return None
+    if upload.error_code == DigestDiffers.code.name:
+        return DigestDiffers()
+    return InvalidFileType(declared=upload.mime_type, reason=upload.error_reason)
+
+
+def url_expiry(ctx: Context) -> datetime:
+    """Until when a URL that is signed now is good."""
+    return ctx.now + timedelta(seconds=ctx.resources.uploads.url_ttl_seconds)
+
+
+def url_end(ctx: Context) -> datetime:
+    """From when on no byte can arrive any more through a URL that is signed now."""
+    return url_expiry(ctx) + timedelta(seconds=ctx.resources.uploads.grace_seconds)
+
+
+def _row(ctx: Context, params: InitiateUpload, plan: Plan) -> dict[str, Any]:
+    limit = ctx.resources.limits.of(plan.procedure)
+    return {
+        "procedure": plan.procedure,
+        "request_id": ctx.request_id,
+        "id": plan.media_id,
+        "owner_id": plan.owner,
+        "user_id": ctx.caller.id,
+        "quota_bytes": ctx.quota_of(plan.owner),
+        "type": FORMATS[params.content_type].type,
+        "purpose": params.purpose,
+        "filename": params.filename,
+        "mime_type": params.content_type,
+        "size_bytes": params.size,
+        "sha256": params.sha256,
+        "staging_key": plan.key,
+        "url_expires_at": url_expiry(ctx),
+        "url_ends_at": url_end(ctx),
+        "sweep_at": url_end(ctx),
+        "transfer": plan.transfer,
+        "part_bytes": plan.part_bytes,
+        "upload_expires_at": plan.upload_expires_at,
+        "idempotency_key": params.idempotency_key,
+        "key_from": ctx.now - IDEMPOTENCY_KEY_LIFETIME,
+        "limit_calls": limit and limit.calls,
+        "limit_seconds": limit and limit.seconds,
+        "now": ctx.now,
+    }
