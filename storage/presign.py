@@ -12,6 +12,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from storage.s3 import StoreConfig, create_client
@@ -61,6 +62,10 @@ class Presigner:
             "response-content-disposition": f"{disposition}; filename*=UTF-8''{quote(filename, safe='')}",
         }
         return self._sign("GET", key, query=answer, now=now, ttl_seconds=ttl_seconds)
+
+    def plain(self, method: Literal["GET", "HEAD"], key: str, *, now: datetime, ttl_seconds: int) -> str:
+        """The URL of a request for `key` as it is stored, or for its headers."""
+        return self._sign(method, key, now=now, ttl_seconds=ttl_seconds)
 
     def _sign(
         self,
