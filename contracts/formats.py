@@ -1,7 +1,7 @@
 """The accepted media types, their ceilings in bytes, and what the first bytes of each are recognised as.
 
-`inline` are those that every browser shows by itself, as pictures and sound that run nothing; whatever else it is given
-it saves.
+`inline` are those that every browser shows by itself, as pictures and sound that run nothing; the others are always
+saved to a file.
 """
 
 from dataclasses import dataclass
