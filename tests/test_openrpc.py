@@ -82,9 +82,14 @@ def test_a_method_is_told_in_full():
     """Everything that the document has on one method."""
     assert DESCRIBED.method("media.getDownloadUrl") == {
         "name": "media.getDownloadUrl",
-        "summary": "Sign a GET of the original, under its own name, as a download.",
+        "summary": (
+            "Sign a GET of the original, under its own name or one that tells nothing, as a download or to show in a "
+            "page."
+        ),
         "description": (
-            "Sign a GET of the original, under its own name, as a download.\n\n"
+            "Sign a GET of the original, under its own name or one that tells nothing, as a download or to show in a "
+            "page.\n\n"
+            "The URL stays the same for a while, so that it can be cached, and is good for at least 15 minutes.\n\n"
             "Raises MediaNotFound, UploadPending before completion, RenditionNotFound for a rendition that is not "
             "there."
         ),
@@ -103,6 +108,12 @@ def test_a_method_is_told_in_full():
                     "default": None,
                 },
             },
+            {
+                "name": "filename",
+                "required": False,
+                "schema": {"allOf": [{"$ref": "#/components/schemas/DownloadName"}], "default": "original"},
+            },
+            {"name": "inline", "required": False, "schema": {"type": "boolean", "default": False}},
         ],
         "result": {"name": "DownloadUrl", "schema": {"$ref": "#/components/schemas/DownloadUrl"}},
         "errors": [
@@ -122,7 +133,16 @@ def test_a_method_is_told_in_full():
                 "name": "The original",
                 "params": [{"name": "mediaId", "value": "019a2b6e-1f00-7c3a-9d41-5b8e7f60c2a1"}],
                 "result": {"name": "DownloadUrl", "value": EXAMPLES["media.getDownloadUrl"][0].output},
-            }
+            },
+            {
+                "name": "The original, to show in a page, under a name that tells nothing",
+                "params": [
+                    {"name": "mediaId", "value": "019a2b6e-1f00-7c3a-9d41-5b8e7f60c2a1"},
+                    {"name": "filename", "value": "neutral"},
+                    {"name": "inline", "value": True},
+                ],
+                "result": {"name": "DownloadUrl", "value": EXAMPLES["media.getDownloadUrl"][1].output},
+            },
         ],
         "x-kind": "query",
         "x-public": False,
