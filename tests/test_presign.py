@@ -55,6 +55,30 @@ def test_a_put_is_signed_as_boto3_signs_it(config, key, sha256):
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=list(CONFIGS))
+@pytest.mark.parametrize("sha256", [None, hashlib.sha256(b"x").hexdigest()], ids=["plain", "sha256"])
+def test_a_part_is_signed_as_boto3_signs_it(config, key, sha256):
+    upload_id = "2~a/b+c=.d_e-f"
+    parameters = {"Bucket": config.bucket, "Key": key, "UploadId": upload_id, "PartNumber": 10_000, "ContentLength": 7}
+    if sha256:
+        parameters["ChecksumSHA256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
+    theirs = boto3_client(config).generate_presigned_url("upload_part", parameters, ExpiresIn=900)
+
+    ours, headers = Presigner(config).part(
+        key,
+        upload_id=upload_id,
+        number=10_000,
+        size_bytes=7,
+        sha256=sha256,
+        now=moment_of(theirs),
+        ttl_seconds=900,
+    )
+
+    assert parts(ours) == parts(theirs)
+    assert headers == ({"x-amz-checksum-sha256": parameters["ChecksumSHA256"]} if sha256 else {})
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=list(CONFIGS))
 def test_a_get_is_signed_as_boto3_signs_it(config, key):
     parameters = {
         "Bucket": config.bucket,
