@@ -4,6 +4,7 @@ import asyncio
 from typing import Self
 
 from starlette.requests import Request
+from starlette.types import Receive
 
 from rpc.content import ContentBrokenOff, ContentStalled
 
@@ -35,9 +36,9 @@ async def read_body(request: Request, *, max_bytes: int) -> bytes:
 class Arriving:
     """A body in the chunks in which it arrives; the server reads on when one is asked for."""
 
-    def __init__(self, request: Request, *, idle_seconds: float) -> None:
+    def __init__(self, receive: Receive, *, idle_seconds: float) -> None:
         self.is_whole = False
-        self._receive = request.receive
+        self._receive = receive
         self._idle_seconds = idle_seconds
 
     def __aiter__(self) -> Self:

@@ -60,7 +60,7 @@ class Procedure:
     raises: tuple[type[RpcError], ...]
     input: type[Wire]
     output: type[Wire]
-    run: Callable[[Context, Any], Any]
+    run: Callable[..., Any]
     summary: str
 
     @property

@@ -7,8 +7,8 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-LINGER_SECONDS = 2.0
-MAX_DISCARDED_BYTES = 4 * 1024 * 1024
+LINGER_SECONDS = 5.0
+MAX_DISCARDED_BYTES = 32 * 1024 * 1024
 
 
 class Unread(Response):

@@ -74,7 +74,7 @@ class Trpc:
     async def _take(self, request: Request) -> Response:
         """The answer to a call whose content is read by its procedure, as far as that will."""
         path, authenticate = path_of(request), once(self._authenticator, request)
-        body = Arriving(request, idle_seconds=self._content_idle_seconds)
+        body = Arriving(request.receive, idle_seconds=self._content_idle_seconds)
         call = Call(dialect="trpc", name=path, authenticate=authenticate, open=partial(open_content, request, body))
         told = answer(await self._dispatcher.dispatch(call), path)
         return _single(told) if body.is_whole else _single(told, Unread)
