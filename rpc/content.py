@@ -16,7 +16,7 @@ class ContentBrokenOff(RpcError):
 
 @dataclass(kw_only=True)
 class ContentStalled(ContentBrokenOff):
-    """Nothing of the content came for `idle_seconds`: what the call began is undone."""
+    """Nothing of the content came for `idleSeconds` seconds: what the call began is undone."""
 
     idle_seconds: float
 

@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import resource
+import sys
 from typing import Any
 
-from pydantic import BaseModel, StrictBool, StrictInt
+from pydantic import StrictBool, StrictInt
 
 from contracts.errors import MediaNotFound
 from contracts.wire import NoInput, Wire
@@ -19,7 +20,7 @@ FORM = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
 RAW = {"content-type": "application/octet-stream"}
 
 
-class Size(BaseModel):
+class Size(Wire):
     width: StrictInt
     height: StrictInt
 
@@ -85,7 +86,8 @@ async def discard(_ctx: Context, _params: NoInput, content: Content) -> Discarde
     size = 0
     async for chunk in content:
         size += len(chunk)
-    return Discarded(size=size, peak_kib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Discarded(size=size, peak_kib=peak // 1024 if sys.platform == "darwin" else peak)
 
 
 CONTENT = (keep, mine, refuse, discard)
