@@ -138,7 +138,7 @@ class Form:
                 "on_part_end": self._end_part,
                 "on_end": self._close,
             },
-            max_header_size=MAX_HEADER_BYTES,
+            max_header_size=MAX_BYTES_BEFORE_FILE,
         )
 
     def _begin_part(self) -> None:
