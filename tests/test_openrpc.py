@@ -18,6 +18,7 @@ from rpc.context import Context
 from rpc.dispatch import validate
 from rpc.procedure import Kind, query, subscription
 from tests.described import Described, objects_in
+from tests.sample_content import keep
 
 METHODS = {procedure.name: procedure for procedure in PROCEDURES if procedure.kind is not Kind.SUBSCRIPTION}
 DESCRIBED = Described.of(*PROCEDURES)
@@ -161,6 +162,21 @@ def test_a_method_is_told_in_full():
             {"$ref": "#/x-errors/InternalError"},
         ],
     }
+
+
+def test_a_method_that_takes_bytes_says_so():
+    """JSON-RPC can call it no more than a subscription, but what it is called with and answers is the same."""
+    described = Described.of(keep, late)
+    method, other = described.document["methods"]
+    assert method["x-content"] is True
+    assert method["description"] == (
+        "Tell what came.\n\nIt takes bytes, which JSON-RPC cannot carry: send them to this method's path below the "
+        "endpoint, as multipart/form-data whose fields are the params, or as application/octet-stream with the params "
+        "in `?input=`."
+    )
+    assert [param["name"] for param in method["params"]][:2] == ["pageTitle", "pages"]
+    assert {"$ref": "#/x-errors/ContentStalled"} in method["x-errors"]
+    assert "x-content" not in other
 
 
 def test_an_answer_is_told_in_full():
