@@ -25,13 +25,14 @@ FILM_BYTES = 20 * MIB
 
 _STORAGE = "https://storage.example/media"
 _STAGING = f"{_STORAGE}/staging/users/ada/posts"
-_PHOTO_URL = f"{_STORAGE}/users/ada/posts/{PHOTO_ID}_1f0c7a3e_harbour.jpg?X-Amz-Expires=900&X-Amz-Signature=5d0e"
+_PHOTO_URL = f"{_STORAGE}/users/ada/posts/{PHOTO_ID}_1f0c7a3e_harbour.jpg?X-Amz-Expires=1800&X-Amz-Signature=5d0e"
 _INITIATED_AT = "2026-01-02T03:04:05.678Z"
 _COMPLETED_AT = "2026-01-02T03:04:09.012Z"
 _READY_AT = "2026-01-02T03:04:10.345Z"
 _EXPIRES_AT = "2026-01-02T03:19:05.678Z"
 _TOMORROW = "2026-01-03T03:04:05.678Z"
 _FILM_URL = f"{_STORAGE}/users/ada/posts/{FILM_ID}_8d21f0b4_concert.mp4"
+_DOWNLOAD_EXPIRES_AT = "2026-01-02T03:30:00.000Z"
 
 _PHOTO: dict[str, Any] = {
     "id": PHOTO_ID,
@@ -92,6 +93,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
                         "type": accepted.type.value,
                         "extensions": list(accepted.extensions),
                         "maxSize": accepted.max_bytes,
+                        "maxMultipartSize": accepted.multipart_max_bytes,
                     }
                     for accepted in FORMATS.values()
                 ],
@@ -260,7 +262,12 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example(
             name="The original",
             input={"mediaId": PHOTO_ID},
-            output={"url": _PHOTO_URL, "expiresAt": _EXPIRES_AT},
+            output={"url": _PHOTO_URL, "expiresAt": _DOWNLOAD_EXPIRES_AT},
+        ),
+        Example(
+            name="The original, to show in a page, under a name that tells nothing",
+            input={"mediaId": PHOTO_ID, "filename": "neutral", "inline": True},
+            output={"url": _PHOTO_URL, "expiresAt": _DOWNLOAD_EXPIRES_AT},
         ),
     ),
     "media.getStorageUsage": (

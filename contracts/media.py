@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from contracts.formats import FORMATS, MediaType
@@ -211,15 +211,24 @@ class MediaPage(Wire):
     next_cursor: Cursor | None
 
 
+class DownloadName(StrEnum):
+    """What a download is called: as it was uploaded, or by its id alone."""
+
+    ORIGINAL = "original"
+    NEUTRAL = "neutral"
+
+
 class GetDownloadUrl(Wire):
-    """Input of `media.getDownloadUrl`; without `rendition`, the original."""
+    """Input of `media.getDownloadUrl`; without `rendition`, the original. `inline` asks to show it in a page."""
 
     media_id: MediaId
     rendition: Annotated[StrictStr, Field(min_length=1, max_length=64)] | None = None
+    filename: DownloadName = DownloadName.ORIGINAL
+    inline: StrictBool = False
 
 
 class DownloadUrl(Wire):
-    """A signed GET, good until `expiresAt`."""
+    """A signed GET, good until `expiresAt`. Whoever asks again before long gets the same."""
 
     url: str
     expires_at: Timestamp
@@ -248,12 +257,13 @@ class StorageUsage(Wire):
 
 
 class SupportedFormat(Wire):
-    """One accepted content type and its ceiling in bytes."""
+    """One accepted content type and its ceilings in bytes: of one request, and of an upload in parts."""
 
     content_type: str
     type: MediaType
     extensions: list[str]
     max_size: int
+    max_multipart_size: int
 
 
 class SupportedFormats(Wire):

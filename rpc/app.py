@@ -41,6 +41,7 @@ class AppConfig:
     cors_origin_regex: str | None = None
     max_body_bytes: int = 1024 * 1024
     max_batch_calls: int = 100
+    content_idle_seconds: float = 60
 
 
 def create_app(
@@ -50,7 +51,7 @@ def create_app(
     table = {procedure.name: procedure for procedure in procedures}
     document = describe(table.values())
     discover = discovery(document)
-    dispatcher = Dispatcher({**table, discover.name: discover}, resources)
+    dispatcher = Dispatcher({**table, discover.name: discover}, resources, rpc_path=config.rpc_path)
     authenticator = Authenticator(
         config.auth,
         introspection=resources.introspection,
@@ -58,7 +59,7 @@ def create_app(
     )
     limits = {"max_body_bytes": config.max_body_bytes, "max_batch_calls": config.max_batch_calls}
     endpoint = Endpoint(dispatcher, authenticator, **limits)
-    trpc = Trpc(dispatcher, authenticator, **limits)
+    trpc = Trpc(dispatcher, authenticator, content_idle_seconds=config.content_idle_seconds, **limits)
     health = Health(resources)
     cors = Middleware(
         CORSMiddleware,

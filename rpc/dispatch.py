@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from contracts.errors import InternalError, RpcError, ServiceUnavailable, UnknownProcedure, ValidationFailed
 from contracts.wire import Wire
 from rpc.auth import Caller
+from rpc.content import Content, ContentBrokenOff, ContentStalled, unreadable
 from rpc.context import Context, Resources
 from rpc.json import Written, written
 from rpc.limits import RateLimit
@@ -26,6 +27,7 @@ from rpc.procedure import Kind, Procedure
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.call")
 
 Authenticate = Callable[[], Awaitable[Caller]]
+Open = Callable[[type[Wire]], Awaitable[tuple[Any, Content]]]
 Answered = tuple[Written | None, str | None]
 
 _OVER: Answered = (Written(b""), None)
@@ -38,12 +40,16 @@ def new_request_id() -> str:
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """One procedure call as a dialect read it."""
+    """One procedure call as a dialect read it.
+
+    A request that brings bytes has nothing read yet: `open` answers the input and the content, by the input's model.
+    """
 
     dialect: str
     name: str
-    input: Any
     authenticate: Authenticate
+    input: Any = None
+    open: Open | None = None
     request_id: str = field(default_factory=new_request_id)
 
 
@@ -67,9 +73,10 @@ Facts = dict[str, Any]
 class Dispatcher:
     """Runs calls against a table of procedures."""
 
-    def __init__(self, procedures: Mapping[str, Procedure], resources: Resources) -> None:
+    def __init__(self, procedures: Mapping[str, Procedure], resources: Resources, *, rpc_path: str) -> None:
         self.procedures = procedures
         self.resources = resources
+        self._rpc_path = rpc_path
 
     async def dispatch(self, call: Call) -> Outcome:
         """The outcome of one call of a query or a mutation; never raises but for cancellation."""
@@ -95,8 +102,8 @@ class Dispatcher:
         procedure = self.procedures.get(call.name)
         if procedure is None or procedure.kind is Kind.SUBSCRIPTION:
             raise UnknownProcedure(call.name)
-        context, params = await self._prepared(procedure, call, facts)
-        return written(await procedure.run(context, params)), None
+        context, *arguments = await self._prepared(procedure, call, facts)
+        return written(await procedure.run(context, *arguments)), None
 
     async def _events(self, call: Call, facts: Facts) -> AsyncGenerator[Answered, None]:
         procedure = self.procedures[call.name]
@@ -106,14 +113,23 @@ class Dispatcher:
                 yield (None, None) if event is None else (written(event), event.id)
         yield _OVER
 
-    async def _prepared(self, procedure: Procedure, call: Call, facts: Facts) -> tuple[Context, Any]:
+    async def _prepared(self, procedure: Procedure, call: Call, facts: Facts) -> tuple[Any, ...]:
+        """What the procedure is run with: its caller is known before anything of a content is read."""
         caller = None if procedure.public else await call.authenticate()
         facts["caller"] = caller.id if caller else None
-        params = validate(procedure, call.input)
+        value, *content = await self._opened(procedure, call) if procedure.takes_content else (call.input,)
+        params = validate(procedure, value)
         context = context_of(
             self.resources, procedure, params, caller=caller, request_id=call.request_id, now=datetime.now(UTC)
         )
-        return context, params
+        return context, params, *content
+
+    async def _opened(self, procedure: Procedure, call: Call) -> tuple[Any, Content]:
+        if call.open is None:
+            place = f"{self._rpc_path}/{procedure.name}"
+            how = f"send multipart/form-data or application/octet-stream to {place}, in a request of its own"
+            raise unreadable("", f"{procedure.name} takes bytes: {how}")
+        return await call.open(procedure.input)
 
 
 def _facts(call: Call) -> Facts:
@@ -136,8 +152,14 @@ async def _outcome(call: Call, facts: Facts, answering: Awaitable[Answered]) -> 
         outcome = Outcome(request_id=call.request_id, error=InternalError())
     else:
         outcome = Outcome(request_id=call.request_id, value=value, event_id=event_id)
-    facts["outcome"] = int(outcome.error.code) if outcome.error else "ok"
+    facts["outcome"] = _logged(outcome.error)
     return outcome
+
+
+def _logged(error: RpcError | None) -> int | str:
+    if isinstance(error, ContentBrokenOff) and not isinstance(error, ContentStalled):
+        return "broken off"
+    return int(error.code) if error else "ok"
 
 
 def context_of(

@@ -27,6 +27,11 @@ _OF_THE_SPEC = {
     JSONRPC_INTERNAL_ERROR: ("INTERNAL_ERROR", "Internal error"),
 }
 
+_TAKES_CONTENT = (
+    "It takes bytes, which JSON-RPC cannot carry: send them to this method's path below the endpoint, as "
+    "multipart/form-data whose fields are the params, or as application/octet-stream with the params in `?input=`."
+)
+
 _INFO = {
     "title": "mediarpc",
     "version": version("mediarpc"),
@@ -71,7 +76,7 @@ def _method(procedure: Procedure, schemas: Schemas) -> dict[str, Any]:
     return {
         "name": procedure.name,
         "summary": procedure.summary.partition("\n\n")[0].replace("\n", " "),
-        "description": procedure.summary,
+        "description": "\n\n".join([procedure.summary, *([_TAKES_CONTENT] if procedure.takes_content else [])]),
         "paramStructure": "by-name",
         "params": _params(schemas.definition(procedure.input)),
         "result": {"name": procedure.output.__name__, "schema": schemas.answered(procedure.output)},
@@ -79,6 +84,7 @@ def _method(procedure: Procedure, schemas: Schemas) -> dict[str, Any]:
         "examples": [_pairing(example, procedure) for example in EXAMPLES.get(procedure.name, ())],
         "x-kind": procedure.kind.value,
         "x-public": procedure.public,
+        **({"x-content": True} if procedure.takes_content else {}),
         "x-input": schemas.asked(procedure.input),
         "x-errors": [{"$ref": f"#/x-errors/{error.__name__}"} for error in procedure.errors],
     }

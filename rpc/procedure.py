@@ -20,6 +20,7 @@ from contracts.errors import (
     ValidationFailed,
 )
 from contracts.wire import Event, Wire
+from rpc.content import Content, ContentStalled
 from rpc.context import Context
 
 Input = TypeVar("Input", bound=Wire)
@@ -27,6 +28,7 @@ Output = TypeVar("Output", bound=Wire)
 Events = TypeVar("Events", bound=Event)
 
 Call = Callable[[Context, Input], Awaitable[Output]]
+Take = Callable[[Context, Input, Content], Awaitable[Output]]
 Watch = Callable[[Context, Input], AsyncIterator[Events | None]]
 
 
@@ -46,18 +48,20 @@ class Kind(StrEnum):
 class Procedure:
     """A function(context, input model) -> output model under its wire name; a subscription answers an iterator of them.
 
-    A `public` one needs no caller; one that `counts_itself` has the rate limit and the audit in its own statement;
-    `raises` are the errors that are its own.
+    One that `takes_content` is given a Content too: bytes that arrive while it runs. A `public` one needs no caller;
+    one that `counts_itself` has the rate limit and the audit in its own statement; `raises` are the errors that are
+    its own.
     """
 
     name: str
     kind: Kind
     public: bool
     counts_itself: bool
+    takes_content: bool
     raises: tuple[type[RpcError], ...]
     input: type[Wire]
     output: type[Wire]
-    run: Callable[[Context, Any], Any]
+    run: Callable[..., Any]
     summary: str
 
     @property
@@ -69,7 +73,8 @@ class Procedure:
     def errors(self) -> tuple[type[RpcError], ...]:
         """Every error that a call may be answered with."""
         of_callers = () if self.public else _OF_CALLERS
-        return tuple(dict.fromkeys((*of_callers, *self.raises, *_OF_ALL)))
+        of_content = (ContentStalled,) if self.takes_content else ()
+        return tuple(dict.fromkeys((*of_callers, *self.raises, *of_content, *_OF_ALL)))
 
 
 def query(
@@ -81,8 +86,8 @@ def query(
 
 def mutation(
     name: str, *, public: bool = False, counts_itself: bool = False, raises: tuple[type[RpcError], ...] = ()
-) -> Callable[[Call[Input, Output]], Procedure]:
-    """Make a function that changes something callable as `name`."""
+) -> Callable[[Call[Input, Output] | Take[Input, Output]], Procedure]:
+    """Make a function that changes something callable as `name`; one with a third parameter, a Content, takes bytes."""
     return partial(_declare, name, Kind.MUTATION, public=public, counts_itself=counts_itself, raises=raises)
 
 
@@ -106,14 +111,17 @@ def _declare(
     counts_itself: bool = False,
 ) -> Procedure:
     hints = get_type_hints(function)
-    context, params = inspect.signature(function).parameters
+    context, params, *content = inspect.signature(function).parameters
     assert hints[context] is Context
+    assert [hints[parameter] for parameter in content] in ([], [Content])
+    assert not content or kind is Kind.MUTATION
     answered = hints["return"]
     return Procedure(
         name=name,
         kind=kind,
         public=public,
         counts_itself=counts_itself,
+        takes_content=bool(content),
         raises=raises,
         input=hints[params],
         output=_event_model(answered) if kind is Kind.SUBSCRIPTION else answered,

@@ -14,11 +14,13 @@ from pathlib import Path
 from jobs.worker import run_worker
 from procedures import PROCEDURES
 from rpc.app import create_app
+from server import cdn, storage_proxy
+from server.cdn import cdn_beside
 from server.embedded import Secrets, postgres, s3
 from server.http import STOP_SIGNALS, listen, run, run_until_stopped, serve_http
-from server.resources import app_config, open_resources
+from server.resources import app_config, open_resources, store_config
 from server.settings import Settings, SettingsError
-from server.storage_proxy import PREFIX, storage_routes
+from server.storage_proxy import storage_routes
 from server.token import sign_token
 from sql.migrate import migrate
 
@@ -52,7 +54,8 @@ def start_missing(stack: ExitStack, environment: Mapping[str, str], asked: Setti
         found["DATABASE_URL"] = stack.enter_context(postgres(data_dir / "postgres"))
     if asked.s3_endpoint is None:
         found["S3_ENDPOINT"] = stack.enter_context(s3(data_dir / "s3", made))
-        found["S3_PUBLIC_ENDPOINT"] = asked.s3_public_endpoint or origin(asked) + PREFIX
+        found["S3_PUBLIC_ENDPOINT"] = asked.s3_public_endpoint or origin(asked) + storage_proxy.PREFIX
+        found["CDN_URL"] = asked.cdn_url or origin(asked) + cdn.PREFIX
         found["S3_ACCESS_KEY_ID"], found["S3_SECRET_ACCESS_KEY"] = made.s3_access_key_id, made.s3_secret_access_key
         found["S3_USE_PATH_STYLE"] = "true"
     return Settings.from_environment({**environment, **found})
@@ -71,8 +74,9 @@ async def _run(settings: Settings, listener: socket.socket, embedded_s3: str | N
         routes = await stack.enter_async_context(storage_routes(embedded_s3)) if embedded_s3 else []
         config = app_config(settings, cors_origin_regex=LOCAL_ORIGINS)
         app = create_app(resources, PROCEDURES, config, routes=routes)
+        served = await stack.enter_async_context(cdn_beside(app, store_config(settings))) if embedded_s3 else app
         await run_until_stopped(
-            serve_http(app, listener, before_draining=resources.bell.send_home),
+            serve_http(served, listener, before_draining=resources.bell.send_home),
             run_worker(resources.db.pool, resources.store, sweep_interval_seconds=settings.sweep_interval_seconds),
             ready=lambda: greet(settings, time.monotonic() - began),
         )

@@ -3,6 +3,7 @@
 The prefix goes, everything else that a signature covers stays: method, path, query, Host and the signed headers.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -27,7 +28,7 @@ _NOT_FORWARDED = _HOP_BY_HOP | {"cookie"}
 # This server's own CORS middleware answers browsers.
 _NOT_RETURNED = _HOP_BY_HOP | {"server", "date"}
 # Stored bytes must not act in this origin.
-_GUARD = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; sandbox"}
+GUARD = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; sandbox"}
 
 
 class StorageProxy:
@@ -60,7 +61,7 @@ class StorageProxy:
         }
         # The embedded store answers a part as if it were the whole.
         status = HTTPStatus.PARTIAL_CONTENT if "content-range" in answer.headers and answer.ok else answer.status
-        return StreamingResponse(_chunks(answer), status_code=status, headers={**returned, **_GUARD})
+        return StreamingResponse(chunks(answer), status_code=status, headers={**returned, **GUARD})
 
     def _target(self, request: Request) -> URL:
         path = bytes(request.scope["raw_path"]).decode("ascii").removeprefix(PREFIX)
@@ -71,18 +72,27 @@ class StorageProxy:
 @asynccontextmanager
 async def storage_routes(endpoint: str) -> AsyncIterator[list[BaseRoute]]:
     """The routes that reach the store at `endpoint`."""
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_SECONDS, sock_read=IDLE_TIMEOUT_SECONDS)
-    async with aiohttp.ClientSession(
-        timeout=timeout,
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers={"accept", "accept-encoding", "user-agent", "content-type"},
-    ) as session:
+    async with store_session() as session:
         proxy = StorageProxy(endpoint, session)
         yield [Route(PREFIX + "/{path:path}", proxy.__call__, methods=METHODS)]
 
 
-async def _chunks(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+def store_session() -> aiohttp.ClientSession:
+    """Connections to the store that pass on what they are told, and give up when nothing comes."""
+    return aiohttp.ClientSession(
+        # One for each client: those that stand still keep nobody waiting.
+        connector=aiohttp.TCPConnector(limit=0),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_SECONDS, sock_read=IDLE_TIMEOUT_SECONDS),
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers={"accept", "accept-encoding", "user-agent", "content-type"},
+    )
+
+
+async def chunks(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The body of the store's answer, as fast as it is taken."""
     async with answer:
         async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
             yield chunk
+            # A response that was given up is cancelled where it waits, and it never waits while the store is fast.
+            await asyncio.sleep(0)

@@ -1,7 +1,9 @@
 """Objects that arrive in parts: begun, written part by part through signed URLs, listed, assembled, or aborted.
 
-An upload is assembled at the key that it was begun for. From then on the store answers NoSuchUpload to every URL that
-was ever signed for one of its parts, also to those that were already being sent, so the object changes no more.
+An upload is assembled at the key that it was begun for. From then on no URL that was ever signed for one of its parts
+changes the object: the store answers NoSuchUpload. MinIO takes a part that was being sent meanwhile when another upload
+of the same key is open; that part is in no object, and `abort_all` clears it away. So each upload is best begun at a
+key of its own, which is written down first: the key is all that finds an upload whose id was lost.
 
 Every call may be repeated, and botocore does so once. A repeated `begin` can leave a second open upload, which nobody
 was given and `abort_all` ends; a repeated `write_part` sends the same bytes; a repeated `assemble` says UploadGone when
@@ -9,8 +11,9 @@ the first one took effect and its answer was lost; a repeated `abort` finds noth
 
 The embedded store takes less than S3, and callers reckon with it:
 - It writes parts to one file, in order. A part that has been written, even in half, is taken again only with the same
-  bytes; other bytes are refused with 501. A part sent ahead of a missing one waits in memory, up to 256 MiB for each
-  upload; what goes beyond waits a minute for room and is refused then. So parts are best sent in order.
+  bytes; other bytes are refused with 501. A part sent ahead of a missing one waits in memory, in whole MiB, up to 256
+  for each upload; what goes beyond waits a minute for room and is refused then. So parts are best sent in order.
+- It may close the connection of a part that it refuses instead of reading it first.
 - It checks length and Content-MD5, and takes x-amz-checksum-sha256 unchecked. A part with a wrong MD5 ends the upload.
 - An `assemble` that it refuses ends the upload, and so does one that leaves out a part which is being sent.
 - A restart loses open uploads (UploadGone), and the token of every object; idle uploads end after a day, and no more

@@ -12,8 +12,10 @@ import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from storage.keys import safe_name
 from storage.s3 import StoreConfig, create_client
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -73,13 +75,16 @@ class Presigner:
     def get(
         self, key: str, *, filename: str, content_type: str, now: datetime, ttl_seconds: int, inline: bool = False
     ) -> str:
-        """The URL of a GET of `key`, which the store answers as `content_type` under the file's own name."""
-        disposition = "inline" if inline else "attachment"
+        """The URL of a GET of `key`, which the store answers as `content_type` under this name."""
         answer = {
             "response-content-type": content_type,
-            "response-content-disposition": f"{disposition}; filename*=UTF-8''{quote(filename, safe='')}",
+            "response-content-disposition": disposition(filename, inline=inline),
         }
         return self._sign("GET", key, query=answer, now=now, ttl_seconds=ttl_seconds)
+
+    def plain(self, method: Literal["GET", "HEAD"], key: str, *, now: datetime, ttl_seconds: int) -> str:
+        """The URL of a request for `key` as it is stored, or for its headers."""
+        return self._sign(method, key, now=now, ttl_seconds=ttl_seconds)
 
     def _sign(
         self,
@@ -109,6 +114,17 @@ class Presigner:
         to_sign = f"{ALGORITHM}\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
         signature = hmac.digest(self._signing_key(moment[:8]), to_sign.encode(), "sha256").hex()
         return f"{self._url}{path}?{parameters}&X-Amz-Signature={signature}"
+
+
+def window_start(now: datetime, window_seconds: int) -> datetime:
+    """The start of the window that a moment is in: the same on every machine, for they are counted from the epoch."""
+    return datetime.fromtimestamp(now.timestamp() // window_seconds * window_seconds, UTC)
+
+
+def disposition(filename: str, *, inline: bool) -> str:
+    """A Content-Disposition (RFC 6266): the name itself, percent-encoded, and a slug for who cannot read that."""
+    kind = "inline" if inline else "attachment"
+    return f"{kind}; filename=\"{safe_name(filename)}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 def signing_key(secret: str, day: str, region: str) -> bytes:

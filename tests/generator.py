@@ -22,6 +22,7 @@ TEXTS = [
     "null",
 ]
 NUMBERS: list[Any] = [0, -1, 1, 2**53, 2**63, 10**400, -(10**400), 0.5, 1e308, -0.0]
+FIELDS = {"pageTitle": "a", "pages": "3", "ratio": "0.5", "isDraft": "true", "tags": "[]", "note": "é"}
 CALLABLE = [procedure for procedure in PROCEDURES if procedure.kind is not Kind.SUBSCRIPTION]
 
 
@@ -129,6 +130,63 @@ class Generator:
                 ]
             )
         return body
+
+
+class FormGenerator:
+    """Forms from a seed, most of them spoiled somewhere, in pieces."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+
+    def form(self) -> tuple[str, list[bytes]]:
+        """A content type, and the body as it comes."""
+        pick = self.random.choice
+        parts = [self.part() for _ in range(pick([0, 0, 1, 1, 2, 3]))] + [self.file()] * pick([0, 1, 1, 1, 1, 1, 2])
+        if self.random.random() < 0.1:
+            self.random.shuffle(parts)
+        body = b"".join(parts) + b"--form--" + pick([*[b"\r\n"] * 8, b"", b"\n", b"\r\nx", b"--form--\r\n"])
+        boundary = pick(["form"] * 20 + ["other", "", "form--", "b" * 300, "\xff", '"form'])
+        return f"multipart/form-data; boundary={boundary}", self.pieces(self.spoiled(body))
+
+    def part(self) -> bytes:
+        pick = self.random.choice
+        name, text = pick([*FIELDS.items()])
+        roll = self.random.random()
+        if roll < 0.05:
+            name = pick([*TEXTS, "file"])
+        elif roll < 0.1:
+            text = pick([*FIELDS.values(), *TEXTS])
+        return self.headed(name, "", text.encode())
+
+    def file(self) -> bytes:
+        pick = self.random.choice
+        named = pick(["filename=a", 'filename="é"', "filename*=UTF-8''%e9", "filename*0*=x''a; filename*1=b", "x"])
+        content = self.random.randbytes(pick([0, 1, 100, 3000])) + pick([b"", b"\r\n--", b"\r\n--for", b"\r\r\n"])
+        return self.headed("file", f"; {named}", content)
+
+    def headed(self, name: str, more: str, body: bytes) -> bytes:
+        pick = self.random.choice
+        kind = pick(
+            [*[""] * 20, "Content-Type: text/html\r\n", "A: b\r\n" * 9, "no header\r\n", f"X: {'y' * 9000}\r\n"]
+        )
+        return f'--form\r\nContent-Disposition: form-data; name="{name}"{more}\r\n{kind}\r\n'.encode() + body + b"\r\n"
+
+    def spoiled(self, body: bytes) -> bytes:
+        """The body, now and then cut, changed or doubled."""
+        place = self.random.randrange(len(body))
+        return self.random.choice(
+            [
+                *[body] * 8,
+                body[:place],
+                body[:place] + self.random.randbytes(3) + body[place + 1 :],
+                body[:place] + self.random.choice([b"\r\n", b"\r\n--form", b"\0", b'"', b"-"]) + body[place:],
+                body[:place] + body,
+            ]
+        )
+
+    def pieces(self, body: bytes) -> list[bytes]:
+        length = self.random.choice([1, 7, *[50, 300, 3_000] * 4])
+        return [body[place : place + length] for place in range(0, len(body), length)]
 
 
 def nested(depth: int) -> Any:

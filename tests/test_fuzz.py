@@ -3,12 +3,16 @@
 import json
 import os
 import random
+from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.at_once import at_once
-from tests.generator import Generator
+from tests.generator import FormGenerator, Generator
+from tests.sample_content import CONTENT
+from tests.sample_procedures import serving
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS") or (20_000 if os.environ.get("CI") == "true" else 2_000))
 SEED = int(os.environ.get("FUZZ_SEED") or random.SystemRandom().randrange(2**32))
@@ -138,3 +142,32 @@ async def test_whatever_is_sent_to_trpc_is_answered_in_kind(http, bearer, genera
 
     assert understood > REQUESTS * 0.8
     assert (await ready_media()).status == "ready"
+
+
+async def test_whatever_is_sent_as_a_form_is_answered_in_kind():
+    """A form is taken, or refused for what it is; how it is cut into pieces changes nothing."""
+    print(f"FUZZ_SEED={SEED}")
+    generator, statuses = FormGenerator(SEED), []
+
+    async def pieces(body: list[bytes]) -> AsyncIterator[bytes]:
+        for piece in body:
+            yield piece
+
+    async with serving(CONTENT) as client:
+        for _ in range(REQUESTS):
+            kind, body = generator.form()
+            headers = {b"content-type": kind.encode("latin-1")}
+            answer = await client.post("/rpc/content.keep", content=pieces(body), headers=headers)
+            whole = await client.post("/rpc/content.keep", content=b"".join(body), headers=headers)
+            context = check_discreet(f"{kind} {b''.join(body)!r}", answer.status_code, answer.content)
+            assert told(answer) == told(whole), context
+            check_trpc(answer.status_code, answer.content)
+            statuses.append(answer.status_code)
+
+    assert set(statuses) == {200, 400}
+    assert statuses.count(200) > REQUESTS // 10
+
+
+def told(answer: httpx.Response) -> Any:
+    """The result, or that there is none: of two faults one may be seen first, or the other."""
+    return answer.json().get("result", answer.status_code)

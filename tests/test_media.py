@@ -12,13 +12,11 @@ from contracts.errors import (
     FileTooLarge,
     InvalidFileType,
     MediaNotFound,
-    RenditionNotFound,
     SizeDiffers,
     StorageLimitExceeded,
     UploadExpired,
     UploadIncomplete,
     UploadNotFound,
-    UploadPending,
     ValidationFailed,
 )
 from contracts.formats import FORMATS, MIB
@@ -357,35 +355,15 @@ async def test_another_upload_id_is_not_found(arrived_upload, call):
         await call("media.completeUpload", mediaId=str(ticket.media_id), uploadId=str(uuid.uuid4()))
 
 
-async def test_the_original_is_downloaded_under_its_own_name(ready_media, call, client):
-    body = photo(33, 44)
-    media = await ready_media(body, filename="مرحبا.jpg")
-
-    told = await call("media.getDownloadUrl", mediaId=str(media.id))
-
-    answer = await client.get(told.url)
-    assert answer.content == body
-    assert answer.headers["content-disposition"] == ("attachment; filename*=UTF-8''%D9%85%D8%B1%D8%AD%D8%A8%D8%A7.jpg")
-
-
-async def test_there_is_nothing_to_download_before_completion(arrived_upload, call):
-    ticket = await arrived_upload()
-    with pytest.raises(UploadPending):
-        await call("media.getDownloadUrl", mediaId=str(ticket.media_id))
-
-
-async def test_an_unknown_rendition_is_not_found(ready_media, call):
-    media = await ready_media()
-    with pytest.raises(RenditionNotFound) as refused:
-        await call("media.getDownloadUrl", mediaId=str(media.id), rendition="thumb150")
-    assert refused.value.details == {"rendition": "thumb150"}
-
-
 async def test_supported_formats_need_no_caller(call):
     answer = await call("media.getSupportedFormats", caller=None)
 
     assert [known.content_type for known in answer.formats] == list(FORMATS)
-    assert {known.max_size for known in answer.formats if known.type == "video"} == {100 * MIB}
+    assert {(known.type, known.max_size, known.max_multipart_size) for known in answer.formats} == {
+        ("image", 10 * MIB, 10 * MIB),
+        ("video", 100 * MIB, 500 * MIB),
+        ("audio", 20 * MIB, 20 * MIB),
+    }
     assert answer.max_filename_characters == 255
 
 

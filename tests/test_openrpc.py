@@ -18,6 +18,7 @@ from rpc.context import Context
 from rpc.dispatch import validate
 from rpc.procedure import Kind, query, subscription
 from tests.described import Described, objects_in
+from tests.sample_content import keep
 
 METHODS = {procedure.name: procedure for procedure in PROCEDURES if procedure.kind is not Kind.SUBSCRIPTION}
 DESCRIBED = Described.of(*PROCEDURES)
@@ -82,9 +83,14 @@ def test_a_method_is_told_in_full():
     """Everything that the document has on one method."""
     assert DESCRIBED.method("media.getDownloadUrl") == {
         "name": "media.getDownloadUrl",
-        "summary": "Sign a GET of the original, under its own name, as a download.",
+        "summary": (
+            "Sign a GET of the original, under its own name or one that tells nothing, as a download or to show in a "
+            "page."
+        ),
         "description": (
-            "Sign a GET of the original, under its own name, as a download.\n\n"
+            "Sign a GET of the original, under its own name or one that tells nothing, as a download or to show in a "
+            "page.\n\n"
+            "The URL stays the same for a while, so that it can be cached, and is good for at least 15 minutes.\n\n"
             "Raises MediaNotFound, UploadPending before completion, RenditionNotFound for a rendition that is not "
             "there."
         ),
@@ -103,6 +109,12 @@ def test_a_method_is_told_in_full():
                     "default": None,
                 },
             },
+            {
+                "name": "filename",
+                "required": False,
+                "schema": {"allOf": [{"$ref": "#/components/schemas/DownloadName"}], "default": "original"},
+            },
+            {"name": "inline", "required": False, "schema": {"type": "boolean", "default": False}},
         ],
         "result": {"name": "DownloadUrl", "schema": {"$ref": "#/components/schemas/DownloadUrl"}},
         "errors": [
@@ -122,7 +134,16 @@ def test_a_method_is_told_in_full():
                 "name": "The original",
                 "params": [{"name": "mediaId", "value": "019a2b6e-1f00-7c3a-9d41-5b8e7f60c2a1"}],
                 "result": {"name": "DownloadUrl", "value": EXAMPLES["media.getDownloadUrl"][0].output},
-            }
+            },
+            {
+                "name": "The original, to show in a page, under a name that tells nothing",
+                "params": [
+                    {"name": "mediaId", "value": "019a2b6e-1f00-7c3a-9d41-5b8e7f60c2a1"},
+                    {"name": "filename", "value": "neutral"},
+                    {"name": "inline", "value": True},
+                ],
+                "result": {"name": "DownloadUrl", "value": EXAMPLES["media.getDownloadUrl"][1].output},
+            },
         ],
         "x-kind": "query",
         "x-public": False,
@@ -141,6 +162,21 @@ def test_a_method_is_told_in_full():
             {"$ref": "#/x-errors/InternalError"},
         ],
     }
+
+
+def test_a_method_that_takes_bytes_says_so():
+    """JSON-RPC can call it no more than a subscription, but what it is called with and answers is the same."""
+    described = Described.of(keep, late)
+    method, other = described.document["methods"]
+    assert method["x-content"] is True
+    assert method["description"] == (
+        "Tell what came.\n\nIt takes bytes, which JSON-RPC cannot carry: send them to this method's path below the "
+        "endpoint, as multipart/form-data whose fields are the params, or as application/octet-stream with the params "
+        "in `?input=`."
+    )
+    assert [param["name"] for param in method["params"]][:2] == ["pageTitle", "pages"]
+    assert {"$ref": "#/x-errors/ContentStalled"} in method["x-errors"]
+    assert "x-content" not in other
 
 
 def test_an_answer_is_told_in_full():

@@ -100,6 +100,8 @@ async def test_every_example_is_what_the_application_answers(
     await story.tell("media.listMedia")
     download = await story.tell("media.getDownloadUrl")
     assert (await client.get(download["url"])).content == PHOTO
+    shown = await client.get((await story.tell("media.getDownloadUrl", 1))["url"])
+    assert shown.headers["content-disposition"].startswith("inline; ")
     await story.tell("media.cancelUpload")
     await story.tell("media.deleteMedia")
 

@@ -69,7 +69,7 @@ def test_our_calls_fit(tool):
         ("media.listMedia", {"limit": 1, "cursor": None, "type": None, "status": None}),
         ("media.listMedia", {"limit": 100, "cursor": PHOTO_ID, "type": "video", "status": "failed"}),
         ("media.completeUpload", {"mediaId": PHOTO_ID, "uploadId": PHOTO_ID}),
-        ("media.getDownloadUrl", {"mediaId": PHOTO_ID, "rendition": None}),
+        ("media.getDownloadUrl", {"mediaId": PHOTO_ID, "rendition": None, "filename": "original", "inline": False}),
         ("media.initiateUpload", {**GOOD[1][1], "purpose": "profile", "sha256": None, "idempotencyKey": None}),
         ("rpc.discover", {}),
     ]

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from storage.presign import Presigner
+from storage.presign import Presigner, window_start
 from storage.s3 import StoreConfig, create_client
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -55,12 +55,36 @@ def test_a_put_is_signed_as_boto3_signs_it(config, key, sha256):
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=list(CONFIGS))
+@pytest.mark.parametrize("sha256", [None, hashlib.sha256(b"x").hexdigest()], ids=["plain", "sha256"])
+def test_a_part_is_signed_as_boto3_signs_it(config, key, sha256):
+    upload_id = "2~a/b+c=.d_e-f"
+    parameters = {"Bucket": config.bucket, "Key": key, "UploadId": upload_id, "PartNumber": 10_000, "ContentLength": 7}
+    if sha256:
+        parameters["ChecksumSHA256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
+    theirs = boto3_client(config).generate_presigned_url("upload_part", parameters, ExpiresIn=900)
+
+    ours, headers = Presigner(config).part(
+        key,
+        upload_id=upload_id,
+        number=10_000,
+        size_bytes=7,
+        sha256=sha256,
+        now=moment_of(theirs),
+        ttl_seconds=900,
+    )
+
+    assert parts(ours) == parts(theirs)
+    assert headers == ({"x-amz-checksum-sha256": parameters["ChecksumSHA256"]} if sha256 else {})
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=list(CONFIGS))
 def test_a_get_is_signed_as_boto3_signs_it(config, key):
     parameters = {
         "Bucket": config.bucket,
         "Key": key,
         "ResponseContentType": "image/png",
-        "ResponseContentDisposition": "attachment; filename*=UTF-8''a%20b.png",
+        "ResponseContentDisposition": "attachment; filename=\"a-b.png\"; filename*=UTF-8''a%20b.png",
     }
     theirs = boto3_client(config).generate_presigned_url("get_object", parameters, ExpiresIn=60)
 
@@ -107,8 +131,23 @@ def test_a_name_that_needs_quoting_is_quoted():
     )
 
     assert dict(parse_qsl(urlsplit(url).query))["response-content-disposition"] == (
-        "inline; filename*=UTF-8''a%22b%3B%C3%BC%E2%80%8F.png"
+        """inline; filename="a-b-u.png"; filename*=UTF-8''a%22b%3B%C3%BC%E2%80%8F.png"""
     )
+
+
+@pytest.mark.parametrize(
+    ("moment", "start"),
+    [
+        ("2026-01-02T03:00:00+00:00", "2026-01-02T03:00:00+00:00"),
+        ("2026-01-02T03:00:00.000001+00:00", "2026-01-02T03:00:00+00:00"),
+        ("2026-01-02T03:14:59.999999+00:00", "2026-01-02T03:00:00+00:00"),
+        ("2026-01-02T03:15:00+00:00", "2026-01-02T03:15:00+00:00"),
+        ("2026-01-02T00:00:01+01:00", "2026-01-01T23:00:00+00:00"),
+        ("2026-01-02T05:44:00+05:30", "2026-01-02T00:00:00+00:00"),
+    ],
+)
+def test_a_window_begins_at_the_same_moment_everywhere(moment, start):
+    assert window_start(datetime.fromisoformat(moment), 900) == datetime.fromisoformat(start)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Large bodies through `/storage`: streamed both ways by a process whose memory stays flat, and never half stored."""
+"""Large bodies through `/storage` and `/cdn`: streamed by a process whose memory stays flat, and never half stored."""
 
 import hashlib
 import socket
@@ -32,8 +32,22 @@ def dev(tmp_path_factory) -> Iterator[Dev]:
         yield started
 
 
+@pytest.fixture(params=["storage", "cdn"])
+def way_out(request) -> str:
+    """Where bytes are read: with a signature from the private bucket, or by everybody from the public one."""
+    return str(request.param)
+
+
 @pytest.fixture
-def presigner(dev) -> Presigner:
+def bucket(request) -> str:
+    """The private one, unless the test reads from the other."""
+    return (
+        "media-public" if "way_out" in request.fixturenames and request.getfixturevalue("way_out") == "cdn" else "media"
+    )
+
+
+@pytest.fixture
+def presigner(dev, bucket) -> Presigner:
     """Signs with the keys of the dev folder, for its address."""
     made = Secrets.of(dev.data_dir)
     return Presigner(
@@ -41,7 +55,7 @@ def presigner(dev) -> Presigner:
             endpoint=None,
             public_endpoint=f"{dev.site.origin}/storage",
             region="us-east-1",
-            bucket="media",
+            bucket=bucket,
             public_bucket="media-public",
             access_key_id=made.s3_access_key_id,
             secret_access_key=made.s3_secret_access_key,
@@ -63,13 +77,15 @@ def signed_put(presigner):
 
 
 @pytest.fixture
-def signed_get(presigner):
-    """The URL of a GET."""
+def url_of(dev, way_out, presigner):
+    """Where an object is read."""
 
-    def sign(key: str):
-        return presigner.get(key, filename=key, content_type="video/mp4", now=datetime.now(UTC), ttl_seconds=600)
+    def url(key: str) -> str:
+        if way_out == "cdn":
+            return f"{dev.site.origin}/cdn/{key}"
+        return str(presigner.get(key, filename=key, content_type="video/mp4", now=datetime.now(UTC), ttl_seconds=600))
 
-    return sign
+    return url
 
 
 class Memory:
@@ -102,7 +118,7 @@ def put_that_stops_halfway(url: str, headers: dict[str, str]) -> Iterator[socket
         yield connection
 
 
-def test_memory_stays_flat_while_200_mib_go_up_and_down(dev, signed_put, signed_get):
+def test_memory_stays_flat_while_200_mib_go_up_and_down(dev, signed_put, url_of):
     """The process holds a few chunks of a body, never the body; all bytes arrive."""
     key, sent, received = "large.mp4", hashlib.sha256(), hashlib.sha256()
     url, headers = signed_put(key, SIZE)
@@ -121,8 +137,7 @@ def test_memory_stays_flat_while_200_mib_go_up_and_down(dev, signed_put, signed_
     up.look()
 
     down = Memory(dev.running.pid)
-    got = signed_get(key)
-    with httpx.stream("GET", got, timeout=120) as stream:
+    with httpx.stream("GET", url_of(key), timeout=120) as stream:
         for chunk in stream.iter_bytes(MIB):
             received.update(chunk)
             down.look()
@@ -133,13 +148,12 @@ def test_memory_stays_flat_while_200_mib_go_up_and_down(dev, signed_put, signed_
     assert down.growth < LARGEST_GROWTH
 
 
-def test_a_slow_reader_does_not_fill_the_memory(dev, signed_put, signed_get):
+def test_a_slow_reader_does_not_fill_the_memory(dev, signed_put, url_of):
     """What the client does not take stays in the store."""
     url, headers = signed_put("slow.mp4", 64 * MIB)
     httpx.put(url, content=CHUNK * 64, headers=headers, timeout=60).raise_for_status()
     memory = Memory(dev.running.pid)
-    got = signed_get("slow.mp4")
-    with httpx.stream("GET", got, timeout=60) as stream:
+    with httpx.stream("GET", url_of("slow.mp4"), timeout=60) as stream:
         next(stream.iter_bytes(MIB))
         for _ in range(50):
             assert httpx.get(f"{dev.site.origin}/healthz", timeout=30).status_code == 200

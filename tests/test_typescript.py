@@ -17,6 +17,7 @@ from rpc.procedure import mutation, query, subscription
 from rpc.typescript import UnknownShape, package_files
 from tests.node import PACKAGE
 from tests.processes import mediarpc
+from tests.sample_content import keep, refuse
 
 NAMES = ["index.cjs", "index.d.cts", "index.d.ts", "index.js"]
 
@@ -180,6 +181,50 @@ def test_a_router_has_every_kind_of_procedure_at_its_place():
     ]
 
 
+def test_a_procedure_that_takes_bytes_takes_what_a_stock_client_can_send():
+    """The members of its input are named beside, for those who fill a form."""
+    declared = package_files([keep, refuse])["index.d.ts"]
+
+    assert (
+        """
+  /** Tell what came. */
+  interface Keep {
+    input: Keep.Input;
+    output: Keep.Output;
+  }
+  namespace Keep {
+    /** The fields of the form, which stand before its file; beside other bytes, the JSON in `?input=`. */
+    interface Fields {
+      /** @default "untitled" */
+      pageTitle?: string;
+      /** @default 1 */
+      pages?: number;
+      ratio?: number | null;
+      /** @default false */
+      isDraft?: boolean;
+      note?: string | null;
+      tags?: string[] | null;
+      coverSize?: Size | null;
+    }
+    type Input = FormData | Blob | Uint8Array;
+    type Output = Kept;
+  }
+"""
+        in declared
+    )
+    assert (
+        """
+  namespace Refuse {
+    type Input = FormData | Blob | Uint8Array;
+    type Output = Null;
+  }
+"""
+        in declared
+    )
+    assert "      keep: Mutation<ContentProcedures.Keep.Input, ContentProcedures.Keep.Output>;\n" in declared
+    assert "{ idleSeconds: number }" in declared
+
+
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
@@ -206,7 +251,9 @@ def test_an_unknown_shape_fails_loudly(shape, said):
     assert said in str(failure.value)
 
 
-@pytest.mark.parametrize("name", ["Shape", "TestProcedures", "Brand", "RPCError", "ErrorCode", "Input"])
+@pytest.mark.parametrize(
+    "name", ["Shape", "TestProcedures", "Brand", "RPCError", "ErrorCode", "Input", "Fields", "Blob"]
+)
 def test_a_model_by_a_name_that_the_package_uses_fails_loudly(name):
     """TypeScript would silently put two interfaces of one name together."""
     model = create_model(name, __base__=Wire, value=(str, ...))

@@ -18,7 +18,10 @@ export type ISODateTime = Brand<string, 'ISODateTime'>;
 
 export type MediaId = Brand<string, 'MediaId'>;
 
-/** A signed GET, good until `expiresAt`. */
+/** What a download is called: as it was uploaded, or by its id alone. */
+export type DownloadName = 'original' | 'neutral';
+
+/** A signed GET, good until `expiresAt`. Whoever asks again before long gets the same. */
 export interface DownloadUrl {
   url: string;
   expiresAt: ISODateTime;
@@ -180,12 +183,13 @@ export interface Success {
   success: true;
 }
 
-/** One accepted content type and its ceiling in bytes. */
+/** One accepted content type and its ceilings in bytes: of one request, and of an upload in parts. */
 export interface SupportedFormat {
   contentType: string;
   type: MediaType;
   extensions: string[];
   maxSize: number;
+  maxMultipartSize: number;
 }
 
 /** What `media.initiateUpload` accepts, and the names of the renditions that are made. */
@@ -493,7 +497,9 @@ export declare namespace MediaProcedures {
     type Output = MediaPage;
   }
   /**
-   * Sign a GET of the original, under its own name, as a download.
+   * Sign a GET of the original, under its own name or one that tells nothing, as a download or to show in a page.
+   *
+   * The URL stays the same for a while, so that it can be cached, and is good for at least 15 minutes.
    *
    * Raises MediaNotFound, UploadPending before completion, RenditionNotFound for a rendition that is not there.
    *
@@ -510,6 +516,10 @@ export declare namespace MediaProcedures {
     interface Input {
       mediaId: MediaId;
       rendition?: string | null;
+      /** @default "original" */
+      filename?: DownloadName;
+      /** @default false */
+      inline?: boolean;
     }
     type Output = DownloadUrl;
   }
@@ -943,7 +953,9 @@ export type AppRouter = TRPCBuiltRouter<
        */
       listMedia: Query<MediaProcedures.ListMedia.Input | undefined, MediaProcedures.ListMedia.Output>;
       /**
-       * Sign a GET of the original, under its own name, as a download.
+       * Sign a GET of the original, under its own name or one that tells nothing, as a download or to show in a page.
+       *
+       * The URL stays the same for a while, so that it can be cached, and is good for at least 15 minutes.
        *
        * Raises MediaNotFound, UploadPending before completion, RenditionNotFound for a rendition that is not there.
        *

@@ -1,13 +1,12 @@
 """What a caller has: `media.getMedia`, `media.listMedia`, `media.getDownloadUrl`, `media.deleteMedia`."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from contracts.errors import ForeignOwner, MediaNotFound, RenditionNotFound, UploadPending
 from contracts.media import DownloadUrl, GetDownloadUrl, ListMedia, MediaAnswer, MediaPage, MediaReference, Success
 from jobs.job import enqueue
 from jobs.purge import purge_media
-from procedures.media.answer import DOWNLOAD_TTL_SECONDS, answer, shown
+from procedures.media.answer import answer, download, shown
 from rpc.context import Context
 from rpc.procedure import mutation, query
 from sql.rows import DeletionRow, MediaRow
@@ -41,23 +40,19 @@ async def list_media(ctx: Context, params: ListMedia) -> MediaPage:
 
 @query("media.getDownloadUrl", raises=(MediaNotFound, UploadPending, RenditionNotFound))
 async def get_download_url(ctx: Context, params: GetDownloadUrl) -> DownloadUrl:
-    """Sign a GET of the original, under its own name, as a download.
+    """Sign a GET of the original, under its own name or one that tells nothing, as a download or to show in a page.
+
+    The URL stays the same for a while, so that it can be cached, and is good for at least 15 minutes.
 
     Raises MediaNotFound, UploadPending before completion, RenditionNotFound for a rendition that is not there.
     """
     media = await _find_media(ctx, params.media_id)
-    if media.original_key is None:
+    found = download(ctx, media, filename=params.filename, inline=params.inline)
+    if found is None:
         raise UploadPending(media_id=str(media.id))
     if params.rendition is not None:
         raise RenditionNotFound(rendition=params.rendition)
-    url = ctx.resources.presigner.get(
-        media.original_key,
-        filename=media.filename,
-        content_type=media.mime_type,
-        now=ctx.now,
-        ttl_seconds=DOWNLOAD_TTL_SECONDS,
-    )
-    return DownloadUrl(url=url, expires_at=ctx.now + timedelta(seconds=DOWNLOAD_TTL_SECONDS))
+    return found
 
 
 @mutation("media.deleteMedia", raises=(MediaNotFound,))

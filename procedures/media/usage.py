@@ -18,6 +18,7 @@ async def get_supported_formats(_ctx: Context, _params: NoInput) -> SupportedFor
             type=accepted.type,
             extensions=list(accepted.extensions),
             max_size=accepted.max_bytes,
+            max_multipart_size=accepted.multipart_max_bytes,
         )
         for accepted in FORMATS.values()
     ]

@@ -10,16 +10,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from rpc.auth import Authenticator
+from rpc.body import Arriving, media_type
 from rpc.dispatch import Authenticate, Call, Dispatcher
 from rpc.endpoint import once
 from rpc.json import encode
 from rpc.procedure import Kind, Procedure
 from rpc.stream import Stream
+from rpc.trpc.content import open_content
 from rpc.trpc.events import HEADERS, events, refused
 from rpc.trpc.lines import lines
-from rpc.trpc.request import JSON_LINES, Asked, read
+from rpc.trpc.request import BINARY, JSON_LINES, Asked, is_batch, path_of, read
 from rpc.trpc.shape import Answer, Refused, answer
 from rpc.trpc.subscription import input_of_subscription, with_token
+from rpc.unread import Unread
 
 # A query may be sent as a POST: clients do so by `methodOverride`, for inputs that no URL can hold.
 METHODS = {
@@ -34,10 +37,17 @@ class Trpc:
     """Answers the requests below one path."""
 
     def __init__(
-        self, dispatcher: Dispatcher, authenticator: Authenticator, *, max_body_bytes: int, max_batch_calls: int
+        self,
+        dispatcher: Dispatcher,
+        authenticator: Authenticator,
+        *,
+        max_body_bytes: int,
+        max_batch_calls: int,
+        content_idle_seconds: float,
     ) -> None:
         self._dispatcher = dispatcher
         self._authenticator = authenticator
+        self._content_idle_seconds = content_idle_seconds
         self._read: Callable[[Request], Coroutine[Any, Any, Asked]] = partial(
             read, max_body_bytes=max_body_bytes, max_batch_calls=max_batch_calls
         )
@@ -47,6 +57,8 @@ class Trpc:
         if request.method == "HEAD":
             return Response(status_code=HTTPStatus.NO_CONTENT)
         try:
+            if self._brings_content(request):
+                return await self._take(request)
             asked = await self._read(request)
             _check_kinds(self._procedures(asked))
             return await self._respond(asked, request)
@@ -54,6 +66,18 @@ class Trpc:
             return _single(refusal.answer())
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)
+
+    def _brings_content(self, request: Request) -> bool:
+        binary = request.method == "POST" and media_type(request) in BINARY
+        return binary and not is_batch(request) and self._takes_content(path_of(request))
+
+    async def _take(self, request: Request) -> Response:
+        """The answer to a call whose content is read by its procedure, as far as that will."""
+        path, authenticate = path_of(request), once(self._authenticator, request)
+        body = Arriving(request.receive, idle_seconds=self._content_idle_seconds)
+        call = Call(dialect="trpc", name=path, authenticate=authenticate, open=partial(open_content, request, body))
+        told = answer(await self._dispatcher.dispatch(call), path)
+        return _single(told) if body.is_whole else _single(told, Unread)
 
     async def _respond(self, asked: Asked, request: Request) -> Response:
         if not asked.batched and self._is_subscription(asked.paths[0]):
@@ -69,7 +93,7 @@ class Trpc:
         path = asked.paths[position]
         try:
             self._check_call(path, asked)
-            value = asked.input_of(position) if path in self._dispatcher.procedures else None
+            value = asked.input_of(position) if self._takes_json(path) else None
         except Refused as refusal:
             return refusal.answer(path)
         call = Call(dialect="trpc", name=path, input=value, authenticate=authenticate)
@@ -104,6 +128,13 @@ class Trpc:
         procedure = self._dispatcher.procedures.get(path)
         return procedure is not None and procedure.kind is Kind.SUBSCRIPTION
 
+    def _takes_content(self, path: str) -> bool:
+        procedure = self._dispatcher.procedures.get(path)
+        return procedure is not None and procedure.takes_content
+
+    def _takes_json(self, path: str) -> bool:
+        return path in self._dispatcher.procedures and not self._takes_content(path)
+
     def _procedures(self, asked: Asked) -> list[Procedure]:
         return [procedure for path in asked.paths if (procedure := self._dispatcher.procedures.get(path))]
 
@@ -114,8 +145,8 @@ def _check_kinds(procedures: Iterable[Procedure]) -> None:
         raise Refused("BAD_REQUEST", f"Cannot mix procedure types in call: {', '.join(kinds)}")
 
 
-def _single(one: Answer) -> Response:
-    return _json(one.body, one.status, dict(one.headers))
+def _single(one: Answer, response: type[Response] = Response) -> Response:
+    return _json(one.body, one.status, dict(one.headers), response)
 
 
 def _batch(answers: list[Answer]) -> Response:
@@ -127,5 +158,5 @@ def _batch(answers: list[Answer]) -> Response:
     return _json([one.body for one in answers], status, headers)
 
 
-def _json(document: Any, status: int, headers: dict[str, str]) -> Response:
-    return Response(encode(document), status_code=status, media_type="application/json", headers={**VARY, **headers})
+def _json(document: Any, status: int, headers: dict[str, str], response: type[Response] = Response) -> Response:
+    return response(encode(document), status_code=status, media_type="application/json", headers={**VARY, **headers})

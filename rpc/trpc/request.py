@@ -13,7 +13,8 @@ from rpc.trpc.shape import Refused
 
 JSON = "application/json"
 JSON_LINES = "application/jsonl"
-BINARY = frozenset({"multipart/form-data", "application/octet-stream"})
+FORM = "multipart/form-data"
+BINARY = frozenset({FORM, "application/octet-stream"})
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -38,8 +39,8 @@ class Asked:
 async def read(request: Request, *, max_body_bytes: int, max_batch_calls: int) -> Asked:
     """What a request asks for; Refused when it is none that tRPC knows."""
     _check_content_type(request)
-    batched = request.query_params.get("batch") == "1"
-    path = _path(request)
+    batched = is_batch(request)
+    path = path_of(request)
     value, is_json = _parsed(await _raw_input(request, max_body_bytes), nothing={} if batched else None)
     asked = Asked(
         method=request.method,
@@ -75,7 +76,12 @@ def _check_content_type(request: Request) -> None:
     raise Refused("UNSUPPORTED_MEDIA_TYPE", f'Unsupported content-type "{said[:100]}"')
 
 
-def _path(request: Request) -> str:
+def is_batch(request: Request) -> bool:
+    """Whether the request's path names one call after the other."""
+    return request.query_params.get("batch") == "1"
+
+
+def path_of(request: Request) -> str:
     """The path behind the endpoint's, its escapes undone once."""
     raw: bytes = request.scope.get("raw_path") or b""
     try:

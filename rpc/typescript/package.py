@@ -81,6 +81,10 @@ type Subscription<Input, Output extends { id: unknown }> = TRPCSubscriptionProce
 export {};
 """
 
+_FIELDS = "The fields of the form, which stand before its file; beside other bytes, the JSON in `?input=`."
+# What tRPC's clients send as it is; a stream they would write as JSON.
+_CONTENT = ("FormData", "Blob", "Uint8Array")
+
 _Use = tuple[type[Wire], JsonSchemaMode]
 
 
@@ -129,7 +133,7 @@ def _schemas(procedures: Sequence[Procedure]) -> tuple[dict[str, Schema], dict[s
 def _refuse_taken_names(models: Iterable[str], procedures: Iterable[Procedure]) -> None:
     """In TypeScript a second interface of a name would silently be added to the first."""
     taken = {*re.findall(r"(?:type|interface) (\w+)", _IMPORTS + _ERRORS), "ErrorCode", "AppRouter"}
-    taken |= {*map(_title, procedures), *map(_namespace, procedures), "Input", "Output"}
+    taken |= {*map(_title, procedures), *map(_namespace, procedures), "Input", "Output", "Fields", *_CONTENT}
     for name in models:
         if name in taken:
             raise UnknownShape(f"{name}: the TypeScript package uses this name for something else")
@@ -184,11 +188,18 @@ def _signatures(procedures: Iterable[Procedure], inputs: dict[str, Schema], outp
 
 
 def _input(procedure: Procedure, schema: Schema) -> list[str]:
+    if procedure.takes_content:
+        return [*_interface("Fields", procedure, schema, _FIELDS), f"type Input = {union(_CONTENT)};"]
+    return _interface("Input", procedure, schema) or ["type Input = void;"]
+
+
+def _interface(name: str, procedure: Procedure, schema: Schema, told: str = "") -> list[str]:
+    """The members of an input as an interface, nothing when there are none."""
+    if not schema.get("properties"):
+        return []
     place = procedure.input.__name__
-    if schema.get("properties") == {}:
-        return ["type Input = void;"]
     type_of(schema, place)
-    return _block("interface Input", members(schema, place)).splitlines()
+    return _block(f"interface {name}", members(schema, place), told).splitlines()
 
 
 def _promise(procedure: Procedure) -> str:
@@ -248,7 +259,8 @@ def _record(procedures: Iterable[Procedure], inputs: dict[str, Schema], depth: i
 
 def _procedure_type(procedure: Procedure, schema: Schema) -> str:
     types = f"{_namespace(procedure)}.{_title(procedure)}"
-    optional = "" if schema.get("required") or not schema.get("properties") else " | undefined"
+    may_be_omitted = schema.get("properties") and not schema.get("required") and not procedure.takes_content
+    optional = " | undefined" if may_be_omitted else ""
     kind = {Kind.QUERY: "Query", Kind.MUTATION: "Mutation", Kind.SUBSCRIPTION: "Subscription"}[procedure.kind]
     return f"{kind}<{types}.Input{optional}, {types}.Output>"
 
