@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
@@ -17,6 +18,7 @@ class Cut(Enum):
 
     BEFORE = auto()  # nothing is passed on
     AFTER = auto()  # the request takes effect, its answer is lost
+    HELD = auto()  # nothing is passed on, and the connection stays until the proxy lets go
 
 
 # An HTTP status without a body, or the `error` of a JSON-RPC response.
@@ -25,12 +27,16 @@ Fault = Cut | int | dict[str, Any]
 
 @dataclass
 class Proxy:
-    """`POST` goes to `server`, everything else to `storage`; the first requests of a name meet its faults, one each."""
+    """`POST` goes to `server`, everything else to `storage`; the first requests of a name meet its faults, one each.
+
+    What is noted of a request is the params of a call, and the number of a part.
+    """
 
     server: str
     storage: str
     origin: str = ""
-    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    faults: dict[str, list[Fault | None]] = field(default_factory=dict)
+    let_go: Event = field(default_factory=Event)
     requests: list[tuple[str, Any]] = field(default_factory=list)
 
     @property
@@ -44,7 +50,7 @@ class Proxy:
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes] | None:
         """Status and body, or nothing at all."""
-        document = json.loads(body) if method == "POST" else {}
+        document = json.loads(body) if method == "POST" else {"params": _part_number(path)}
         name = document.get("method", method)
         self.requests.append((name, document.get("params")))
         planned = self.faults.get(name)
@@ -53,7 +59,9 @@ class Proxy:
             return fault, b""
         if isinstance(fault, dict):
             return 200, json.dumps({"jsonrpc": "2.0", "id": 1, "error": fault}).encode()
-        if fault is Cut.BEFORE:
+        if fault is Cut.HELD:
+            self.let_go.wait()
+        if fault in {Cut.BEFORE, Cut.HELD}:
             return None
         upstream = self.server if method == "POST" else self.storage
         answer = httpx.request(method, f"{upstream}{path}", headers=headers, content=body, timeout=30)
@@ -71,8 +79,14 @@ def proxy_of(server: str, storage: str) -> Iterator[Proxy]:
         try:
             yield proxy
         finally:
+            proxy.let_go.set()
             listening.shutdown()
             thread.join()
+
+
+def _part_number(path: str) -> int | None:
+    asked = parse_qs(urlsplit(path).query)
+    return int(asked["partNumber"][0]) if "partNumber" in asked else None
 
 
 def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:

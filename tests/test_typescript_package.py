@@ -11,7 +11,7 @@ from tests.node import PACKAGE
 from tests.test_typescript import watch
 from tests.web_app import COMPILERS
 
-MODULES = ["call", "errors", "retry", "send", "upload"]
+MODULES = ["call", "errors", "gate", "input", "parts", "progress", "resume", "retry", "send", "upload", "urls", "whole"]
 
 
 def test_the_package_holds_what_is_needed_and_nothing_else(web_app):
