@@ -1,6 +1,6 @@
 """The table of contents: every procedure, in the order of an upload's life."""
 
-from procedures.media import events, library, multipart, progress, upload, usage
+from procedures.media import content, events, library, multipart, part, progress, upload, usage
 from rpc.procedure import Procedure
 
 PROCEDURES: tuple[Procedure, ...] = (
@@ -10,6 +10,8 @@ PROCEDURES: tuple[Procedure, ...] = (
     multipart.initiate_multipart_upload,
     multipart.sign_parts,
     multipart.complete_multipart_upload,
+    content.upload,
+    part.upload_part,
     progress.get_upload_status,
     progress.list_uploads,
     upload.cancel_upload,

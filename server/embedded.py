@@ -143,7 +143,7 @@ def s3(folder: Path, keys: Secrets) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     pid_file, log_file = folder.with_suffix(".pid"), folder.with_suffix(".log")
     _end_leftover(pid_file, folder)
-    for partial in folder.rglob(".rclone_temp_put_*"):
+    for partial in folder.rglob(".rclone_temp_*"):
         partial.unlink()
     port = free_port()
     with log_file.open("ab") as log:

@@ -47,7 +47,7 @@ returning {media};
 -- name: refuse_upload :one
 -- Bury a pending upload whose bytes are not what was declared, with the reason; no row when it is pending no more.
 update media set
-    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s,
+    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = greatest(url_ends_at, %(now)s),
     error_code = %(error_code)s, error_reason = %(error_reason)s
 where id = %(id)s and state = 'pending'
 returning {media};
@@ -58,16 +58,27 @@ update media set state = 'ready', updated_at = %(now)s
 where id = %(id)s and state = 'processing'
 returning {media};
 
+-- name: grow_upload :one
+-- Reserve room for what has come through the server so far; no row when the upload is pending no more.
+update media set
+    size_bytes = greatest(size_bytes, %(arrived_bytes)s), uploaded_bytes = %(arrived_bytes)s,
+    url_expires_at = %(url_expires_at)s, url_ends_at = %(url_expires_at)s, sweep_at = %(sweep_at)s, updated_at = %(now)s
+where id = %(id)s and state = 'pending' and transfer = 'content'
+returning {media};
+
 -- name: cancel_upload :one
 -- Bury an upload of these owners that is not completed; no row when it is completed, or buried before.
-update media set state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s
+update media set
+    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = greatest(url_ends_at, %(now)s)
 where id = %(id)s and owned_by(owner_id, %(owners)s) and state = 'pending'
 returning {media};
 
 -- name: delete_media :one
 -- Leave a tombstone; no row when these owners have no such media, or it was deleted before.
 update media set
-    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = coalesce(sweep_at, %(now)s::timestamptz + interval '15 minutes')
+    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s,
+    sweep_at = case when state = 'pending' then greatest(url_ends_at, %(now)s)
+        else coalesce(sweep_at, %(now)s::timestamptz + interval '15 minutes') end
 where id = %(id)s and owned_by(owner_id, %(owners)s) and state <> 'deleted'
 returning {media};
 
