@@ -1,160 +1,97 @@
-import type { MediaId, MediaProcedures, Purpose } from 'mediarpc';
-import { call, type Endpoint } from './call.js';
-import { MediaRpcError, MediaTransportError } from './errors.js';
-import { inputOf } from './input.js';
-import { retrying, type Retries } from './retry.js';
+import type { MediaId } from 'mediarpc';
+import { createUploader, MediaRpcError, MediaTransportError, type RunningUpload, type UploaderOptions } from './upload.js';
+import type { Upload, UploadOptions } from './upload.js';
 
 export { MediaRpcError, MediaTransportError };
+export { awsS3Options, type AwsS3Options, type AwsS3OptionsInput } from './s3.js';
 
-const MIB = 1024 ** 2; // bytes
-const MOST_PARTS = 10_000;
-
-export interface AwsS3OptionsInput extends Endpoint {
-  /** How often each call is tried in all; 5 unless told otherwise. */
-  tries?: number;
-  /** Milliseconds: the longest pause before the second try, doubled with each further one; 500 unless told otherwise. */
-  retryDelay?: number;
-  /** Bytes: the size of a part, 5 MiB or more; 8 MiB unless told otherwise. */
-  partSize?: number;
-  purpose?: Purpose;
-  /** Whose the media are to be, when they are not the caller's own. */
-  owner?: NonNullable<MediaProcedures.InitiateUpload.Input['owner']>;
+export interface UppyUploaderOptions extends UploaderOptions, Pick<UploadOptions, 'purpose' | 'owner' | 'sha256'> {
+  /** How many files are sent at once; 2 unless told otherwise. */
+  limit?: number;
 }
 
-/** What stock `@uppy/aws-s3` takes, from version 6.2.1 on. */
-export interface AwsS3Options {
-  shouldUseMultipart: true;
-  getChunkSize: (file: { size: number }) => number;
-  generateObjectKey: (file: UppyFile) => string;
-  signRequest: (request: S3Request) => Promise<SignedRequest>;
+/** What is needed of an Uppy. */
+export interface UppyCore {
+  addUploader(uploader: (fileIds: string[]) => Promise<void>): void;
+  getFile(id: string): UppyFile | undefined;
+  getState(): { capabilities: object };
+  setState(patch: { capabilities: any }): void;
+  setFileState(id: string, state: any): void;
+  on(event: any, listener: any): unknown;
+  off(event: any, listener: any): unknown;
+  emit(event: any, ...facts: any[]): void;
 }
 
-/** What is needed of a file of Uppy's. */
-export interface UppyFile {
+interface UppyFile {
   id: string;
-  name?: string;
-  type?: string;
-  data?: Blob | { size: number | null };
-}
-
-/** What `@uppy/aws-s3` is about to ask S3. */
-export interface S3Request {
-  method: 'GET' | 'PUT' | 'POST' | 'DELETE';
-  key: string;
-  uploadId?: string;
-  partNumber?: number;
-}
-
-export interface SignedRequest {
-  url: string;
-  key?: string;
-  headers?: Record<string, string>;
+  name: string;
+  type: string;
+  data: unknown;
+  error?: string | null;
+  isRestored?: boolean;
+  progress: { uploadStarted?: number | null; uploadComplete?: boolean };
+  mediaId?: MediaId;
 }
 
 /**
- * Options with which stock `@uppy/aws-s3` uploads to mediarpc: `uppy.use(AwsS3, awsS3Options({ url: '/rpc' }))`.
- *
- * Every file goes in parts, a small one in a single part. Only the parts go to storage: whatever else Uppy would ask S3
- * is asked of the server, and Uppy reads the answer in a `data:` URL. The key that Uppy tells is the id of the media.
+ * Make an Uppy send its files with the uploader of `mediarpc/upload`, in place of a plugin: small ones by one PUT, large
+ * ones by several parts at once. Storage need not expose its ETags to the page. `response.body` is the media.
  */
-export function awsS3Options({ tries = 5, retryDelay = 500, ...options }: AwsS3OptionsInput): AwsS3Options {
-  const s3 = new S3Calls(options, { tries, delay: retryDelay });
-  return {
-    shouldUseMultipart: true,
-    getChunkSize: ({ size }) => s3.partSizeOf(size),
-    generateObjectKey: (file) => s3.expect(file),
-    signRequest: (request) => s3.answer(request),
+export function sendFilesOf(uppy: UppyCore, options: UppyUploaderOptions): void {
+  const { limit = 2, purpose, owner, sha256, ...uploader } = options;
+  const told = { ...(purpose && { purpose }), ...(owner && { owner }), ...(sha256 !== undefined && { sha256 }) };
+  const upload = createUploader(uploader);
+  uppy.setState({ capabilities: { ...uppy.getState().capabilities, resumableUploads: true } });
+  uppy.addUploader(async (fileIds) => {
+    const files = fileIds.map((id) => uppy.getFile(id)).filter((file) => file !== undefined);
+    const waiting = files.filter(({ error, progress }) => !error && !progress.uploadComplete).values();
+    // Uppy knows of those that it restored that they have started.
+    uppy.emit('upload-start', files.filter(({ isRestored, progress }) => !progress.uploadStarted || !isRestored));
+    const sendNext = async () => {
+      for (const { id } of waiting) {
+        const file = uppy.getFile(id);
+        if (file) await sendFile(uppy, upload, file, told);
+      }
+    };
+    await Promise.all(Array.from({ length: limit }, sendNext));
+  });
+}
+
+async function sendFile(uppy: UppyCore, upload: Upload, file: UppyFile, told: UploadOptions): Promise<void> {
+  const giving = new AbortController();
+  const started = file.progress.uploadStarted ?? Date.now();
+  const running = upload(file.data as Blob, {
+    ...told,
+    filename: file.name,
+    contentType: file.type,
+    ...(file.mediaId && { resume: file.mediaId }),
+    signal: giving.signal,
+    onMediaId: (mediaId) => uppy.setFileState(file.id, { mediaId }),
+    onProgress: ({ sent, total }) =>
+      uppy.emit('upload-progress', file, { uploadStarted: started, bytesUploaded: sent, bytesTotal: total }),
+  });
+  const forget = obey(uppy, file.id, running, giving);
+  try {
+    const media = await running;
+    uppy.emit('upload-success', file, { status: 200, body: media });
+  } catch (error) {
+    if (!giving.signal.aborted) uppy.emit('upload-error', file, error);
+  } finally {
+    forget();
+  }
+}
+
+/** Let an upload pause, go on and end when Uppy says so; what stops that. */
+function obey(uppy: UppyCore, id: string, running: RunningUpload, giving: AbortController): () => void {
+  const listeners = {
+    'file-removed': (file: UppyFile) => file.id === id && giving.abort(),
+    'cancel-all': () => giving.abort(),
+    'upload-pause': (file: UppyFile, isPaused: boolean) => file.id === id && (isPaused ? running.pause() : running.resume()),
+    'pause-all': () => running.pause(),
+    'resume-all': () => running.resume(),
   };
-}
-
-type Input = MediaProcedures.InitiateUpload.Input;
-
-/** Takes each call of the S3 API that an upload in parts consists of to the procedure that does the same. */
-class S3Calls {
-  readonly #inputs = new Map<string, () => Promise<Input>>();
-
-  constructor(
-    readonly options: AwsS3OptionsInput,
-    readonly retries: Retries,
-  ) {}
-
-  /** The size that the server is told to make the parts of: Uppy has cut the file before it asks. */
-  partSizeOf(size: number): number {
-    return Math.max(this.options.partSize ?? 8 * MIB, Math.ceil(size / MOST_PARTS / MIB) * MIB);
-  }
-
-  /** Take note of a file; the key under which an upload of it will be asked for. */
-  expect({ id, name, type, data }: UppyFile): string {
-    const { purpose, owner } = this.options;
-    const told = { ...(name && { filename: name }), ...(type && { contentType: type }) };
-    let input: Promise<Input> | undefined; // made once, so that a repeated call finds the same upload
-    this.#inputs.set(id, () => (input ??= inputOf(data as Blob, { ...told, ...(purpose && { purpose }), ...(owner && { owner }) })));
-    return id;
-  }
-
-  async answer({ method, key, uploadId, partNumber }: S3Request): Promise<SignedRequest> {
-    const mediaId = uploadId as MediaId | undefined;
-    if (method === 'POST' && !mediaId) return this.#begin(key);
-    if (method === 'PUT' && mediaId && partNumber) return this.#sign(mediaId, partNumber);
-    if (method === 'GET' && mediaId) return this.#list(mediaId);
-    if (method === 'POST' && mediaId) return this.#complete(mediaId);
-    if (method === 'DELETE' && mediaId) return this.#cancel(mediaId);
-    throw new TypeError(`Uppy asked for ${method} ${key}, which is no part of an upload in parts; an empty file has none`);
-  }
-
-  async #begin(key: string): Promise<SignedRequest> {
-    const input = await this.#inputs.get(key)?.();
-    if (!input) throw new TypeError(`${key} is of no file: generateObjectKey must not be replaced`);
-    const partSize = this.partSizeOf(input.size);
-    const ticket = await this.#retry(() => call(this.options, 'media.initiateMultipartUpload', { ...input, partSize }));
-    const url = answer({ InitiateMultipartUploadResult: { UploadId: ticket.mediaId } });
-    return { url, key: ticket.mediaId };
-  }
-
-  async #sign(mediaId: MediaId, partNumber: number): Promise<SignedRequest> {
-    const partNumbers = [partNumber];
-    const { parts } = await this.#retry(() => call(this.options, 'media.signParts', { mediaId, partNumbers }));
-    return { url: parts[0]!.uploadUrl, headers: parts[0]!.headers };
-  }
-
-  /** Uppy takes a part for stored that has an ETag; which one does not matter, as the server needs none. */
-  async #list(mediaId: MediaId): Promise<SignedRequest> {
-    const status = await this.#retry(() => call(this.options, 'media.getUploadStatus', { mediaId }));
-    if (status.partSize !== this.partSizeOf(status.totalBytes)) {
-      throw new TypeError(`The upload was begun with parts of ${status.partSize} bytes: add the file anew`);
-    }
-    const missing = new Set(status.missingParts);
-    const stored = Array.from({ length: status.totalParts! }, (_, index) => index + 1).filter((part) => !missing.has(part));
-    return { url: answer({ ListPartsResult: { Part: stored.map((PartNumber) => ({ PartNumber, ETag: 'stored' })) } }) };
-  }
-
-  async #complete(mediaId: MediaId): Promise<SignedRequest> {
-    const { media } = await this.#retry(() => call(this.options, 'media.completeMultipartUpload', { mediaId }));
-    return { url: answer({ CompleteMultipartUploadResult: { Location: `urn:uuid:${media.id}`, Key: media.id } }) };
-  }
-
-  async #cancel(mediaId: MediaId): Promise<SignedRequest> {
-    await this.#retry(() => call(this.options, 'media.cancelUpload', { mediaId }));
-    return { url: answer({}) };
-  }
-
-  #retry<T>(asked: () => Promise<T>): Promise<T> {
-    return retrying(asked, this.retries);
-  }
-}
-
-/** A URL that answers a document. */
-function answer(document: Elements): string {
-  return `data:application/xml,${encodeURIComponent(xml(document))}`;
-}
-
-interface Elements {
-  [name: string]: string | number | Elements | Elements[];
-}
-
-function xml(elements: Elements): string {
-  return Object.entries(elements)
-    .flatMap(([name, content]) => [content].flat().map((one) => [name, typeof one === 'object' ? xml(one) : one]))
-    .map(([name, content]) => `<${name}>${content}</${name}>`)
-    .join('');
+  for (const [event, listener] of Object.entries(listeners)) uppy.on(event, listener);
+  return () => {
+    for (const [event, listener] of Object.entries(listeners)) uppy.off(event, listener);
+  };
 }
