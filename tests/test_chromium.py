@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
+from server.settings import Settings
+from server.token import sign_token
+from tests.deployment import SECRET, new_settings, variables_of
 from tests.node import PACKAGE
-from tests.processes import Site, running_dev
+from tests.processes import Dev, Site, running_dev
+from tests.services import new_database
 from tests.test_uploader_parts import FILM, PART, PARTS, SIZE, told
 from tests.test_uppy import PHOTO
 from tests.web_app import SOURCES
@@ -39,21 +43,22 @@ def page(web_app):
     return web_app
 
 
-@pytest.fixture
-def site(database_url, store_server, settings, tmp_path) -> Iterator[Site]:
+@pytest.fixture(scope="session")
+def dev(servers, tmp_path_factory) -> Iterator[Dev]:
     """`mediarpc dev`: with its own store under its own origin, or with one that the browser reaches itself."""
-    variables = {"DATABASE_URL": database_url}
-    if store_server.name != "embedded":
-        variables |= {
-            "S3_ENDPOINT": store_server.endpoint,
-            "S3_ACCESS_KEY_ID": store_server.access_key_id,
-            "S3_SECRET_ACCESS_KEY": store_server.secret_access_key,
-            "S3_USE_PATH_STYLE": "true",
-            "S3_BUCKET": settings.s3_bucket,
-            "S3_PUBLIC_BUCKET": settings.s3_public_bucket,
-        }
-    with running_dev(tmp_path / "data", **variables) as dev:
-        yield dev.site
+    store = servers.stores[0]
+    with new_database(servers) as database_url:
+        settings = variables_of(new_settings(database_url, store))
+        reached = {name: settings[name] for name in settings if store.name != "embedded" or not name.startswith("S3_")}
+        del reached["PORT"]
+        with running_dev(tmp_path_factory.mktemp("dev") / "data", **reached) as started:
+            yield started
+
+
+@pytest.fixture
+def site(dev, user) -> Site:
+    """The server, as a user of the test's own calls it."""
+    return Site(f"http://127.0.0.1:{dev.port}", sign_token(Settings(auth_jwt_secret=SECRET), user=user))
 
 
 @pytest.fixture
@@ -73,7 +78,7 @@ def browse(chromium, page, site, tmp_path):
 
 
 def ends_well(site: Site, lines: list[dict[str, Any]], body: bytes = FILM) -> None:
-    """The page ended with the only media of ada, which has the file's bytes."""
+    """The page ended with the only media of its user, which has the file's bytes."""
     media_id = lines[-1].get("uploaded")
     listed = [*site.rpc("media.listMedia")["items"], *site.rpc("media.listMedia", status="pending")["items"]]
     assert [found["id"] for found in listed] == [media_id], lines[-3:]
