@@ -72,6 +72,7 @@ def store_config(settings: Settings) -> StoreConfig:
         access_key_id=settings.s3_access_key_id,
         secret_access_key=settings.s3_secret_access_key,
         use_path_style=settings.path_style,
+        refuses_copies=settings.refuses_copies,
     )
 
 
@@ -90,4 +91,5 @@ def app_config(settings: Settings, *, cors_origin_regex: str | None = None) -> A
         cors_origin_regex=None if settings.cors_origins else cors_origin_regex,
         max_body_bytes=settings.max_body_bytes,
         max_batch_calls=settings.max_batch_calls,
+        content_idle_seconds=settings.content_idle_seconds,
     )
