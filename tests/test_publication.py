@@ -258,9 +258,8 @@ async def test_a_signed_url_copies_nothing(arrived_upload, pending_upload, resou
     ticket = await arrived_upload(VERIFIED)
     other = httpx.URL(ticket.upload_url).path.removeprefix("/")
     mine = await pending_upload(VERIFIED)
-    answer = await client.put(
-        mine.upload_url, headers={**mine.headers, "x-amz-copy-source": f"/{other}"}, content=VERIFIED
-    )
+    copying = {"x-amz-copy-source": f"/{other}"}
+    answer = await client.put(mine.upload_url, headers={**mine.headers, **copying}, content=VERIFIED)
     assert answer.status_code == 403
     assert len(await contents(resources)) == 1
     assert (await client.put(mine.upload_url, headers=mine.headers, content=VERIFIED)).status_code == 200
