@@ -26,6 +26,6 @@ async def purge_media(bench: Bench, media_id: UUID) -> str:
 async def remove_objects(store: ObjectStore, media: MediaRow, *, keep: str | None = None) -> None:
     """Remove every object of a media but `keep`, and prove that they are gone."""
     known = {media.staging_key, media.original_key}
-    for prefix in prefixes(media.owner_id, media.id):
+    for prefix in prefixes(media.owner_id, media.id, media.purpose):
         known.update(await store.keys_under(prefix))
     await store.remove(key for key in known if key is not None and key != keep)

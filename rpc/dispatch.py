@@ -202,4 +202,9 @@ def _validation_failed(invalid: ValidationError) -> ValidationFailed:
 
 
 # Issues of the contracts' own validators, whose sentences name the field already.
-_OWN_ISSUES = frozenset({"media_id", "filename", "content_type", "sha256", "cursor", "idempotency_key", "event_id"})
+_OWN_ISSUES = frozenset(
+    {
+        *("media_id", "filename", "content_type", "sha256", "cursor", "idempotency_key", "event_id"),
+        *("post_id", "search"),
+    }
+)

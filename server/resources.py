@@ -36,6 +36,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 uploads=UploadPolicy(
                     url_ttl_seconds=settings.upload_url_ttl_seconds, grace_seconds=settings.upload_grace_seconds
                 ),
+                post_media_limit=settings.post_media_limit,
                 limits=settings.rate_limits,
                 bell=bell,
                 introspection=introspection,

@@ -12,6 +12,7 @@ import pytest
 
 from contracts.errors import ServiceUnavailable
 from contracts.examples import EXAMPLES, PHOTO_BYTES, PHOTO_ID, VIDEO_ID, Example
+from contracts.media import Purpose
 from contracts.wire import NoInput
 from procedures import PROCEDURES
 from rpc.context import Context
@@ -211,7 +212,7 @@ async def test_other_bytes_than_declared_are_answered_as_described(
     """Another type, another digest, and another size, from a store that takes what the signature forbids."""
     size = len(stored) if error == "InvalidFileType" else len(photo())
     ticket = await pending_upload(size=size, **told)
-    key = staging_key("ada", ticket.media_id, "photo.jpg")
+    key = staging_key("ada", ticket.media_id, "photo.jpg", Purpose.POST)
     resources.store._client.put_object(Bucket=resources.store.bucket, Key=key, Body=stored)
     assert await refused("media.completeUpload", mediaId=str(ticket.media_id)) == [error]
 

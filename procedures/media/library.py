@@ -1,16 +1,14 @@
-"""What a caller has: `media.getMedia`, `media.listMedia`, `media.getDownloadUrl`, `media.deleteMedia`."""
+"""What a caller has: `media.getMedia`, `media.listMedia`, `media.getDownloadUrl`."""
 
 from datetime import timedelta
 from uuid import UUID
 
 from contracts.errors import ForeignOwner, MediaNotFound, RenditionNotFound, UploadPending
-from contracts.media import DownloadUrl, GetDownloadUrl, ListMedia, MediaAnswer, MediaPage, MediaReference, Success
-from jobs.job import enqueue
-from jobs.purge import purge_media
+from contracts.media import DownloadUrl, GetDownloadUrl, ListMedia, MediaAnswer, MediaPage, MediaReference
 from procedures.media.answer import DOWNLOAD_TTL_SECONDS, answer, shown
 from rpc.context import Context
-from rpc.procedure import mutation, query
-from sql.rows import DeletionRow, MediaRow
+from rpc.procedure import query
+from sql.rows import MediaRow
 
 
 @query("media.getMedia", raises=(MediaNotFound,))
@@ -32,6 +30,8 @@ async def list_media(ctx: Context, params: ListMedia) -> MediaPage:
         before=params.cursor,
         type=params.type,
         state=params.status,
+        post_id=params.post_id,
+        search=params.search,
         limit=params.limit + 1,
     )
     page = rows[: params.limit]
@@ -58,21 +58,6 @@ async def get_download_url(ctx: Context, params: GetDownloadUrl) -> DownloadUrl:
         ttl_seconds=DOWNLOAD_TTL_SECONDS,
     )
     return DownloadUrl(url=url, expires_at=ctx.now + timedelta(seconds=DOWNLOAD_TTL_SECONDS))
-
-
-@mutation("media.deleteMedia", raises=(MediaNotFound,))
-async def delete_media(ctx: Context, params: MediaReference) -> Success:
-    """Give the bytes back at once and take the objects out of storage in the background. Twice is the same answer.
-
-    What a signed URL could still bring stays reserved until its end. Raises MediaNotFound.
-    """
-    async with ctx.db.transaction() as tx:
-        deleted = await tx.one(MediaRow, "delete_media", id=params.media_id, owners=ctx.owners, now=ctx.now)
-        if deleted is not None:
-            await enqueue(tx, purge_media, deleted.id)
-        elif not await tx.one(DeletionRow, "find_deletion", id=params.media_id, owners=ctx.owners):
-            raise MediaNotFound
-    return Success()
 
 
 async def _find_media(ctx: Context, media_id: UUID) -> MediaRow:

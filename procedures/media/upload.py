@@ -67,7 +67,7 @@ async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
         case "known":
             return await _extend(ctx, params, reservation.id)
     assert reservation.id is not None
-    key = staging_key(ctx.owner(params.owner), reservation.id, params.filename)
+    key = staging_key(ctx.owner(params.owner), reservation.id, params.filename, params.purpose)
     return _ticket(ctx, params, media_id=reservation.id, key=key, expires_at=_expiry(ctx))
 
 
@@ -134,7 +134,7 @@ async def _reserve(ctx: Context, params: InitiateUpload) -> ReservationRow:
         mime_type=params.content_type,
         size_bytes=params.size,
         sha256=params.sha256,
-        staging_key=staging_key(owner, media_id, params.filename),
+        staging_key=staging_key(owner, media_id, params.filename, params.purpose),
         url_expires_at=_expiry(ctx),
         url_ends_at=_end(ctx),
         sweep_at=_end(ctx),
