@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from typing import Any
 
 import psycopg
 import pytest
@@ -28,11 +29,11 @@ def delete(call):
     return run
 
 
-def done(media_id: str) -> dict:
+def done(media_id: str) -> dict[str, Any]:
     return {"mediaId": media_id, "success": True, "error": None}
 
 
-def not_found(media_id: str) -> dict:
+def not_found(media_id: str) -> dict[str, Any]:
     return {"mediaId": media_id, "success": False, "error": NOT_FOUND}
 
 

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import psycopg
 import pytest
@@ -63,7 +64,7 @@ def listed(call):
 
 @pytest.fixture
 def fetch(database_url):
-    def run(query: str, *values: object) -> list[tuple]:
+    def run(query: str, *values: object) -> list[Any]:
         with psycopg.connect(database_url, autocommit=True) as connection:
             cursor = connection.execute(query, values)
             return cursor.fetchall() if cursor.description else []

@@ -18,6 +18,23 @@ export type ISODateTime = Brand<string, 'ISODateTime'>;
 
 export type MediaId = Brand<string, 'MediaId'>;
 
+/** How many media were deleted by this call; their bytes leave storage in the background. */
+export interface DeletedPostMedia {
+  deleted: number;
+}
+
+/** What came of one deletion. */
+export interface Deletion {
+  mediaId: MediaId;
+  success: boolean;
+  error: Refusal | null;
+}
+
+/** What came of each deletion, in the order asked. */
+export interface Deletions {
+  results: Deletion[];
+}
+
 /** A signed GET, good until `expiresAt`. */
 export interface DownloadUrl {
   url: string;
@@ -103,8 +120,24 @@ export interface Owner {
   id: string;
 }
 
+/** The media of a post, in their order. */
+export interface PostMedia {
+  items: Media[];
+}
+
+/** The profile image, null when there is none. */
+export interface ProfileImage {
+  media: Media | null;
+}
+
 /** What a media is for. */
 export type Purpose = 'post' | 'profile';
+
+/** Why one of several media was not deleted: a number and its sentence of the error table. */
+export interface Refusal {
+  code: number;
+  message: string;
+}
 
 /** One published form of a media. */
 export interface Rendition {
@@ -276,6 +309,8 @@ export declare namespace MediaProcedures {
       cursor?: Cursor | null;
       type?: MediaType | null;
       status?: 'pending' | 'processing' | 'ready' | 'failed' | null;
+      postId?: string | null;
+      search?: string | null;
       owner?: Owner | null;
     }
     type Output = MediaPage;
@@ -300,6 +335,110 @@ export declare namespace MediaProcedures {
       rendition?: string | null;
     }
     type Output = DownloadUrl;
+  }
+  /**
+   * Put media at the end of a post, in this order, all or none; answer the whole post. Twice is the same answer.
+   *
+   * Raises MediaNotFound, OtherPurpose for profile images, MediaUnusable for what is neither processing nor ready,
+   * AttachedElsewhere for what belongs to another post, SeveralOwners, and PostFull over the limit.
+   *
+   * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+   * the same.
+   * @throws CONFLICT (OtherPurpose): The media was uploaded for another purpose: what is for posts is no profile image,
+   * and the other way round.
+   * @throws CONFLICT (MediaUnusable): A post or a profile takes only what is `processing` or `ready`: verified, and not
+   * failed.
+   * @throws CONFLICT (AttachedElsewhere): The media belongs to the post `postId`; detach it there first.
+   * @throws CONFLICT (SeveralOwners): The media belongs to another owner than the first one: a post has media of one
+   * owner.
+   * @throws CONFLICT (PostFull): The post would have more than `limit` media; none was attached.
+   */
+  interface AttachToPost {
+    input: AttachToPost.Input;
+    output: AttachToPost.Output;
+  }
+  namespace AttachToPost {
+    interface Input {
+      postId: string;
+      mediaIds: MediaId[];
+    }
+    type Output = PostMedia;
+  }
+  /**
+   * Take media out of a post; what does not stand in it stays as it is. Twice is the same answer.
+   *
+   * Raises MediaNotFound, and then nothing was detached.
+   *
+   * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+   * the same.
+   */
+  interface DetachFromPost {
+    input: DetachFromPost.Input;
+    output: DetachFromPost.Output;
+  }
+  namespace DetachFromPost {
+    interface Input {
+      postId: string;
+      mediaIds: MediaId[];
+    }
+    type Output = Success;
+  }
+  /**
+   * Answer the media of an owner's post in their order; a post that nobody attached to has none.
+   *
+   * Raises ForeignOwner.
+   *
+   * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+   */
+  interface ListPostMedia {
+    input: ListPostMedia.Input;
+    output: ListPostMedia.Output;
+  }
+  namespace ListPostMedia {
+    interface Input {
+      postId: string;
+      owner?: Owner | null;
+    }
+    type Output = PostMedia;
+  }
+  /**
+   * Make an image its owner's profile image, and delete the one that was. Twice is the same answer.
+   *
+   * Raises MediaNotFound, OtherPurpose for what was not uploaded with the purpose `profile`, MediaUnusable for what is
+   * neither processing nor ready, and NoImage.
+   *
+   * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+   * the same.
+   * @throws CONFLICT (OtherPurpose): The media was uploaded for another purpose: what is for posts is no profile image,
+   * and the other way round.
+   * @throws CONFLICT (MediaUnusable): A post or a profile takes only what is `processing` or `ready`: verified, and not
+   * failed.
+   * @throws CONFLICT (NoImage): A profile image has to be an image.
+   */
+  interface SetProfileImage {
+    input: SetProfileImage.Input;
+    output: SetProfileImage.Output;
+  }
+  namespace SetProfileImage {
+    interface Input {
+      mediaId: MediaId;
+    }
+    type Output = MediaAnswer;
+  }
+  /**
+   * Answer an owner's profile image, null when there is none or it was deleted. Raises ForeignOwner.
+   *
+   * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+   */
+  interface GetProfileImage {
+    input: GetProfileImage.Input;
+    output: GetProfileImage.Output;
+  }
+  namespace GetProfileImage {
+    interface Input {
+      owner?: Owner | null;
+    }
+    type Output = ProfileImage;
   }
   /**
    * Answer what an owner uses of the quota, in bytes. Raises ForeignOwner.
@@ -333,6 +472,37 @@ export declare namespace MediaProcedures {
       mediaId: MediaId;
     }
     type Output = Success;
+  }
+  /**
+   * Delete each of these media as `media.deleteMedia` would, all of them at once; what came of each, in their order.
+   *
+   * What is not found hinders nothing else. Twice is the same answer.
+   */
+  interface DeleteMany {
+    input: DeleteMany.Input;
+    output: DeleteMany.Output;
+  }
+  namespace DeleteMany {
+    interface Input {
+      mediaIds: MediaId[];
+    }
+    type Output = Deletions;
+  }
+  /**
+   * Delete every media of an owner's post, as `media.deleteMedia` would, all of them at once. Raises ForeignOwner.
+   *
+   * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+   */
+  interface DeletePostMedia {
+    input: DeletePostMedia.Input;
+    output: DeletePostMedia.Output;
+  }
+  namespace DeletePostMedia {
+    interface Input {
+      postId: string;
+      owner?: Owner | null;
+    }
+    type Output = DeletedPostMedia;
   }
   /**
    * Answer an owner's events, those of the log so far and then each as it happens, in the order of the changes.
@@ -492,12 +662,19 @@ export interface RpcErrorDetails {
   1305: undefined;
   1306: undefined;
   /**
+   * AttachedElsewhere: The media belongs to the post `postId`; detach it there first.
    * IdempotencyKeyTaken: The key named another input before, or an upload that was deleted since.
+   * MediaUnusable: A post or a profile takes only what is `processing` or `ready`: verified, and not failed.
+   * NoImage: A profile image has to be an image.
+   * OtherPurpose: The media was uploaded for another purpose: what is for posts is no profile image, and the other way
+   * round.
+   * PostFull: The post would have more than `limit` media; none was attached.
+   * SeveralOwners: The media belongs to another owner than the first one: a post has media of one owner.
    * UploadCompleted: A completed media is not cancelled any more; `deleteMedia` deletes it.
    * UploadIncomplete: The bytes have not arrived; the upload stays pending until `expiresAt`.
    * UploadPending: The media has no verified bytes yet, so there is nothing to download.
    */
-  1400: { mediaId: string } | { mediaId: string; expiresAt: string } | undefined;
+  1400: { mediaId: string } | { mediaId: string; expiresAt: string } | { mediaId: string; postId: string } | { mediaId: string; purpose: string } | { mediaId: string; status: string } | { mediaId: string; type: string } | { postId: string; limit: number } | undefined;
   1401: undefined;
   1402: undefined;
   1403: undefined;
@@ -653,6 +830,62 @@ export type AppRouter = TRPCBuiltRouter<
        */
       getDownloadUrl: Query<MediaProcedures.GetDownloadUrl.Input, MediaProcedures.GetDownloadUrl.Output>;
       /**
+       * Put media at the end of a post, in this order, all or none; answer the whole post. Twice is the same answer.
+       *
+       * Raises MediaNotFound, OtherPurpose for profile images, MediaUnusable for what is neither processing nor ready,
+       * AttachedElsewhere for what belongs to another post, SeveralOwners, and PostFull over the limit.
+       *
+       * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+       * the same.
+       * @throws CONFLICT (OtherPurpose): The media was uploaded for another purpose: what is for posts is no profile image,
+       * and the other way round.
+       * @throws CONFLICT (MediaUnusable): A post or a profile takes only what is `processing` or `ready`: verified, and not
+       * failed.
+       * @throws CONFLICT (AttachedElsewhere): The media belongs to the post `postId`; detach it there first.
+       * @throws CONFLICT (SeveralOwners): The media belongs to another owner than the first one: a post has media of one
+       * owner.
+       * @throws CONFLICT (PostFull): The post would have more than `limit` media; none was attached.
+       */
+      attachToPost: Mutation<MediaProcedures.AttachToPost.Input, MediaProcedures.AttachToPost.Output>;
+      /**
+       * Take media out of a post; what does not stand in it stays as it is. Twice is the same answer.
+       *
+       * Raises MediaNotFound, and then nothing was detached.
+       *
+       * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+       * the same.
+       */
+      detachFromPost: Mutation<MediaProcedures.DetachFromPost.Input, MediaProcedures.DetachFromPost.Output>;
+      /**
+       * Answer the media of an owner's post in their order; a post that nobody attached to has none.
+       *
+       * Raises ForeignOwner.
+       *
+       * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+       */
+      listPostMedia: Query<MediaProcedures.ListPostMedia.Input, MediaProcedures.ListPostMedia.Output>;
+      /**
+       * Make an image its owner's profile image, and delete the one that was. Twice is the same answer.
+       *
+       * Raises MediaNotFound, OtherPurpose for what was not uploaded with the purpose `profile`, MediaUnusable for what is
+       * neither processing nor ready, and NoImage.
+       *
+       * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+       * the same.
+       * @throws CONFLICT (OtherPurpose): The media was uploaded for another purpose: what is for posts is no profile image,
+       * and the other way round.
+       * @throws CONFLICT (MediaUnusable): A post or a profile takes only what is `processing` or `ready`: verified, and not
+       * failed.
+       * @throws CONFLICT (NoImage): A profile image has to be an image.
+       */
+      setProfileImage: Mutation<MediaProcedures.SetProfileImage.Input, MediaProcedures.SetProfileImage.Output>;
+      /**
+       * Answer an owner's profile image, null when there is none or it was deleted. Raises ForeignOwner.
+       *
+       * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+       */
+      getProfileImage: Query<MediaProcedures.GetProfileImage.Input | undefined, MediaProcedures.GetProfileImage.Output>;
+      /**
        * Answer what an owner uses of the quota, in bytes. Raises ForeignOwner.
        *
        * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
@@ -667,6 +900,18 @@ export type AppRouter = TRPCBuiltRouter<
        * the same.
        */
       deleteMedia: Mutation<MediaProcedures.DeleteMedia.Input, MediaProcedures.DeleteMedia.Output>;
+      /**
+       * Delete each of these media as `media.deleteMedia` would, all of them at once; what came of each, in their order.
+       *
+       * What is not found hinders nothing else. Twice is the same answer.
+       */
+      deleteMany: Mutation<MediaProcedures.DeleteMany.Input, MediaProcedures.DeleteMany.Output>;
+      /**
+       * Delete every media of an owner's post, as `media.deleteMedia` would, all of them at once. Raises ForeignOwner.
+       *
+       * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+       */
+      deletePostMedia: Mutation<MediaProcedures.DeletePostMedia.Input, MediaProcedures.DeletePostMedia.Output>;
       /**
        * Answer an owner's events, those of the log so far and then each as it happens, in the order of the changes.
        *
