@@ -32,12 +32,20 @@ where owner_id = %(owner_id)s
     and state <> 'deleted'
     and (%(before)s::uuid is null or id < %(before)s::uuid)
     and (%(type)s::text is null or type = %(type)s::text)
-    and (%(post_id)s::text is null or post_id = %(post_id)s::text)
-    and (
-        %(search)s::text is null
-        or position(upper(normalize(%(search)s::text)) in upper(normalize(filename))) > 0
-    )
     and case when %(state)s::text is null then state <> 'pending' else state = %(state)s::text end
+    and case when %(search)s::text is null then true else filename_has(filename, %(search)s::text) end
+order by id desc
+limit %(limit)s;
+
+-- name: list_media_of_post :many
+-- The same of the media of one post.
+select {media} from media
+where owner_id = %(owner_id)s
+    and post_id = %(post_id)s
+    and (%(before)s::uuid is null or id < %(before)s::uuid)
+    and (%(type)s::text is null or type = %(type)s::text)
+    and (%(state)s::text is null or state = %(state)s::text)
+    and (%(search)s::text is null or filename_has(filename, %(search)s::text))
 order by id desc
 limit %(limit)s;
 

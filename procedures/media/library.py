@@ -23,17 +23,18 @@ async def list_media(ctx: Context, params: ListMedia) -> MediaPage:
 
     Raises ForeignOwner.
     """
-    rows = await ctx.db.many(
-        MediaRow,
-        "list_media",
-        owner_id=ctx.owner(params.owner),
-        before=params.cursor,
-        type=params.type,
-        state=params.status,
-        post_id=params.post_id,
-        search=params.search,
-        limit=params.limit + 1,
-    )
+    asked = {
+        "owner_id": ctx.owner(params.owner),
+        "before": params.cursor,
+        "type": params.type,
+        "state": params.status,
+        "search": params.search,
+        "limit": params.limit + 1,
+    }
+    if params.post_id is None:
+        rows = await ctx.db.many(MediaRow, "list_media", **asked)
+    else:
+        rows = await ctx.db.many(MediaRow, "list_media_of_post", post_id=params.post_id, **asked)
     page = rows[: params.limit]
     more = len(rows) > params.limit
     return MediaPage(items=[shown(ctx, row) for row in page], next_cursor=page[-1].id if more else None)
