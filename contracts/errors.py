@@ -315,10 +315,11 @@ class SeveralOwners(RpcError):
 
 @dataclass(kw_only=True)
 class PostFull(RpcError):
-    """The post would have more than `limit` media; none was attached."""
+    """The post has room for `limit` media, and `mediaId` would be the next; none was attached."""
 
     code = ErrorCode.CONFLICT
     sentence = "The post has no room for so many media"
+    media_id: str
     post_id: str
     limit: int
 

@@ -194,7 +194,7 @@ async def test_a_post_has_ten_media_at_most(made, attach, listed):
     await attach("p", ids[:9])
     with pytest.raises(PostFull) as refused:
         await attach("p", ids[9:])
-    assert (int(refused.value.code), refused.value.details) == (1400, {"postId": "p", "limit": 10})
+    assert (int(refused.value.code), refused.value.details) == (1400, {"mediaId": ids[10], "postId": "p", "limit": 10})
     assert await listed("p") == ids[:9]
     assert await attach("p", ids[:10]) == ids[:10]
     with pytest.raises(PostFull):
@@ -212,7 +212,7 @@ class TestWithALowerLimit:
         ids = await made(3)
         with pytest.raises(PostFull) as refused:
             await attach("p", ids)
-        assert refused.value.details == {"postId": "p", "limit": 2}
+        assert refused.value.details == {"mediaId": ids[2], "postId": "p", "limit": 2}
         assert await attach("p", ids[:2]) == ids[:2]
 
     async def test_a_post_that_has_more_is_left_alone(self, made, attach, fetch):

@@ -351,7 +351,8 @@ export declare namespace MediaProcedures {
    * @throws CONFLICT (AttachedElsewhere): The media belongs to the post `postId`; detach it there first.
    * @throws CONFLICT (SeveralOwners): The media belongs to another owner than the first one: a post has media of one
    * owner.
-   * @throws CONFLICT (PostFull): The post would have more than `limit` media; none was attached.
+   * @throws CONFLICT (PostFull): The post has room for `limit` media, and `mediaId` would be the next; none was
+   * attached.
    */
   interface AttachToPost {
     input: AttachToPost.Input;
@@ -668,13 +669,13 @@ export interface RpcErrorDetails {
    * NoImage: A profile image has to be an image.
    * OtherPurpose: The media was uploaded for another purpose: what is for posts is no profile image, and the other way
    * round.
-   * PostFull: The post would have more than `limit` media; none was attached.
+   * PostFull: The post has room for `limit` media, and `mediaId` would be the next; none was attached.
    * SeveralOwners: The media belongs to another owner than the first one: a post has media of one owner.
    * UploadCompleted: A completed media is not cancelled any more; `deleteMedia` deletes it.
    * UploadIncomplete: The bytes have not arrived; the upload stays pending until `expiresAt`.
    * UploadPending: The media has no verified bytes yet, so there is nothing to download.
    */
-  1400: { mediaId: string } | { mediaId: string; expiresAt: string } | { mediaId: string; postId: string } | { mediaId: string; purpose: string } | { mediaId: string; status: string } | { mediaId: string; type: string } | { postId: string; limit: number } | undefined;
+  1400: { mediaId: string } | { mediaId: string; expiresAt: string } | { mediaId: string; postId: string } | { mediaId: string; postId: string; limit: number } | { mediaId: string; purpose: string } | { mediaId: string; status: string } | { mediaId: string; type: string } | undefined;
   1401: undefined;
   1402: undefined;
   1403: undefined;
@@ -844,7 +845,8 @@ export type AppRouter = TRPCBuiltRouter<
        * @throws CONFLICT (AttachedElsewhere): The media belongs to the post `postId`; detach it there first.
        * @throws CONFLICT (SeveralOwners): The media belongs to another owner than the first one: a post has media of one
        * owner.
-       * @throws CONFLICT (PostFull): The post would have more than `limit` media; none was attached.
+       * @throws CONFLICT (PostFull): The post has room for `limit` media, and `mediaId` would be the next; none was
+       * attached.
        */
       attachToPost: Mutation<MediaProcedures.AttachToPost.Input, MediaProcedures.AttachToPost.Output>;
       /**

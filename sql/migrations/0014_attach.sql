@@ -97,8 +97,12 @@ begin
         from unnest(ids) with ordinality as asked(id, place) group by id
     ) as added
     where media.id = added.id and media.post_id is null;
-    if found and (select count(*) from media where owner_id = owner and post_id = post) > most then
-        perform refuse('post_has_room', jsonb_build_object('post_id', post, 'limit', most));
+    if found then
+        select * into chosen from media where owner_id = owner and post_id = post order by post_position offset most;
+        if found then
+            perform refuse('post_has_room',
+                jsonb_build_object('media_id', chosen.id, 'post_id', post, 'limit', most));
+        end if;
     end if;
 
     return query select * from media where owner_id = owner and post_id = post order by post_position;
