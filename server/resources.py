@@ -38,6 +38,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                     grace_seconds=settings.upload_grace_seconds,
                     multipart_ttl_seconds=settings.multipart_ttl_seconds,
                 ),
+                post_media_limit=settings.post_media_limit,
                 limits=settings.rate_limits,
                 bell=bell,
                 introspection=introspection,

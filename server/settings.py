@@ -187,6 +187,7 @@ class Settings:
         default=60,
         parse=_number(1, 3600),
     )
+    post_media_limit: int = setting("The most media of one post.", default=10, parse=_number(1, 1000))
     sweep_interval_seconds: int = setting(
         "How often each worker looks for uploads that nobody finished, in seconds.",
         default=60,

@@ -11,16 +11,31 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import psycopg
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from contracts.errors import RateLimitExceeded, RpcError, ServiceUnavailable, StorageLimitExceeded
+from contracts.errors import (
+    AttachedElsewhere,
+    MediaNotFound,
+    MediaUnusable,
+    NoImage,
+    OtherPurpose,
+    PostFull,
+    RateLimitExceeded,
+    RpcError,
+    ServiceUnavailable,
+    SeveralOwners,
+    StorageLimitExceeded,
+)
 from sql import QUERIES
 from sql.shared import Parameters, Shared
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 Row = TypeVar("Row")
 Connection = psycopg.AsyncConnection[Any]
@@ -57,6 +72,13 @@ ANSWER_TIMEOUT_SECONDS = 20  # then we do, on a server that does not answer at a
 RULES: dict[str, Callable[..., RpcError]] = {
     "storage_usage_within_quota": StorageLimitExceeded,
     "rate_windows_have_room": RateLimitExceeded,
+    "media_is_there": MediaNotFound,
+    "media_serves_its_purpose": OtherPurpose,
+    "media_is_usable": MediaUnusable,
+    "media_belongs_to_one_post": AttachedElsewhere,
+    "post_belongs_to_one_owner": SeveralOwners,
+    "post_has_room": PostFull,
+    "profile_image_is_an_image": NoImage,
 }
 
 
@@ -153,11 +175,15 @@ class Statements:
 
 
 class Transaction(Statements):
-    """Statements that take effect together, or not at all."""
+    """Statements that take effect together, or not at all.
+
+    `changed` are the media that they changed, where the call's input does not tell: for the record.
+    """
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(lambda: nullcontext(connection))
         self.open_connection = connection
+        self.changed: Sequence[UUID] | None = None
 
 
 class Database(Statements):
@@ -229,7 +255,8 @@ class CallDatabase(Database):
             yield tx
             if self._record is not None:
                 record, self._record = self._record, None
-                await tx.run("append_audit", **record)
+                media_ids = record["media_ids"] if tx.changed is None else tx.changed
+                await tx.run("append_audit", **{**record, "media_ids": media_ids})
 
     @asynccontextmanager
     async def _counting(self) -> AsyncIterator[Connection]:

@@ -93,6 +93,7 @@ def test_an_empty_environment_gives_the_defaults():
         "upload_grace_seconds": 60,
         "multipart_ttl_seconds": 86400,
         "content_idle_seconds": 60,
+        "post_media_limit": 10,
         "sweep_interval_seconds": 60,
     }
 
