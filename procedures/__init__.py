@@ -1,6 +1,6 @@
 """The table of contents: every procedure, in the order of an upload's life."""
 
-from procedures.media import events, library, multipart, progress, upload, usage
+from procedures.media import accounts, audit, events, library, multipart, progress, upload, usage
 from rpc.procedure import Procedure
 
 PROCEDURES: tuple[Procedure, ...] = (
@@ -20,4 +20,7 @@ PROCEDURES: tuple[Procedure, ...] = (
     library.delete_media,
     events.watch,
     events.poll_events,
+    accounts.set_plan,
+    accounts.purge_user,
+    audit.list_audit,
 )

@@ -74,6 +74,7 @@ def test_an_empty_environment_gives_the_defaults():
         "database_pool_size": 10,
         "upload_url_ttl_seconds": 900,
         "upload_grace_seconds": 60,
+        "multipart_ttl_seconds": 86_400,
         "sweep_interval_seconds": 60,
     }
 
