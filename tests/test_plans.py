@@ -18,7 +18,7 @@ OWNER = "owner-1"
 NOW = datetime.now(UTC)
 MEDIA_ID = uuid7()
 LAST_ID = UUID(int=2**128 - 1)
-RECORDS = {"before": 4000, "limit": 21}
+RECORDS = {"before": 2**62, "limit": 21}
 PAGE = {"owner_id": OWNER, "type": None, "state": None, "limit": 21}
 
 # A statement's parameters, and the indexes that it goes by.
@@ -38,7 +38,7 @@ CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"storage_usage_pkey"},
     ),
     "list_audit": ("list_audit", {"before": None, "limit": 21}, {"audit_pkey"}),
-    "list_audit, from a cursor": ("list_audit", {"before": 4000, "limit": 21}, {"audit_pkey"}),
+    "list_audit, from a cursor": ("list_audit", RECORDS, {"audit_pkey"}),
     "list_audit_of_owner": ("list_audit_of_owner", {**RECORDS, "owner_id": OWNER}, {"audit_of_owner"}),
     "list_audit_of_media": (
         "list_audit_of_media",
