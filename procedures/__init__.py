@@ -1,6 +1,8 @@
 """The table of contents: every procedure, in the order of an upload's life."""
 
 from procedures.media import (
+    accounts,
+    audit,
     content,
     deletion,
     events,
@@ -41,4 +43,7 @@ PROCEDURES: tuple[Procedure, ...] = (
     posts.delete_post_media,
     events.watch,
     events.poll_events,
+    accounts.set_plan,
+    accounts.purge_user,
+    audit.list_audit,
 )

@@ -11,7 +11,8 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 import psycopg
@@ -32,10 +33,8 @@ from contracts.errors import (
     StorageLimitExceeded,
 )
 from sql import QUERIES
+from sql.rows import MediaRow
 from sql.shared import Parameters, Shared
-
-if TYPE_CHECKING:
-    from uuid import UUID
 
 Row = TypeVar("Row")
 Connection = psycopg.AsyncConnection[Any]
@@ -65,6 +64,7 @@ class Pool(AsyncConnectionPool[Connection]):
 
 CONNECT_TIMEOUT_SECONDS = 5
 CHECKOUT_TIMEOUT_SECONDS = 5.0
+CHANGES = frozenset({"INSERT", "UPDATE", "DELETE"})
 STATEMENT_TIMEOUT_SECONDS = 15  # then the server gives up
 ANSWER_TIMEOUT_SECONDS = 20  # then we do, on a server that does not answer at all
 
@@ -158,32 +158,61 @@ class Statements:
         with translated():
             async with self.connection() as connection, connection.cursor(row_factory=class_row(row)) as cursor:
                 await cursor.execute(QUERIES[name].text, parameters)
-                return await cursor.fetchone()
+                found = await cursor.fetchone()
+                self._note(cursor, [] if found is None else [found])
+                return found
 
     async def many(self, row: type[Row], name: str, **parameters: Any) -> list[Row]:
         """The rows that the query answers."""
         with translated():
             async with self.connection() as connection, connection.cursor(row_factory=class_row(row)) as cursor:
                 await cursor.execute(QUERIES[name].text, parameters)
-                return await cursor.fetchall()
+                found = await cursor.fetchall()
+                self._note(cursor, found)
+                return found
 
     async def run(self, name: str, **parameters: Any) -> None:
         """Run a query that answers nothing."""
         with translated():
             async with self.connection() as connection:
-                await connection.execute(QUERIES[name].text, parameters)
+                self._note(await connection.execute(QUERIES[name].text, parameters), [])
+
+    def _note(self, cursor: psycopg.AsyncCursor[Any], rows: Sequence[Any]) -> None:
+        """A statement has run, and answered these rows."""
 
 
 class Transaction(Statements):
-    """Statements that take effect together, or not at all.
-
-    `changed` are the media that they changed, where the call's input does not tell: for the record.
-    """
+    """Statements that take effect together, or not at all."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(lambda: nullcontext(connection))
         self.open_connection = connection
-        self.changed: Sequence[UUID] | None = None
+
+    def changed(self, media_ids: Sequence[UUID]) -> None:
+        """Say which media a function of the database has changed, which its statement does not tell."""
+
+
+class RecordedTransaction(Transaction):
+    """A transaction that knows what it changed: whether any row at all, and which media, as its statements answer.
+
+    A statement that changes media answers their rows, so that the record names those that were changed and no others.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.has_changed = False
+        self.media_ids: list[UUID] = []
+
+    def changed(self, media_ids: Sequence[UUID]) -> None:
+        """Record these media, too."""
+        self.has_changed = self.has_changed or bool(media_ids)
+        self.media_ids += media_ids
+
+    def _note(self, cursor: psycopg.AsyncCursor[Any], rows: Sequence[Any]) -> None:
+        verb = (cursor.statusmessage or "").partition(" ")[0]
+        if verb in CHANGES and cursor.rowcount > 0:
+            self.has_changed = True
+            self.media_ids += [row.id for row in rows if isinstance(row, MediaRow)]
 
 
 class Database(Statements):
@@ -232,7 +261,7 @@ class CallDatabase(Database):
 
     A call whose rate is limited takes the count along with its first statement: they take effect together, and a full
     window raises RateLimitExceeded, and then the statement has not run. A call that changes something does so in a
-    transaction, and the first one takes the record along.
+    transaction, and the first one that does takes the record along: one for each media that it changed, or one alone.
     """
 
     def __init__(self, pool: Pool, toll: Parameters | None, record: Parameters | None) -> None:
@@ -248,15 +277,15 @@ class CallDatabase(Database):
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """A transaction in which the call is counted first, and recorded last."""
-        async with super().transaction() as tx:
+        """A transaction in which the call is counted first, and recorded last when something has changed."""
+        async with super().transaction() as plain:
+            tx = RecordedTransaction(plain.open_connection)
             if self._toll is not None:
                 await tx.run("count_call", **self._take_toll())
             yield tx
-            if self._record is not None:
+            if self._record is not None and tx.has_changed:
                 record, self._record = self._record, None
-                media_ids = record["media_ids"] if tx.changed is None else tx.changed
-                await tx.run("append_audit", **{**record, "media_ids": media_ids})
+                await tx.run("append_audit", **record, media_ids=tx.media_ids)
 
     @asynccontextmanager
     async def _counting(self) -> AsyncIterator[Connection]:

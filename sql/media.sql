@@ -99,6 +99,19 @@ where not exists (select from media where media.id = asked.id and owned_by(owner
         where media_id = asked.id and owned_by(owner_id, %(owners)s) and type = 'media.deleted'
     );
 
+-- name: delete_some_media :many
+-- Leave tombstones of some of an owner's media, the newest first, however far their uploads are.
+update media set
+    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = coalesce(sweep_at, %(now)s::timestamptz + interval '15 minutes')
+where id in (
+    select id from media where owner_id = %(owner_id)s and state <> 'deleted' order by id desc limit %(limit)s for update
+)
+returning id;
+
+-- name: forget_profile_image :run
+-- Forget which media an owner's profile image is.
+delete from profile_images where owner_id = %(owner_id)s;
+
 -- name: find_deletion :one
 -- Whether these owners had this media and deleted it, as the log remembers it.
 select media_id from events

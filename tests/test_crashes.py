@@ -277,8 +277,10 @@ async def test_a_crash_at_any_call_loses_nothing(
 
 
 @pytest.mark.parametrize("name", ["cancel under a limit", "delete under a limit"])
-async def test_a_call_that_dies_is_counted_exactly_when_it_took_effect(name, crashing, variables, prepared, fetch):
-    """The count is committed with what it counts, or lost with it."""
+async def test_a_call_that_dies_is_counted_and_recorded_exactly_when_it_took_effect(
+    name, crashing, variables, prepared, fetch
+):
+    """The count and the record are committed with what they are of, or lost with it."""
     operation = OPERATIONS[name]
     environment = {**variables, "RATE_LIMITS": operation.limits}
     for number, (n, when) in enumerate(POINTS):
@@ -287,7 +289,8 @@ async def test_a_call_that_dies_is_counted_exactly_when_it_took_effect(name, cra
 
         ((counted,),) = fetch("select coalesce(sum(count), 0) from rate_windows, unnest(calls) as count")
         ((deleted,),) = fetch("select count(*) from events where type = 'media.deleted'")
-        assert (n, when, counted) == (n, when, deleted)
+        ((recorded,),) = fetch(f"select count(*) from audit where procedure = '{operation.run}'")
+        assert (n, when, counted, recorded) == (n, when, deleted, deleted)
         if told["end"] == DONE:
             assert deleted == 2  # after the commit, and here
             return

@@ -18,6 +18,29 @@ export type ISODateTime = Brand<string, 'ISODateTime'>;
 
 export type MediaId = Brand<string, 'MediaId'>;
 
+/** Newest first; `nextCursor` is null on the last page. */
+export interface AuditPage {
+  items: AuditRecord[];
+  nextCursor: string | null;
+}
+
+/**
+ * One change: the user who asked for it, by which procedure, in which request, and what with.
+ *
+ * `userId` is empty for what was done by a command of this server. `input` leaves out what stands beside it, and has
+ * lists by their lengths.
+ */
+export interface AuditRecord {
+  id: string;
+  at: ISODateTime;
+  userId: string;
+  procedure: string;
+  requestId: string;
+  owner: Owner;
+  mediaId: MediaId | null;
+  input: Record<string, unknown>;
+}
+
 /** How many media were deleted by this call; their bytes leave storage in the background. */
 export interface DeletedPostMedia {
   deleted: number;
@@ -144,6 +167,9 @@ export interface PartChecksum {
   sha256: string;
 }
 
+/** What the token's `plan` claim may say. */
+export type Plan = 'free' | 'basic' | 'pro' | 'premium';
+
 /** The media of a post, in their order. */
 export interface PostMedia {
   items: Media[];
@@ -152,6 +178,11 @@ export interface PostMedia {
 /** The profile image, null when there is none. */
 export interface ProfileImage {
   media: Media | null;
+}
+
+/** How many media were deleted by this call; their bytes leave storage in the background. */
+export interface Purged {
+  deleted: number;
 }
 
 /** What a media is for. */
@@ -852,6 +883,64 @@ export declare namespace MediaProcedures {
     }
     type Output = MediaEvents;
   }
+  /**
+   * Give a user, or another owner, the quota of a plan, and answer what is used of it. For the scope `service` alone.
+   *
+   * Less than is used takes nothing away: nothing more comes in until there is room. A token that names a plan itself
+   * goes on deciding for its own user, at the next initiate. Raises ServiceOnly.
+   *
+   * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+   */
+  interface SetPlan {
+    input: SetPlan.Input;
+    output: SetPlan.Output;
+  }
+  namespace SetPlan {
+    interface Input {
+      userId?: string | null;
+      owner?: Owner | null;
+      plan: Plan;
+    }
+    type Output = StorageUsage;
+  }
+  /**
+   * Delete everything of a user: media, uploads on their way, the profile image, the plan. For `service` alone.
+   *
+   * Answers how many media this call deleted; what it did not get to, the next one does. Raises ServiceOnly.
+   *
+   * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+   */
+  interface PurgeUser {
+    input: PurgeUser.Input;
+    output: PurgeUser.Output;
+  }
+  namespace PurgeUser {
+    interface Input {
+      userId: string;
+    }
+    type Output = Purged;
+  }
+  /**
+   * Answer a page of the audit, newest first: of all, of an owner, of a media. For the scope `service` alone.
+   *
+   * Raises ServiceOnly.
+   *
+   * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+   */
+  interface ListAudit {
+    input: ListAudit.Input;
+    output: ListAudit.Output;
+  }
+  namespace ListAudit {
+    interface Input {
+      /** @default 20 */
+      limit?: number;
+      cursor?: string | null;
+      owner?: Owner | null;
+      mediaId?: MediaId | null;
+    }
+    type Output = AuditPage;
+  }
 }
 
 /** The number of every error. */
@@ -955,6 +1044,7 @@ export interface RpcErrorDetails {
   /**
    * ForeignOwner: The caller's token does not allow to act for this owner.
    * ForeignSite: The caller is named by a cookie alone, and the request may have been made by a page of another site.
+   * ServiceOnly: The procedure is for tokens with the scope `service`.
    */
   1100: { owner: string } | undefined;
   1101: undefined;
@@ -1365,6 +1455,31 @@ export type AppRouter = TRPCBuiltRouter<
        * the same.
        */
       pollEvents: Query<MediaProcedures.PollEvents.Input | undefined, MediaProcedures.PollEvents.Output>;
+      /**
+       * Give a user, or another owner, the quota of a plan, and answer what is used of it. For the scope `service` alone.
+       *
+       * Less than is used takes nothing away: nothing more comes in until there is room. A token that names a plan itself
+       * goes on deciding for its own user, at the next initiate. Raises ServiceOnly.
+       *
+       * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+       */
+      setPlan: Mutation<MediaProcedures.SetPlan.Input, MediaProcedures.SetPlan.Output>;
+      /**
+       * Delete everything of a user: media, uploads on their way, the profile image, the plan. For `service` alone.
+       *
+       * Answers how many media this call deleted; what it did not get to, the next one does. Raises ServiceOnly.
+       *
+       * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+       */
+      purgeUser: Mutation<MediaProcedures.PurgeUser.Input, MediaProcedures.PurgeUser.Output>;
+      /**
+       * Answer a page of the audit, newest first: of all, of an owner, of a media. For the scope `service` alone.
+       *
+       * Raises ServiceOnly.
+       *
+       * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+       */
+      listAudit: Query<MediaProcedures.ListAudit.Input | undefined, MediaProcedures.ListAudit.Output>;
     }
   }
 >;

@@ -34,8 +34,8 @@ async def delete_many(ctx: Context, params: MediaReferences) -> Deletions:
     """
     asked = set(params.media_ids)
     async with ctx.db.transaction() as tx:
-        tx.changed = await _bury(ctx, tx, asked)
-        unknown = await missing(ctx, tx, asked.difference(tx.changed))
+        deleted = await _bury(ctx, tx, asked)
+        unknown = await missing(ctx, tx, asked.difference(deleted))
     return Deletions(results=[_deletion(media_id, found=media_id not in unknown) for media_id in params.media_ids])
 
 
@@ -51,6 +51,7 @@ async def _bury(ctx: Context, tx: Transaction, media_ids: Collection[UUID]) -> l
     """Leave tombstones and have their objects purged; the ids of what was not deleted before."""
     rows = await tx.many(MediaRow, "delete_media", ids=list(media_ids), owners=ctx.owners, now=ctx.now)
     deleted = [row.id for row in rows]
+    tx.changed(deleted)
     await enqueue(tx, purge_media, *deleted)
     return deleted
 

@@ -34,7 +34,7 @@ async def attach_to_post(ctx: Context, params: MediaOfPost) -> PostMedia:
     AttachedElsewhere for what belongs to another post, SeveralOwners, and PostFull over the limit.
     """
     async with ctx.db.transaction() as tx:
-        tx.changed = list(dict.fromkeys(params.media_ids))
+        tx.changed(list(dict.fromkeys(params.media_ids)))
         rows = await tx.many(
             MediaRow,
             "attach_to_post",
@@ -63,8 +63,9 @@ async def detach_from_post(ctx: Context, params: MediaOfPost) -> Success:
             owners=ctx.owners,
             now=ctx.now,
         )
-        tx.changed = [row.id for row in rows]
-        if await missing(ctx, tx, asked.difference(tx.changed)):
+        detached = [row.id for row in rows]
+        tx.changed(detached)
+        if await missing(ctx, tx, asked.difference(detached)):
             raise MediaNotFound
     return Success()
 
@@ -85,6 +86,7 @@ async def delete_post_media(ctx: Context, params: PostReference) -> DeletedPostM
     owner = ctx.owner(params.owner)
     async with ctx.db.transaction() as tx:
         rows = await tx.many(MediaRow, "delete_post_media", owner_id=owner, post_id=params.post_id, now=ctx.now)
-        tx.changed = [row.id for row in rows]
-        await enqueue(tx, purge_media, *tx.changed)
+        deleted = [row.id for row in rows]
+        tx.changed(deleted)
+        await enqueue(tx, purge_media, *deleted)
     return DeletedPostMedia(deleted=len(rows))
