@@ -31,7 +31,11 @@ class ListAudit(Wire):
 
 
 class AuditRecord(Wire):
-    """One change: the user who asked for it, by which procedure, in which request, and what with."""
+    """One change: the user who asked for it, by which procedure, in which request, and what with.
+
+    `userId` is empty for what was done by a command of this server. `input` leaves out what stands beside it, and has
+    lists by their lengths.
+    """
 
     id: str
     at: Timestamp

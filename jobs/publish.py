@@ -109,7 +109,7 @@ async def _copy(store: ObjectStore, upload: MediaRow) -> str:
     for _ in range(COPIES):
         staged = await store.head(upload.staging_key)
         _check_size(upload, staged.size_bytes)
-        key = original_key(upload.owner_id, upload.id, upload.filename)
+        key = original_key(upload.owner_id, upload.id, upload.filename, upload.purpose)
         with suppress(ObjectChanged):
             await store.copy(upload.staging_key, key, etag=staged.etag)
             return key

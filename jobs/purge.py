@@ -1,12 +1,17 @@
 """After deletion: take every object of a media out of storage, prove it, then drop the row."""
 
+from datetime import datetime
 from uuid import UUID
 
 from contracts.media import MediaState
-from jobs.job import Bench, job
+from contracts.owners import key_of_user
+from jobs.job import Bench, enqueue, job
+from sql.database import Database
 from sql.rows import MediaIdRow, MediaRow, Transfer
 from storage.keys import prefixes
 from storage.s3 import ObjectStore
+
+BATCH_MEDIA = 500
 
 
 @job
@@ -19,8 +24,34 @@ async def purge_media(bench: Bench, media_id: UUID) -> str:
     if media is None or media.state != MediaState.DELETED:
         return "gone"
     await remove_objects(bench.store, media)
-    removed = await bench.db.one(MediaIdRow, "remove_tombstone", id=media.id, now=bench.now)
+    async with bench.db.transaction() as tx:
+        removed = await tx.one(MediaIdRow, "remove_tombstone", id=media.id, now=bench.now)
+        if removed is not None:
+            await tx.run("forget_usage", owner_id=media.owner_id)
     return "purged" if removed else "waits for its URL to end"
+
+
+async def purge_user(db: Database, user_id: str, now: datetime) -> int:
+    """Delete every media of a user, begun uploads too, and forget the rest that is known; how many media they were.
+
+    Some hundred media go in each transaction, each with its job. Whoever dies in the middle leaves the rest as it was,
+    and a repetition goes on with it.
+    """
+    owner_id, deleted = key_of_user(user_id), 0
+    while some := await _delete_some(db, owner_id, now):
+        deleted += some
+    for what in ("forget_profile_image", "forget_idempotency_keys", "forget_rate_windows", "forget_quota"):
+        async with db.transaction() as tx:
+            await tx.run(what, owner_id=owner_id, user_id=user_id)
+    await db.run("forget_usage", owner_id=owner_id)
+    return deleted
+
+
+async def _delete_some(db: Database, owner_id: str, now: datetime) -> int:
+    async with db.transaction() as tx:
+        deleted = await tx.many(MediaIdRow, "delete_some_media", owner_id=owner_id, limit=BATCH_MEDIA, now=now)
+        await enqueue(tx, purge_media, *(media.id for media in deleted))
+    return len(deleted)
 
 
 async def remove_objects(store: ObjectStore, media: MediaRow, *, keep: str | None = None) -> None:
@@ -28,6 +59,6 @@ async def remove_objects(store: ObjectStore, media: MediaRow, *, keep: str | Non
     if media.transfer != Transfer.PUT:
         await store.multipart.abort_all(media.staging_key)
     known = {media.staging_key, media.original_key}
-    for prefix in prefixes(media.owner_id, media.id):
+    for prefix in prefixes(media.owner_id, media.id, media.purpose):
         known.update(await store.keys_under(prefix))
     await store.remove(key for key in known if key is not None and key != keep)

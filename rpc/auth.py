@@ -237,11 +237,11 @@ def _caller(claims: dict[str, Any]) -> Caller:
     if not isinstance(scope, str):
         raise ValueError("scope")  # noqa: TRY004 - a claim of a wrong type is an invalid token, like a wrong value
     return Caller(
-        user_id, None if plan is None else Plan(plan), frozenset(scope.split()), _owners(claims.get("owners", []))
+        user_id, None if plan is None else Plan(plan), frozenset(scope.split()), owner_keys(claims.get("owners", []))
     )
 
 
-def _owners(claim: Any) -> frozenset[str]:
+def owner_keys(claim: Any) -> frozenset[str]:
     """The keys of the owners that a claim like `["event:42"]` lists; ValueError when it is not of that kind."""
     if not isinstance(claim, list) or not all(isinstance(listed, str) and ":" in listed for listed in claim):
         raise ValueError("owners")

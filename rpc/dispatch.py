@@ -20,7 +20,7 @@ from contracts.wire import Wire
 from rpc.auth import Caller
 from rpc.content import Content, ContentBrokenOff, ContentStalled, unreadable
 from rpc.context import Context, Resources
-from rpc.json import Written, written
+from rpc.json import Written, encode, written
 from rpc.limits import RateLimit
 from rpc.procedure import Kind, Procedure
 
@@ -30,6 +30,8 @@ Authenticate = Callable[[], Awaitable[Caller]]
 Open = Callable[[type[Wire]], Awaitable[tuple[Any, Content]]]
 Answered = tuple[Written | None, str | None]
 
+# What stands in columns of the record, and a key by which a call can be repeated.
+_NOT_RECORDED = {"owner", "media_id", "media_ids", "idempotency_key"}
 _OVER: Answered = (Written(b""), None)
 
 
@@ -189,7 +191,7 @@ def _toll(procedure: Procedure, caller: Caller, limit: RateLimit, now: datetime)
 
 def _record(procedure: Procedure, caller: Caller, request_id: str, now: datetime, params: Wire) -> Facts:
     """What `append_audit` records of this call."""
-    owner, media_id = getattr(params, "owner", None), getattr(params, "media_id", None)
+    owner = getattr(params, "owner_meant", None) or getattr(params, "owner", None)
     return {
         "now": now,
         "user_id": caller.id,
@@ -197,9 +199,14 @@ def _record(procedure: Procedure, caller: Caller, request_id: str, now: datetime
         "procedure": procedure.name,
         "request_id": request_id,
         "owner_id": owner.key if owner else None,
-        "media_ids": [media_id] if media_id else getattr(params, "media_ids", []),
-        "input": params.model_dump_json(by_alias=True, exclude_unset=True),
+        "input": recorded(params),
     }
+
+
+def recorded(params: Wire) -> str:
+    """An input as the audit keeps it: what was given and has no column of its own, a list by its length."""
+    given = params.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude=_NOT_RECORDED)
+    return encode({name: len(value) if isinstance(value, list) else value for name, value in given.items()}).decode()
 
 
 def validate(procedure: Procedure, value: Any) -> Any:
@@ -226,4 +233,5 @@ def _validation_failed(invalid: ValidationError) -> ValidationFailed:
 # Issues of the contracts' own validators, whose sentences name the field already.
 _OWN_ISSUES = frozenset({
     "media_id", "filename", "content_type", "sha256", "cursor", "idempotency_key", "event_id", "part_numbers", "owner",
+    "post_id", "search",
 })  # fmt: skip

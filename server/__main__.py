@@ -1,6 +1,7 @@
-"""The command line: `mediarpc dev | serve | worker | migrate | token | openrpc | typescript`."""
+"""The command line: `mediarpc dev | serve | worker | migrate | token | purge-user | openrpc | typescript`."""
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from server.logging import configure_logging
 from server.processes import run_processes
 from server.resources import REQUIRED, app_config, open_resources
 from server.settings import Settings, SettingsError
-from server.token import DAY_SECONDS, sign_token, token_settings
+from server.token import DAY_SECONDS, require_user_id, sign_token, token_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,9 +60,15 @@ def parser() -> argparse.ArgumentParser:
     token.add_argument("--plan", choices=[plan.value for plan in Plan], help="the plan that sets the quota")
     token.add_argument("--scope", choices=["service"], help="what the token may do beyond its user's own media")
     token.add_argument(
+        "--owner", action="append", metavar="TYPE:ID", help="an owner whose media it may touch too; may be repeated"
+    )
+    token.add_argument(
         "--ttl", type=int, default=DAY_SECONDS, metavar="SECONDS", help="how long it is good for (default: a day)"
     )
     token.set_defaults(run=run_token)
+    purge_user = commands.add_parser("purge-user", help="delete everything of a user; safe to run again")
+    purge_user.add_argument("--user", required=True, metavar="ID", help="the user id, as tokens have it in sub")
+    purge_user.set_defaults(run=run_purge_user)
     openrpc = commands.add_parser("openrpc", help="print the OpenRPC document: every method, its schemas and errors")
     openrpc.set_defaults(run=run_openrpc)
 
@@ -150,7 +157,27 @@ def run_token(chosen: argparse.Namespace) -> None:
     if chosen.ttl < 1:
         raise SettingsError("--ttl must be at least 1 second")
     settings = token_settings(os.environ)
-    print(sign_token(settings, user=chosen.user, plan=chosen.plan, scope=chosen.scope, ttl_seconds=chosen.ttl))
+    print(
+        sign_token(
+            settings,
+            user=chosen.user,
+            plan=chosen.plan,
+            scope=chosen.scope,
+            owners=chosen.owner,
+            ttl_seconds=chosen.ttl,
+        )
+    )
+
+
+def run_purge_user(chosen: argparse.Namespace) -> None:
+    """Purge, and say how much."""
+    from server.purge import purge_as_operator  # noqa: PLC0415 - not every command needs it
+
+    settings = Settings.from_environment(os.environ)
+    settings.require("database_url")
+    require_user_id(chosen.user)
+    deleted = asyncio.run(purge_as_operator(settings, chosen.user))
+    print(f"{deleted} media deleted; workers take their bytes out of storage")
 
 
 def run_openrpc(_chosen: argparse.Namespace) -> None:

@@ -150,7 +150,8 @@ def s3(folder: Path, keys: Secrets) -> Iterator[str]:
         process = subprocess.Popen(
             [
                 str(Path(sysconfig.get_path("scripts")) / "rclone"), "serve", "s3",
-                "--addr", f"127.0.0.1:{port}", "--config", os.devnull, "--log-level", "NOTICE", str(folder),
+                "--addr", f"127.0.0.1:{port}", "--config", os.devnull, "--log-level", "NOTICE",
+                "--multipart-expiry", "31d", str(folder),
             ],
             env={**os.environ, "RCLONE_AUTH_KEY": f'"{keys.s3_access_key_id},{keys.s3_secret_access_key}"'},
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,

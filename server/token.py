@@ -1,39 +1,53 @@
 """Tokens for trying things out: `mediarpc token`."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jwt
 
 from contracts.plans import Plan
-from rpc.auth import MAX_USER_ID_CHARACTERS
+from rpc.auth import MAX_USER_ID_CHARACTERS, owner_keys
 from server.settings import Settings, SettingsError
 
 DAY_SECONDS = 24 * 3600
 
 
 def sign_token(
-    settings: Settings, *, user: str, plan: str | None = None, scope: str | None = None, ttl_seconds: int = DAY_SECONDS
+    settings: Settings,
+    *,
+    user: str,
+    plan: str | None = None,
+    scope: str | None = None,
+    owners: Sequence[str] | None = None,
+    ttl_seconds: int = DAY_SECONDS,
 ) -> str:
     """A token that `settings` accepts; SettingsError when they hold no secret to sign with."""
     if settings.auth_jwt_secret is None:
         raise SettingsError(
             "AUTH_JWT_SECRET is not set, and no `mediarpc dev` has made one here: run it first, or set DATA_DIR"
         )
-    if not 1 <= len(user) <= MAX_USER_ID_CHARACTERS or not user.isprintable():
-        raise SettingsError(f"--user must have 1 to {MAX_USER_ID_CHARACTERS} printable characters")
+    require_user_id(user)
+    for owner in owners or ():
+        _require_owner(owner)
     now = int(time.time())
     optional: dict[str, Any] = {
         "plan": None if plan is None else Plan(plan).value,
         "scope": scope,
+        "owners": owners,
         "iss": settings.auth_issuer,
         "aud": settings.auth_audience,
     }
     claims = {"sub": user, "iat": now, "exp": now + ttl_seconds}
     claims.update({name: value for name, value in optional.items() if value is not None})
     return jwt.encode(claims, settings.auth_jwt_secret, algorithm="HS256")
+
+
+def require_user_id(user: str) -> None:
+    """SettingsError for what no token may have as `sub`."""
+    if not 1 <= len(user) <= MAX_USER_ID_CHARACTERS or not user.isprintable():
+        raise SettingsError(f"--user must have 1 to {MAX_USER_ID_CHARACTERS} printable characters")
 
 
 def token_settings(environment: Mapping[str, str]) -> Settings:
@@ -47,3 +61,13 @@ def token_settings(environment: Mapping[str, str]) -> Settings:
         return settings
     made = Secrets.of(Path(settings.data_dir))
     return Settings.from_environment({**environment, "AUTH_JWT_SECRET": made.jwt_secret})
+
+
+def _require_owner(owner: str) -> None:
+    """SettingsError for what the `owners` claim may not list."""
+    try:
+        owner_keys([owner])
+    except ValueError:
+        raise SettingsError(
+            f"--owner must be like event:42, a type in lower case and an id of up to 64 characters, not {owner!r}"
+        ) from None

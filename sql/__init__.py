@@ -1,6 +1,6 @@
 """Named queries: every `.sql` file of this folder holds `-- name: <name> :one|:many|:run|:shared` blocks, loaded once.
 
-`{media}` and `{event}` in a statement stand for the columns of `sql.rows.MediaRow` and `sql.rows.EventRow`.
+`{media}`, `{event}`, `{audit}` and `{usage}` in a statement stand for the columns of the rows in `sql/rows.py`.
 """
 
 import re
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import LiteralString
 
-from sql.rows import EventRow, MediaRow, columns
+from sql.rows import AuditRow, EventRow, MediaRow, UsageRow, columns
+
+ROWS = {"media": MediaRow, "event": EventRow, "audit": AuditRow, "usage": UsageRow}
 
 _BLOCK = re.compile(
     r"^-- name: (?P<name>\w+) :(?P<kind>one|many|run|shared)\n(?P<text>.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL
@@ -38,7 +40,9 @@ def parse(source: str) -> Iterator[Query]:
 
 
 def _with_columns(text: str) -> str:
-    return text.replace("{media}", columns(MediaRow)).replace("{event}", columns(EventRow))
+    for name, row in ROWS.items():
+        text = text.replace(f"{{{name}}}", columns(row))
+    return text
 
 
 def load() -> dict[str, Query]:

@@ -12,14 +12,28 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 import psycopg
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from contracts.errors import RateLimitExceeded, RpcError, ServiceUnavailable, StorageLimitExceeded
+from contracts.errors import (
+    AttachedElsewhere,
+    MediaNotFound,
+    MediaUnusable,
+    NoImage,
+    OtherPurpose,
+    PostFull,
+    RateLimitExceeded,
+    RpcError,
+    ServiceUnavailable,
+    SeveralOwners,
+    StorageLimitExceeded,
+)
 from sql import QUERIES
+from sql.rows import MediaRow
 from sql.shared import Parameters, Shared
 
 Row = TypeVar("Row")
@@ -50,6 +64,7 @@ class Pool(AsyncConnectionPool[Connection]):
 
 CONNECT_TIMEOUT_SECONDS = 5
 CHECKOUT_TIMEOUT_SECONDS = 5.0
+CHANGES = frozenset({"INSERT", "UPDATE", "DELETE"})
 STATEMENT_TIMEOUT_SECONDS = 15  # then the server gives up
 ANSWER_TIMEOUT_SECONDS = 20  # then we do, on a server that does not answer at all
 
@@ -57,6 +72,13 @@ ANSWER_TIMEOUT_SECONDS = 20  # then we do, on a server that does not answer at a
 RULES: dict[str, Callable[..., RpcError]] = {
     "storage_usage_within_quota": StorageLimitExceeded,
     "rate_windows_have_room": RateLimitExceeded,
+    "media_is_there": MediaNotFound,
+    "media_serves_its_purpose": OtherPurpose,
+    "media_is_usable": MediaUnusable,
+    "media_belongs_to_one_post": AttachedElsewhere,
+    "post_belongs_to_one_owner": SeveralOwners,
+    "post_has_room": PostFull,
+    "profile_image_is_an_image": NoImage,
 }
 
 
@@ -136,20 +158,27 @@ class Statements:
         with translated():
             async with self.connection() as connection, connection.cursor(row_factory=class_row(row)) as cursor:
                 await cursor.execute(QUERIES[name].text, parameters)
-                return await cursor.fetchone()
+                found = await cursor.fetchone()
+                self._note(cursor, [] if found is None else [found])
+                return found
 
     async def many(self, row: type[Row], name: str, **parameters: Any) -> list[Row]:
         """The rows that the query answers."""
         with translated():
             async with self.connection() as connection, connection.cursor(row_factory=class_row(row)) as cursor:
                 await cursor.execute(QUERIES[name].text, parameters)
-                return await cursor.fetchall()
+                found = await cursor.fetchall()
+                self._note(cursor, found)
+                return found
 
     async def run(self, name: str, **parameters: Any) -> None:
         """Run a query that answers nothing."""
         with translated():
             async with self.connection() as connection:
-                await connection.execute(QUERIES[name].text, parameters)
+                self._note(await connection.execute(QUERIES[name].text, parameters), [])
+
+    def _note(self, cursor: psycopg.AsyncCursor[Any], rows: Sequence[Any]) -> None:
+        """A statement has run, and answered these rows."""
 
 
 class Transaction(Statements):
@@ -158,6 +187,32 @@ class Transaction(Statements):
     def __init__(self, connection: Connection) -> None:
         super().__init__(lambda: nullcontext(connection))
         self.open_connection = connection
+
+    def changed(self, media_ids: Sequence[UUID]) -> None:
+        """Say which media a function of the database has changed, which its statement does not tell."""
+
+
+class RecordedTransaction(Transaction):
+    """A transaction that knows what it changed: whether any row at all, and which media, as its statements answer.
+
+    A statement that changes media answers their rows, so that the record names those that were changed and no others.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.has_changed = False
+        self.media_ids: list[UUID] = []
+
+    def changed(self, media_ids: Sequence[UUID]) -> None:
+        """Record these media, too."""
+        self.has_changed = self.has_changed or bool(media_ids)
+        self.media_ids += media_ids
+
+    def _note(self, cursor: psycopg.AsyncCursor[Any], rows: Sequence[Any]) -> None:
+        verb = (cursor.statusmessage or "").partition(" ")[0]
+        if verb in CHANGES and cursor.rowcount > 0:
+            self.has_changed = True
+            self.media_ids += [row.id for row in rows if isinstance(row, MediaRow)]
 
 
 class Database(Statements):
@@ -206,7 +261,7 @@ class CallDatabase(Database):
 
     A call whose rate is limited takes the count along with its first statement: they take effect together, and a full
     window raises RateLimitExceeded, and then the statement has not run. A call that changes something does so in a
-    transaction, and the first one takes the record along.
+    transaction, and the first one that does takes the record along: one for each media that it changed, or one alone.
     """
 
     def __init__(self, pool: Pool, toll: Parameters | None, record: Parameters | None) -> None:
@@ -222,14 +277,15 @@ class CallDatabase(Database):
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """A transaction in which the call is counted first, and recorded last."""
-        async with super().transaction() as tx:
+        """A transaction in which the call is counted first, and recorded last when something has changed."""
+        async with super().transaction() as plain:
+            tx = RecordedTransaction(plain.open_connection)
             if self._toll is not None:
                 await tx.run("count_call", **self._take_toll())
             yield tx
-            if self._record is not None:
+            if self._record is not None and tx.has_changed:
                 record, self._record = self._record, None
-                await tx.run("append_audit", **record)
+                await tx.run("append_audit", **record, media_ids=tx.media_ids)
 
     @asynccontextmanager
     async def _counting(self) -> AsyncIterator[Connection]:

@@ -34,6 +34,19 @@ where owner_id = %(owner_id)s
     and (%(before)s::uuid is null or id < %(before)s::uuid)
     and (%(type)s::text is null or type = %(type)s::text)
     and case when %(state)s::text is null then state <> 'pending' else state = %(state)s::text end
+    and case when %(search)s::text is null then true else filename_has(filename, %(search)s::text) end
+order by id desc
+limit %(limit)s;
+
+-- name: list_media_of_post :many
+-- The same of the media of one post.
+select {media} from media
+where owner_id = %(owner_id)s
+    and post_id = %(post_id)s
+    and (%(before)s::uuid is null or id < %(before)s::uuid)
+    and (%(type)s::text is null or type = %(type)s::text)
+    and (%(state)s::text is null or state = %(state)s::text)
+    and (%(search)s::text is null or filename_has(filename, %(search)s::text))
 order by id desc
 limit %(limit)s;
 
@@ -73,14 +86,31 @@ update media set
 where id = %(id)s and owned_by(owner_id, %(owners)s) and state = 'pending'
 returning {media};
 
--- name: delete_media :one
--- Leave a tombstone; no row when these owners have no such media, or it was deleted before.
+-- name: delete_media :many
+-- Leave tombstones; no row for what these owners do not have, or deleted before.
+select {media} from bury_media(%(ids)s::uuid[], %(owners)s::text[], %(now)s::timestamptz);
+
+-- name: find_missing :many
+-- Those of these ids that these owners never had, as rows and log know.
+select asked.id from unnest(%(ids)s::uuid[]) as asked(id)
+where not exists (select from media where media.id = asked.id and owned_by(owner_id, %(owners)s))
+    and not exists (
+        select from events
+        where media_id = asked.id and owned_by(owner_id, %(owners)s) and type = 'media.deleted'
+    );
+
+-- name: delete_some_media :many
+-- Leave tombstones of some of an owner's media, the newest first, however far their uploads are.
 update media set
-    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s,
-    sweep_at = case when state = 'pending' then greatest(url_ends_at, %(now)s)
-        else coalesce(sweep_at, %(now)s::timestamptz + interval '15 minutes') end
-where id = %(id)s and owned_by(owner_id, %(owners)s) and state <> 'deleted'
-returning {media};
+    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = coalesce(sweep_at, %(now)s::timestamptz + interval '15 minutes')
+where id in (
+    select id from media where owner_id = %(owner_id)s and state <> 'deleted' order by id desc limit %(limit)s for update
+)
+returning id;
+
+-- name: forget_profile_image :run
+-- Forget which media an owner's profile image is.
+delete from profile_images where owner_id = %(owner_id)s;
 
 -- name: find_deletion :one
 -- Whether these owners had this media and deleted it, as the log remembers it.

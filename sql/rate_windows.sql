@@ -18,3 +18,13 @@ delete from rate_windows where (caller_id, procedure) in (
 delete from idempotency_keys where (user_id, key) in (
     select user_id, key from idempotency_keys where created_at <= %(key_from)s limit 10000 for update skip locked
 );
+
+-- name: forget_rate_windows :run
+-- Forget how often a caller called.
+delete from rate_windows where (caller_id, procedure) in (
+    select caller_id, procedure from rate_windows where caller_id = %(user_id)s order by procedure for update
+);
+
+-- name: forget_idempotency_keys :run
+-- Forget how a caller named initiates.
+delete from idempotency_keys where user_id = %(user_id)s;

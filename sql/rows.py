@@ -107,6 +107,20 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One record of the audit."""
+
+    id: int
+    at: datetime
+    user_id: str
+    procedure: str
+    request_id: str
+    owner_id: str
+    media_id: UUID | None
+    input: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class MigrationRow:
     """A migration that the database has."""
 

@@ -14,6 +14,21 @@ from jsonb_to_recordset(%(calls)s::jsonb) as call(position integer, owner_id tex
 -- "offset 0" keeps the planner from reading the whole table for what it takes for many calls.
 left join lateral (select * from storage_usage where storage_usage.owner_id = call.owner_id offset 0) as stored on true;
 
+-- name: set_quota :one
+-- Give an owner another quota, whatever is used already.
+insert into storage_usage (owner_id, quota_bytes) values (%(owner_id)s, %(quota_bytes)s)
+on conflict (owner_id) do update set quota_bytes = excluded.quota_bytes
+returning {usage};
+
+-- name: forget_quota :run
+-- Put an owner who has another quota back on the free plan's.
+update storage_usage set quota_bytes = 52428800 where owner_id = %(owner_id)s and quota_bytes <> 52428800;
+
+-- name: forget_usage :run
+-- Forget an owner who holds nothing and has the free plan's quota: as much as is known without the row.
+delete from storage_usage
+where owner_id = %(owner_id)s and used_bytes = 0 and reserved_bytes = 0 and quota_bytes = 52428800;
+
 -- name: read_drift :many
 -- Owners whose usage is not the sum over their media rows: none, by construction.
 select owner_id, storage_usage.used_bytes, storage_usage.reserved_bytes, held.used_bytes as held_used_bytes,

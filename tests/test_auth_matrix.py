@@ -13,15 +13,23 @@ from tests.authorization_server import authorization_server
 from tests.deployment import SECRET
 from tests.tokens import OTHER_SECRET, by_hand, claims, token
 
-TABLES = ("media", "storage_usage", "events", "idempotency_keys", "rate_windows", "procrastinate_jobs")
+TABLES = (
+    *("media", "storage_usage", "events", "idempotency_keys", "rate_windows", "procrastinate_jobs", "profile_images"),
+    "audit",
+)
 PRIVATE = [procedure for procedure in PROCEDURES if not procedure.public]
 OF_ONE_MEDIA = [procedure for procedure in PRIVATE if "mediaId" in procedure.parameters]
+OF_A_POST = ["media.attachToPost", "media.detachFromPost"]
 INPUTS: dict[str, dict[str, Any]] = {
-    "media.initiateUpload": {"filename": "a.jpg", "contentType": "image/jpeg", "size": 5, "idempotencyKey": "k"}
+    "media.initiateUpload": {"filename": "a.jpg", "contentType": "image/jpeg", "size": 5, "idempotencyKey": "k"},
+    "media.attachToPost": {"postId": "q"},
+    "media.detachFromPost": {"postId": "p"},
+    "media.listPostMedia": {"postId": "p"},
+    "media.deletePostMedia": {"postId": "p"},
 }
 SESSIONS: dict[str, dict[str, Any]] = {
     "adas-session": {"sub": "ada"},
-    "bens-session": {"sub": "ben", "scope": "service"},
+    "bens-session": {"sub": "ben", "scope": "media:write"},
     "expired-session": {"sub": "ada", "exp": int(time.time()) - 600},
 }
 
@@ -51,8 +59,8 @@ REFUSED: dict[str, tuple[dict[str, str], int]] = {
 }
 OTHERS = {
     "other-owner": bearer_of(token(SECRET, sub="ben")),
-    "other-owner-with-the-service-scope": bearer_of(token(SECRET, sub="ben", scope="service")),
-    "other-owner-with-every-scope": bearer_of(token(SECRET, sub="ben", scope="admin service * media:write ada")),
+    "other-owner-with-many-scopes": bearer_of(token(SECRET, sub="ben", scope="admin services * media:write ada")),
+    "other-owner-with-owners": bearer_of(token(SECRET, sub="ben", owners=["event:42", "user:Ada", "team:ada"])),
     "other-owner-by-case": bearer_of(token(SECRET, sub="Ada")),
     "other-owner-by-session": bearer_of("bens-session"),
     "other-owner-by-cookie": cookie_of("bens-session"),
@@ -61,6 +69,16 @@ OTHERS = {
 
 def named(procedure: Any) -> str:
     return str(procedure.name)
+
+
+def good_input(procedure: Any, media_id: str) -> dict[str, Any]:
+    """What ada might ask a procedure of her media."""
+    told = dict(INPUTS.get(procedure.name, {}))
+    if procedure in OF_ONE_MEDIA:
+        told["mediaId"] = media_id
+    if "mediaIds" in procedure.parameters:
+        told["mediaIds"] = [media_id]
+    return told
 
 
 @pytest.fixture
@@ -107,9 +125,19 @@ def codes(http):
 
 
 @pytest.fixture
-async def medias(pending_upload, ready_media):
-    """An id of ada's in each state that she sees."""
-    return [str((await pending_upload()).media_id), str((await ready_media()).id)]
+async def medias(pending_upload, ready_media, call):
+    """An id of ada's in each state that she sees; the ready one stands in a post."""
+    media_ids = [str((await pending_upload()).media_id), str((await ready_media()).id)]
+    await call("media.attachToPost", postId="p", mediaIds=media_ids[1:])
+    return media_ids
+
+
+@pytest.fixture
+async def portrait(completed_media, call):
+    """The id of ada's profile image."""
+    media_id = str((await completed_media(purpose="profile")).id)
+    await call("media.setProfileImage", mediaId=media_id)
+    return media_id
 
 
 def test_one_procedure_alone_is_public():
@@ -121,7 +149,7 @@ def test_one_procedure_alone_is_public():
 async def test_a_bad_credential_is_refused(medias, rows, codes, procedure, headers, code):
     """In every dialect, with an input that would be good, and with none."""
     before = rows()
-    params = INPUTS.get(procedure.name, {"mediaId": medias[1]} if procedure in OF_ONE_MEDIA else {})
+    params = good_input(procedure, medias[1])
 
     assert await codes(procedure.name, params, headers) == {code}
     assert await codes(procedure.name, {}, headers) == {code}
@@ -138,11 +166,43 @@ async def test_the_media_of_another_owner_are_not_found(medias, rows, codes, pro
     assert rows() == before
 
 
+@pytest.mark.parametrize("name", OF_A_POST)
+@pytest.mark.parametrize("headers", OTHERS.values(), ids=OTHERS.keys())
+async def test_the_media_of_another_owner_are_not_found_for_a_post(medias, rows, codes, name, headers):
+    """Neither the post in which they stand nor another."""
+    before = rows()
+    for post in ("p", "q"):
+        assert await codes(name, {"postId": post, "mediaIds": medias}, headers) == {1300}
+    assert rows() == before
+
+
+@pytest.mark.parametrize("headers", OTHERS.values(), ids=OTHERS.keys())
+async def test_the_posts_and_the_profile_image_of_another_owner_are_out_of_reach(
+    medias, portrait, rows, http, codes, headers
+):
+    """Under the same ids there is nothing to see or to delete, and by name the owner is refused."""
+    before = {table: told for table, told in rows().items() if table != "audit"}
+
+    async def ask(name: str, **params: Any) -> Any:
+        return (await http.post("/rpc", json={"procedure": name, "input": params}, headers=headers)).json()["data"]
+
+    assert await ask("media.listPostMedia", postId="p") == {"items": []}
+    assert await ask("media.deletePostMedia", postId="p") == {"deleted": 0}
+    assert await ask("media.getProfileImage") == {"media": None}
+    told = await ask("media.deleteMany", mediaIds=[*medias, portrait])
+    assert [(deletion["success"], deletion["error"]["code"]) for deletion in told["results"]] == [(False, 1300)] * 3
+    owner = {"owner": {"type": "user", "id": "ada"}}
+    assert await codes("media.getProfileImage", owner, headers) == {1100}
+    for name in ("media.listPostMedia", "media.deletePostMedia"):
+        assert await codes(name, {"postId": "p", **owner}, headers) == {1100}
+    assert {table: told for table, told in rows().items() if table != "audit"} == before
+
+
 @pytest.mark.parametrize("headers", OTHERS.values(), ids=OTHERS.keys())
 async def test_a_listing_and_a_usage_are_the_callers_own(medias, rows, http, headers):
     """Another owner's id as cursor shows nothing of the other owner."""
     before = rows()
-    for params in ({}, {"status": "pending"}, {"cursor": medias[1]}):
+    for params in ({}, {"status": "pending"}, {"cursor": medias[1]}, {"postId": "p"}, {"search": "photo"}):
         listed = await http.post("/rpc", json={"procedure": "media.listMedia", "input": params}, headers=headers)
         assert listed.json()["data"] == {"items": [], "nextCursor": None}
     usage = (await http.post("/rpc", json={"procedure": "media.getStorageUsage"}, headers=headers)).json()["data"]
@@ -162,7 +222,7 @@ async def test_nobody_gets_in_while_the_authorization_server_is_down(medias, row
     """Not by a session that is good; who has a JWT does not notice."""
     before = rows()
     sessions.status = 503
-    params = INPUTS.get(procedure.name, {"mediaId": medias[1]} if procedure in OF_ONE_MEDIA else {})
+    params = good_input(procedure, medias[1])
     for headers in (bearer_of("adas-session"), cookie_of("adas-session"), bearer_of("unknown-session")):
         assert await codes(procedure.name, params, headers) == {1903}
     assert await codes("media.getMedia", {"mediaId": medias[1]}, OTHERS["other-owner"]) == {1300}

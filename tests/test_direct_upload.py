@@ -467,5 +467,6 @@ async def test_five_hundred_megabytes_leave_the_server_small(server, tmp_path: P
                 yield bytes(128 * 1024)
 
         await send(pieces(padded(video(), 9 * MIB)))
-        assert await peak_during(serve.pid, lambda: send(large())) < 32_000_000
-        assert await peak_during(serve.pid, lambda: at_once(*(send(slow()) for _ in range(50)))) < 32_000_000
+        one = await peak_during(serve.pid, lambda: send(large()))
+        fifty = await peak_during(serve.pid, lambda: at_once(*(send(slow()) for _ in range(50))))
+        assert max(one, fifty) < 32_000_000

@@ -18,7 +18,8 @@ OWNER = "owner-1"
 NOW = datetime.now(UTC)
 MEDIA_ID = uuid7()
 LAST_ID = UUID(int=2**128 - 1)
-PAGE = {"owner_id": OWNER, "type": None, "state": None, "limit": 21}
+PAGE = {"owner_id": OWNER, "type": None, "state": None, "search": None, "limit": 21}
+RECORDS = {"before": 2**62, "limit": 21}
 
 # A statement's parameters, and the indexes that it goes by.
 CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
@@ -26,6 +27,18 @@ CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "read_media": ("read_media", {"id": MEDIA_ID}, {"media_pkey"}),
     "list_media, first page": ("list_media", {**PAGE, "before": None}, {"media_of_owner"}),
     "list_media, from a cursor": ("list_media", {**PAGE, "before": LAST_ID}, {"media_of_owner"}),
+    "list_media, by name": (
+        "list_media",
+        {**PAGE, "before": LAST_ID, "search": "Photo", "limit": 6},
+        {"media_of_owner"},
+    ),
+    "list_post_media": ("list_post_media", {"owner_id": OWNER, "post_id": "post"}, {"media_of_post"}),
+    "find_profile_image": ("find_profile_image", {"owner_id": OWNER}, {"profile_images_pkey", "media_pkey"}),
+    "find_missing": (
+        "find_missing",
+        {"ids": [MEDIA_ID], "owners": [OWNER]},
+        {"media_pkey", "media_of_owner", "events_of_media"},
+    ),
     "lease_due_media": (
         "lease_due_media",
         {"now": NOW, "leased_until": NOW + timedelta(minutes=10), "limit": 50},
@@ -36,6 +49,23 @@ CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"calls": json.dumps([{"position": 0, "owner_id": OWNER, "quota_bytes": 1}])},
         {"storage_usage_pkey"},
     ),
+    "list_audit": ("list_audit", {"before": None, "limit": 21}, {"audit_pkey"}),
+    "list_audit, from a cursor": ("list_audit", RECORDS, {"audit_pkey"}),
+    "list_audit_of_owner": ("list_audit_of_owner", {**RECORDS, "owner_id": OWNER}, {"audit_of_owner"}),
+    "list_audit_of_media": (
+        "list_audit_of_media",
+        {**RECORDS, "media_id": MEDIA_ID, "owner_id": None},
+        {"audit_of_media"},
+    ),
+    "list_audit_of_media, under an owner": (
+        "list_audit_of_media",
+        {**RECORDS, "media_id": MEDIA_ID, "owner_id": OWNER},
+        {"audit_of_media"},
+    ),
+    "forget_rate_windows": ("forget_rate_windows", {"user_id": OWNER}, {"rate_windows_pkey"}),
+    "forget_idempotency_keys": ("forget_idempotency_keys", {"user_id": OWNER}, {"idempotency_keys_pkey"}),
+    "forget_profile_image": ("forget_profile_image", {"owner_id": OWNER}, {"profile_images_pkey"}),
+    "forget_usage": ("forget_usage", {"owner_id": OWNER}, {"storage_usage_pkey"}),
     "remove_tombstone": ("remove_tombstone", {"id": MEDIA_ID, "now": NOW}, {"media_pkey"}),
     "find_deletion": ("find_deletion", {"id": MEDIA_ID, "owners": [OWNER]}, {"events_of_media"}),
 }
@@ -46,6 +76,12 @@ def db(database_url):
     """A database with rows enough for the planner to have a choice, and no way to read a whole table for want of it."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         load_media(connection, 0, ROWS)
+        connection.execute(
+            "insert into audit (at, user_id, procedure, request_id, owner_id, media_id, input)"
+            " select created_at, user_id, 'media.initiateUpload', 'r', owner_id || n, id, '{}'"
+            " from media, unnest(array['', ' 2', ' 3', ' 4']) as n"
+        )
+        connection.execute("analyze audit")
         connection.execute("set enable_seqscan = off")
         yield connection
 
@@ -88,6 +124,28 @@ def test_a_statement_goes_by_its_index(db, mode, name, parameters, indexes):
     assert used <= indexes
     assert [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"] == []
     assert not [node for node in plan if node["Node Type"] == "Sort"]
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+def test_the_media_of_a_post_are_found_without_the_owners_others(db, mode):
+    """However many the owner has; only those of the post are put in order."""
+    db.execute(f"set plan_cache_mode = {mode}")
+
+    plan = list(nodes(explain(db, "list_media_of_post", {**PAGE, "before": LAST_ID, "post_id": "post", "search": "a"})))
+
+    assert {node["Index Name"] for node in plan if "Index Name" in node} == {"media_of_post"}
+    assert [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"] == []
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+def test_a_purge_looks_at_its_owner_alone(db, mode):
+    """Some of an owner's media are found by the owner; to put a few of them in order may cost less than the index."""
+    db.execute(f"set plan_cache_mode = {mode}")
+
+    plan = list(nodes(explain(db, "delete_some_media", {"owner_id": OWNER, "limit": 500, "now": NOW})))
+
+    assert {node["Index Name"] for node in plan if "Index Name" in node} == {"media_of_owner", "media_pkey"}
+    assert [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"] == []
 
 
 def test_a_whole_table_is_told_from_an_index(db):

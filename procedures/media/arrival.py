@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from rpc.content import Content
 
-BUFFER_BYTES = 256 * 1024
+BUFFER_BYTES = 128 * 1024
 
 
 class Arrival:

@@ -144,7 +144,7 @@ async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload) -> M
         owner=owner,
         procedure=NAME,
         transfer=Transfer.CONTENT,
-        key=original_key(owner, media_id, initiated.filename),
+        key=original_key(owner, media_id, initiated.filename, initiated.purpose),
         counted=True,
     )
     known = await reserve(ctx, initiated, plan)

@@ -59,7 +59,7 @@ async def initiate_multipart_upload(ctx: Context, params: InitiateMultipartUploa
         owner=owner,
         procedure="media.initiateMultipartUpload",
         transfer=Transfer.PARTS,
-        key=original_key(owner, media_id, params.filename),
+        key=original_key(owner, media_id, params.filename, params.purpose),
         part_bytes=size_of_parts,
         upload_expires_at=_upload_expiry(ctx),
     )

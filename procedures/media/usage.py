@@ -29,7 +29,11 @@ async def get_supported_formats(_ctx: Context, _params: NoInput) -> SupportedFor
 async def get_storage_usage(ctx: Context, params: OfOwner) -> StorageUsage:
     """Answer what an owner uses of the quota, in bytes. Raises ForeignOwner."""
     owner = ctx.owner(params.owner)
-    usage = await ctx.db.shared(UsageRow, "read_usage", owner_id=owner, quota_bytes=ctx.quota_of(owner))
+    return shown(await ctx.db.shared(UsageRow, "read_usage", owner_id=owner, quota_bytes=ctx.quota_of(owner)))
+
+
+def shown(usage: UsageRow) -> StorageUsage:
+    """A usage as its owner sees it."""
     return StorageUsage(
         used=usage.used_bytes,
         limit=usage.quota_bytes,

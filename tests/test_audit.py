@@ -1,0 +1,352 @@
+"""Who changed what: every mutation that takes effect leaves its records, together with its effect."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from contracts.errors import ServiceOnly, ValidationFailed
+from procedures import PROCEDURES
+from rpc.auth import Caller
+from rpc.procedure import Kind
+from tests.at_once import at_once
+from tests.media_files import HTML, photo, video
+
+MUTATIONS = [procedure.name for procedure in PROCEDURES if procedure.kind is Kind.MUTATION]
+SERVICE = Caller("backend", scopes=frozenset({"service"}))
+PHOTO = {"filename": "photo.jpg", "contentType": "image/jpeg", "size": len(photo())}
+FILM = {"filename": "walk.mp4", "contentType": "video/mp4", "size": len(video())}
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+Prepare = Callable[..., Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A mutation that takes effect: its input once everything is prepared, and what is recorded of the input."""
+
+    prepare: Prepare
+    recorded: dict[str, Any]
+    of_media: bool = True
+    token: tuple[tuple[str, str], ...] = ()
+    owner: str = "ada"
+
+
+@dataclass(frozen=True)
+class Makers:
+    """What cases are prepared with."""
+
+    call: Callable[..., Awaitable[Any]]
+    client: Any
+    arrived_upload: Callable[..., Awaitable[Any]]
+    pending_upload: Callable[..., Awaitable[Any]]
+
+    async def arrived(self) -> dict[str, Any]:
+        return {"mediaId": str((await self.arrived_upload()).media_id)}
+
+    async def pending(self) -> dict[str, Any]:
+        return {"mediaId": str((await self.pending_upload()).media_id)}
+
+    async def film(self) -> dict[str, Any]:
+        return {"mediaId": str((await self.call("media.initiateMultipartUpload", **FILM)).media_id)}
+
+    async def film_that_arrived(self) -> dict[str, Any]:
+        film = await self.film()
+        (part,) = (await self.call("media.signParts", **film, partNumbers=[1])).parts
+        assert (await self.client.put(part.upload_url, content=video(), headers=part.headers)).status_code == 200
+        return film
+
+
+def given(**told: Any) -> Prepare:
+    """An input for which nothing has to be prepared."""
+
+    async def prepare(_: Makers) -> dict[str, Any]:
+        return told
+
+    return prepare
+
+
+async def signing(makers: Makers) -> dict[str, Any]:
+    """A part of an upload that the store knows already: what it calls the upload is nobody's change."""
+    asked = {**await makers.film(), "partNumbers": [1], "checksums": [{"partNumber": 1, "sha256": "0" * 64}]}
+    await makers.call("media.signParts", **asked)
+    return asked
+
+
+async def a_user_with_media(makers: Makers) -> dict[str, Any]:
+    await makers.pending()
+    return {"userId": "ada"}
+
+
+OF_SERVICE = (("scope", "service"),)
+CASES: dict[str, Case] = {
+    "media.initiateUpload": Case(given(**PHOTO, idempotencyKey="k"), PHOTO),
+    "media.completeUpload": Case(Makers.arrived, {}),
+    "media.initiateMultipartUpload": Case(given(**FILM), FILM),
+    "media.signParts": Case(signing, {"partNumbers": 1, "checksums": 1}),
+    "media.completeMultipartUpload": Case(Makers.film_that_arrived, {}),
+    "media.cancelUpload": Case(Makers.pending, {}),
+    "media.deleteMedia": Case(Makers.arrived, {}),
+    "media.setPlan": Case(
+        given(userId="ben", plan="pro"), {"userId": "ben", "plan": "pro"}, False, OF_SERVICE, owner="ben"
+    ),
+    "media.purgeUser": Case(a_user_with_media, {"userId": "ada"}, False, OF_SERVICE),
+}
+EVERY_CASE = [pytest.param(name, case, id=name) for name, case in CASES.items()]
+
+
+@pytest.fixture
+def makers(call, client, arrived_upload, pending_upload):
+    return Makers(call, client, arrived_upload, pending_upload)
+
+
+@pytest.fixture
+def sql(database_url):
+    """Run a statement of the test's own; its rows."""
+
+    def run(statement: str) -> list[Any]:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    return run
+
+
+@pytest.fixture
+def effects(sql):
+    """Everything that a mutation can change, but the audit."""
+    tables = ("media", "storage_usage", "events", "idempotency_keys", "profile_images", "procrastinate_jobs")
+
+    def read() -> dict[str, list[Any]]:
+        return {table: sql(f"select * from {table} order by 1") for table in tables}
+
+    return read
+
+
+@pytest.fixture
+def ask(http, bearer):
+    """Call over the envelope as ada; the answer."""
+
+    async def send(name: str, params: Any, **claims: Any) -> Any:
+        document = {"procedure": name, "input": params}
+        return (await http.post("/rpc", json=document, headers=bearer("ada", **claims))).json()
+
+    return send
+
+
+def test_every_mutation_has_a_case():
+    """One that is added without a case here fails."""
+    assert list(CASES) == MUTATIONS
+
+
+@pytest.mark.parametrize(("name", "case"), EVERY_CASE)
+async def test_a_mutation_leaves_its_record(name, case, makers, ask, sql, call):
+    """Who, what, when, of whom, and under the request id that its answer carries; no URL, no key, no digest."""
+    params = await case.prepare(makers)
+    known = sql("select coalesce(max(id), 0) from audit")[0][0]
+
+    answer = await ask(name, params, **dict(case.token))
+
+    assert answer["success"]
+    assert sql(
+        "select user_id, procedure, request_id, owner_id, input, at <= now(), at > now() - interval '1 minute'"
+        f" from audit where id > {known}"
+    ) == [("ada", name, answer["metadata"]["requestId"], case.owner, case.recorded, True, True)]
+    ((media_id,),) = sql(f"select media_id from audit where id > {known}")
+    told = params.get("mediaId") or answer["data"].get("mediaId")
+    assert (media_id and str(media_id)) == (told if case.of_media else None)
+
+
+BROKEN = {
+    "as it is written": "create trigger fail after insert on audit for each row execute function fail()",
+    "at the commit": (
+        "create constraint trigger fail after insert on audit deferrable initially deferred"
+        " for each row execute function fail()"
+    ),
+}
+
+
+@pytest.mark.parametrize("trigger", BROKEN.values(), ids=BROKEN.keys())
+@pytest.mark.parametrize(("name", "case"), EVERY_CASE)
+async def test_a_mutation_and_its_record_take_effect_together_or_not_at_all(
+    name, case, trigger, makers, ask, sql, effects
+):
+    """A record that cannot be kept takes the effect with it, even when both have been written."""
+    params = await case.prepare(makers)
+    before, records = effects(), sql("select count(*) from audit")
+    sql("create function fail() returns trigger language plpgsql as $$ begin raise 'no audit'; end $$")
+    sql(trigger)
+
+    answer = await ask(name, params, **dict(case.token))
+
+    assert answer["error"]["code"] == 1900
+    assert effects() == before
+    assert sql("select count(*) from audit") == records
+    sql("drop trigger fail on audit")
+    again = await ask(name, params, **dict(case.token))
+    assert again["success"]
+
+
+@pytest.mark.parametrize(("name", "case"), EVERY_CASE)
+async def test_a_refused_call_leaves_no_record(name, case, makers, ask, sql):
+    """Not of bad input, not of somebody else's media, not of what only services may."""
+    params = await case.prepare(makers)
+    records = sql("select count(*) from audit")
+    stranger = {**params, "mediaId": UNKNOWN} if "mediaId" in params else {**params, "size": 2**50}
+
+    assert not (await ask(name, {**params, "more": 1}, **dict(case.token)))["success"]
+    assert not (await ask(name, stranger))["success"]
+    assert sql("select count(*) from audit") == records
+
+
+REPEATED = [name for name in CASES if name not in {"media.initiateMultipartUpload", "media.signParts", "media.setPlan"}]
+
+
+@pytest.mark.parametrize("name", REPEATED)
+async def test_a_repetition_that_changes_nothing_leaves_no_record(name, makers, ask, sql):
+    """Ten at once and one more leave the one record of the call that took effect."""
+    case = CASES[name]
+    params = await case.prepare(makers)
+    known = sql("select coalesce(max(id), 0) from audit")[0][0]
+
+    answers = await at_once(*(ask(name, params, **dict(case.token)) for _ in range(10)))
+    answers.append(await ask(name, params, **dict(case.token)))
+
+    assert [answer["success"] for answer in answers] == [True] * 11
+    assert sql(f"select procedure from audit where id > {known}") == [(name,)]
+
+
+async def test_a_call_that_fails_for_another_reason_leaves_no_record(ask, pending_upload, call, sql):
+    """Completing too early, cancelling too late, deleting what is nobody's or somebody else's."""
+    ticket = await pending_upload(caller=Caller("ben"))
+    mine = await pending_upload()
+    records = sql("select count(*) from audit")
+    for name, media_id in [
+        ("media.completeUpload", mine.media_id),
+        ("media.deleteMedia", ticket.media_id),
+        ("media.cancelUpload", ticket.media_id),
+        ("media.signParts", mine.media_id),
+    ]:
+        params = {"partNumbers": [1]} if name == "media.signParts" else {}
+        assert not (await ask(name, {"mediaId": str(media_id), **params}))["success"]
+    assert sql("select count(*) from audit") == records
+
+
+async def test_an_upload_that_is_refused_for_its_bytes_has_a_record(ask, arrived_upload, sql):
+    """The call fails with 1601, and buries the upload: that took effect."""
+    ticket = await arrived_upload(HTML, contentType="image/png")
+
+    answer = await ask("media.completeUpload", {"mediaId": str(ticket.media_id)})
+
+    assert answer["error"]["code"] == 1601
+    assert sql("select procedure, request_id from audit where procedure = 'media.completeUpload'") == [
+        ("media.completeUpload", answer["metadata"]["requestId"])
+    ]
+
+
+async def test_a_service_is_named_with_the_owner_it_acts_for(call, pending_upload, sql):
+    """The user is who called, the owner whose media it is."""
+    ticket = await pending_upload()
+    await call("media.deleteMedia", caller=SERVICE, mediaId=str(ticket.media_id))
+    assert sql("select user_id, procedure, owner_id from audit order by id") == [
+        ("ada", "media.initiateUpload", "ada"),
+        ("backend", "media.deleteMedia", "ada"),
+    ]
+
+
+async def test_a_secret_that_is_no_input_is_in_no_record(call, makers, client, ask, sql):
+    """Neither a token nor a signed URL, whatever was called."""
+    film = await makers.film_that_arrived()
+    await ask("media.completeMultipartUpload", {**film, "parts": [{"partNumber": 1, "size": len(video())}]})
+    await ask("media.initiateUpload", {**PHOTO, "idempotencyKey": "a key of its own", "sha256": "0" * 64})
+    ((whole,),) = sql("select string_agg(audit::text, ' ') from audit")
+    for secret in ("http", "X-Amz", "Bearer", "eyJ", "a key of its own", "000000", "etag"):
+        assert secret not in whole
+
+
+@pytest.fixture
+def listed(call):
+    """A page of records, as procedure and media id."""
+
+    async def read(**params: Any) -> list[tuple[str, str | None]]:
+        page = await call("media.listAudit", caller=SERVICE, **params)
+        return [(item.procedure, item.media_id and str(item.media_id)) for item in page.items]
+
+    return read
+
+
+@pytest.fixture
+async def history(call, pending_upload):
+    """Two media of ada's, one of an event's, and a plan; the ids."""
+    first, second = [str((await pending_upload()).media_id) for _ in range(2)]
+    team = Caller("ada", owners=frozenset({"event:42"}))
+    event = await pending_upload(caller=team, owner={"type": "event", "id": "42"})
+    await call("media.deleteMedia", mediaId=first)
+    await call("media.setPlan", caller=SERVICE, userId="ada", plan="pro")
+    return first, second, str(event.media_id)
+
+
+async def test_the_audit_is_listed_newest_first(history, call):
+    first, second, event = history
+    page = await call("media.listAudit", caller=SERVICE)
+
+    assert [(item.user_id, item.procedure, item.owner.type, item.owner.id, item.media_id) for item in page.items] == [
+        ("backend", "media.setPlan", "user", "ada", None),
+        ("ada", "media.deleteMedia", "user", "ada", UUID(first)),
+        ("ada", "media.initiateUpload", "event", "42", UUID(event)),
+        ("ada", "media.initiateUpload", "user", "ada", UUID(second)),
+        ("ada", "media.initiateUpload", "user", "ada", UUID(first)),
+    ]
+    assert page.next_cursor is None
+    assert {item.request_id for item in page.items} == {"req_test"}
+    assert page.items[0].input == {"userId": "ada", "plan": "pro"}
+
+
+async def test_the_audit_is_listed_by_owner_and_by_media(history, listed):
+    """Either, or both: then what does not belong together has no records."""
+    first, second, event = history
+    ada, of_event = {"type": "user", "id": "ada"}, {"type": "event", "id": "42"}
+    initiated, deleted = "media.initiateUpload", "media.deleteMedia"
+
+    assert await listed(owner=ada) == [
+        ("media.setPlan", None), (deleted, first), (initiated, second), (initiated, first),
+    ]  # fmt: skip
+    assert await listed(owner=of_event) == [(initiated, event)]
+    assert await listed(mediaId=first) == [(deleted, first), (initiated, first)]
+    assert await listed(mediaId=first, owner=ada) == [(deleted, first), (initiated, first)]
+    assert await listed(mediaId=first, owner=of_event) == []
+    assert await listed(mediaId=UNKNOWN) == []
+
+
+@pytest.mark.parametrize("by", ["all", "owner", "media"])
+async def test_the_audit_is_listed_page_by_page(call, pending_upload, sql, by):
+    """Every record once, whatever is added meanwhile."""
+    ticket = await pending_upload()
+    media_id = str(ticket.media_id)
+    sql(
+        "insert into audit (at, user_id, procedure, request_id, owner_id, media_id, input)"
+        f" select now(), 'ada', 'p' || n, 'r', 'ada', '{media_id}', '{{}}' from generate_series(1, 6) as n"
+    )
+    chosen = {"all": {}, "owner": {"owner": {"type": "user", "id": "ada"}}, "media": {"mediaId": media_id}}[by]
+    seen, cursor = [], {}
+    while cursor is not None:
+        page = await call("media.listAudit", caller=SERVICE, limit=3, **chosen, **cursor)
+        seen += [item.procedure for item in page.items]
+        cursor = {"cursor": page.next_cursor} if page.next_cursor else None
+        await pending_upload()
+
+    assert seen == ["p6", "p5", "p4", "p3", "p2", "p1", "media.initiateUpload"]
+
+
+async def test_the_audit_is_for_services(call):
+    with pytest.raises(ServiceOnly):
+        await call("media.listAudit")
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "-1", "1.5", "9" * 19, "٣", UNKNOWN])
+async def test_only_an_earlier_pages_cursor_goes_on(call, cursor):
+    with pytest.raises(ValidationFailed) as refused:
+        await call("media.listAudit", caller=SERVICE, cursor=cursor)
+    assert refused.value.message == "cursor must be the nextCursor of an earlier page"
