@@ -52,9 +52,8 @@ class Proxy:
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer | None:
         """Status, ETag and body, or nothing at all."""
-        document = json.loads(body) if method == "POST" else {"params": _part_number(path)}
-        name = document.get("method", method)
-        self.requests.append((name, document.get("params")))
+        name, params = _asked(method, path, body)
+        self.requests.append((name, params))
         planned = self.faults.get(name)
         fault = planned.pop(0) if planned else None
         if isinstance(fault, int):
@@ -87,9 +86,12 @@ def proxy_of(server: str, storage: str) -> Iterator[Proxy]:
             thread.join()
 
 
-def _part_number(path: str) -> int | None:
+def _asked(method: str, path: str, body: bytes) -> tuple[str, Any]:
+    if method == "POST":
+        document = json.loads(body)
+        return document.get("method", method), document.get("params")
     asked = parse_qs(urlsplit(path).query)
-    return int(asked["partNumber"][0]) if "partNumber" in asked else None
+    return method, int(asked["partNumber"][0]) if "partNumber" in asked else None
 
 
 def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:

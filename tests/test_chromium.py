@@ -48,10 +48,10 @@ def dev(servers, tmp_path_factory) -> Iterator[Dev]:
     """`mediarpc dev`: with its own store under its own origin, or with one that the browser reaches itself."""
     store = servers.stores[0]
     with new_database(servers) as database_url:
-        settings = variables_of(new_settings(database_url, store))
-        reached = {name: settings[name] for name in settings if store.name != "embedded" or not name.startswith("S3_")}
-        del reached["PORT"]
-        with running_dev(tmp_path_factory.mktemp("dev") / "data", **reached) as started:
+        variables = variables_of(new_settings(database_url, store))
+        own = {"PORT", *(name for name in variables if store.name == "embedded" and name.startswith("S3_"))}
+        named: dict[str, Any] = {name: value for name, value in variables.items() if name not in own}
+        with running_dev(tmp_path_factory.mktemp("dev") / "data", **named) as started:
             yield started
 
 
