@@ -328,7 +328,8 @@ async def test_a_part_that_is_sent_again_late_changes_nothing(arrived, served):
 def served(client):
     async def fetch(media: Media) -> bytes:
         assert media.url
-        return (await client.get(media.url)).raise_for_status().content
+        content: bytes = (await client.get(media.url)).raise_for_status().content
+        return content
 
     return fetch
 
@@ -453,7 +454,8 @@ async def rows_in_parts(resources) -> list[Any]:
     """The rows of uploads in parts, which go only when no upload is open at the store for them."""
     async with resources.db.pool.connection() as connection:
         found = await connection.execute("select id from media where transfer = 'parts'")
-        return await found.fetchall()
+        rows: list[Any] = await found.fetchall()
+        return rows
 
 
 async def test_a_finished_upload_is_completed_without_its_client(arrived, resources, run_pending, call, after_the_url):
