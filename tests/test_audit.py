@@ -329,13 +329,18 @@ async def test_the_audit_is_listed_page_by_page(call, pending_upload, sql, by):
         "insert into audit (at, user_id, procedure, request_id, owner_id, media_id, input)"
         f" select now(), 'ada', 'p' || n, 'r', 'ada', '{media_id}', '{{}}' from generate_series(1, 6) as n"
     )
-    chosen = {"all": {}, "owner": {"owner": {"type": "user", "id": "ada"}}, "media": {"mediaId": media_id}}[by]
-    seen, cursor = [], {}
-    while cursor is not None:
-        page = await call("media.listAudit", caller=SERVICE, limit=3, **chosen, **cursor)
-        seen += [item.procedure for item in page.items]
-        cursor = {"cursor": page.next_cursor} if page.next_cursor else None
+    ways: dict[str, dict[str, Any]] = {
+        "all": {},
+        "owner": {"owner": {"type": "user", "id": "ada"}},
+        "media": {"mediaId": media_id},
+    }
+    chosen = ways[by]
+    page = await call("media.listAudit", caller=SERVICE, limit=3, **chosen)
+    seen = [item.procedure for item in page.items]
+    while page.next_cursor:
         await pending_upload()
+        page = await call("media.listAudit", caller=SERVICE, limit=3, cursor=page.next_cursor, **chosen)
+        seen += [item.procedure for item in page.items]
 
     assert seen == ["p6", "p5", "p4", "p3", "p2", "p1", "media.initiateUpload"]
 

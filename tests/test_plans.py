@@ -54,12 +54,12 @@ CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "list_audit_of_owner": ("list_audit_of_owner", {**RECORDS, "owner_id": OWNER}, {"audit_of_owner"}),
     "list_audit_of_media": (
         "list_audit_of_media",
-        {**RECORDS, "media_id": MEDIA_ID, "owner_id": None},
+        {"before": 4000, "limit": 21, "media_id": MEDIA_ID, "owner_id": None},
         {"audit_of_media"},
     ),
     "list_audit_of_media, under an owner": (
         "list_audit_of_media",
-        {**RECORDS, "media_id": MEDIA_ID, "owner_id": OWNER},
+        {"before": 4000, "limit": 21, "media_id": MEDIA_ID, "owner_id": OWNER},
         {"audit_of_media"},
     ),
     "forget_rate_windows": ("forget_rate_windows", {"user_id": OWNER}, {"rate_windows_pkey"}),
