@@ -25,8 +25,6 @@ TABLES = (
 PRIVATE = [procedure for procedure in PROCEDURES if not procedure.public]
 OF_ONE_MEDIA = [procedure for procedure in PRIVATE if "mediaId" in procedure.parameters]
 OF_A_POST = [procedure for procedure in PRIVATE if {"postId", "mediaIds"} <= set(procedure.parameters)]
-    procedure for procedure in PRIVATE if "mediaIds" in procedure.parameters and procedure.name != "media.deleteMany"
-]
 OF_AN_OWNER = [procedure for procedure in PRIVATE if "owner" in procedure.parameters]
 OF_SERVICES = [procedure for procedure in PRIVATE if ServiceOnly in procedure.raises]
 NO_ERROR = {"data": {"rpcCode": 0}}
