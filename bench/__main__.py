@@ -10,6 +10,7 @@ from pathlib import Path
 from bench import growth, report, servers
 from bench.load import Run
 from bench.measure import Stage, measures, memory, streams
+from bench.uploads import MIB, make_file, uploads_over
 from server.dev import ended_by_signals
 
 USERS = 64
@@ -38,6 +39,10 @@ def parser() -> argparse.ArgumentParser:
     more = commands.add_parser("growth", help="the statements at 10^4, 10^5 and 10^6 media rows")
     _options(more, run_growth, RESULTS / "growth.json")
     more.add_argument("--full", action="store_true", help="10^7 rows as well")
+    files = commands.add_parser(
+        "uploads", help="files of 500 MB, over the embedded store or the one that S3_ENDPOINT names"
+    )
+    _options(files, run_uploads, RESULTS / "uploads.json")
     return top
 
 
@@ -101,6 +106,23 @@ def run_growth(chosen: argparse.Namespace) -> None:
         found = growth.measure(servers.prepare_ours(url), sizes, _say)
     report.save(chosen.out, {"machine": report.machine(), "medians_ms": found})
     print(f"{growth.table(found)}\n\n{report.machine()}.")
+
+
+def run_uploads(chosen: argparse.Namespace) -> None:
+    """Send large files by every way, round after round."""
+    rounds, size, small = (1, 64 * MIB, 9 * MIB) if chosen.quick else (5, 500_000_000, 16 * MIB)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mediarpc-bench-")))
+        url = stack.enter_context(servers.databases(folder))
+        uploads = stack.enter_context(uploads_over(servers.prepare_ours(url), folder))
+        files = [make_file(folder / f"{name}.mp4", bytes_) for name, bytes_ in (("large", size), ("small", small))]
+        measured = []
+        for number in range(rounds + 1):
+            _say(f"round {number} of {rounds}" if number else "warming up")
+            measured.append(uploads.round(*files))
+    found = report.uploads(measured[1:])
+    report.save(chosen.out, {"machine": report.machine(), "bytes": size, "rounds": measured[1:]})
+    print(f"{report.table(found)}\n\n{report.machine()}; {rounds} rounds, {size / 1e6:,.0f} MB, {small // MIB} MiB.")
 
 
 def _say(what: str) -> None:

@@ -145,7 +145,7 @@ def _initiate(owner: str, now: datetime) -> str:
 
 
 def _page(connection: Connection, owner: str, before: object) -> Callable[[], None]:
-    return _once(connection, "list_media", owner_id=owner, before=before, type=None, state=None, limit=21)
+    return _once(connection, "list_media", owner_id=owner, before=before, type=None, state=None, search=None, limit=21)
 
 
 def _sweep(connection: Connection, now: datetime) -> Callable[[], None]:
@@ -155,7 +155,7 @@ def _sweep(connection: Connection, now: datetime) -> Callable[[], None]:
 def _purge(connection: Connection, media_id: object, owner: object, now: datetime) -> Callable[[], None]:
     later = now + timedelta(hours=1)
     steps = [
-        _once(connection, "delete_media", id=media_id, owners=[owner], now=now),
+        _once(connection, "delete_media", ids=[media_id], owners=[owner], now=now),
         _once(connection, "read_media", id=media_id),
         _once(connection, "remove_tombstone", id=media_id, now=later),
         _once(connection, "find_deletion", id=media_id, owners=[owner]),

@@ -88,6 +88,25 @@ def rows(rounds: Rounds, memory: Mapping[str, float], streams: Mapping[str, floa
     ]
 
 
+def uploads(rounds: Sequence[Mapping[str, float]]) -> list[Row]:
+    """What large files cost."""
+
+    def ratio(above: str, below: str) -> list[float]:
+        return [one[above] / one[below] for one in rounds]
+
+    def grown(name: str) -> list[float]:
+        return [one[name] for one in rounds]
+
+    return [
+        Row("A large file in parts: mediarpc / boto3's `upload_file`, in time", ratio("parts", "boto3"), "≤ 1.3"),
+        Row("A large file through the server / boto3's `upload_file`, in time", ratio("through", "boto3"), ""),
+        Row("50 small files at once / one alone, in time for each", [one["many"] for one in rounds], ""),
+        Row("Growth of the server: a large file in parts", grown("parts_mib"), "flat", " MiB"),
+        Row("Growth of the server: a large file through it", grown("through_mib"), "≤ 30.5", " MiB"),
+        Row("Growth of the server: 50 small files at once, in parts", grown("many_mib"), "flat", " MiB"),
+    ]
+
+
 def table(found: Sequence[Row]) -> str:
     """The ratios in Markdown."""
     head = "| What | Median | Least | Most | Asked for |\n|---|---:|---:|---:|---|\n"

@@ -72,7 +72,7 @@ def ours(url: str, folder: Path, *, workers: int = 1) -> Iterator[Server]:
         command += ["--workers", str(workers)]
     told = {"DATABASE_URL": url, "RATE_LIMITS": RATE_LIMITS, **S3}
     name = "mediarpc" if workers == 1 else f"mediarpc, {workers} workers"
-    with _running(name, command, told, folder) as server:
+    with running(name, command, told, folder) as server:
         yield server
 
 
@@ -82,7 +82,7 @@ def peer(url: str, folder: Path) -> Iterator[Server]:
     node = shutil.which("node")
     assert node
     told = {"PGHOST": socket_folder(url), "PGDATABASE": "peer", "NODE_ENV": "production", **S3}
-    with _running("tRPC + Fastify", [node, str(PEER / "server.mjs")], told, folder) as server:
+    with running("tRPC + Fastify", [node, str(PEER / "server.mjs")], told, folder) as server:
         yield server
 
 
@@ -119,7 +119,8 @@ def token(user: str) -> str:
 
 
 @contextmanager
-def _running(name: str, command: list[str], told: Mapping[str, str], folder: Path) -> Iterator[Server]:
+def running(name: str, command: list[str], told: Mapping[str, str], folder: Path) -> Iterator[Server]:
+    """A command that serves on a free port, once it is well."""
     port = free_port()
     log_file = folder / f"{port}.log"
     environment = {**os.environ, **told, "AUTH_JWT_SECRET": SECRET, "HOST": "127.0.0.1", "PORT": str(port)}

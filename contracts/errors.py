@@ -296,6 +296,66 @@ class UploadCompleted(RpcError):
     sentence = "The upload is completed: use deleteMedia"
 
 
+@dataclass(kw_only=True)
+class MediaUnusable(RpcError):
+    """A post or a profile takes only what is `processing` or `ready`: verified, and not failed."""
+
+    code = ErrorCode.CONFLICT
+    sentence = "The media is not ready or processing"
+    media_id: str
+    status: str
+
+
+@dataclass(kw_only=True)
+class OtherPurpose(RpcError):
+    """The media was uploaded for another purpose: what is for posts is no profile image, and the other way round."""
+
+    code = ErrorCode.CONFLICT
+    sentence = "The media was uploaded for another purpose"
+    media_id: str
+    purpose: str
+
+
+@dataclass(kw_only=True)
+class NoImage(RpcError):
+    """A profile image has to be an image."""
+
+    code = ErrorCode.CONFLICT
+    sentence = "The media is not an image"
+    media_id: str
+    type: str
+
+
+@dataclass(kw_only=True)
+class AttachedElsewhere(RpcError):
+    """The media belongs to the post `postId`; detach it there first."""
+
+    code = ErrorCode.CONFLICT
+    sentence = "The media is attached to another post"
+    media_id: str
+    post_id: str
+
+
+@dataclass(kw_only=True)
+class SeveralOwners(RpcError):
+    """The media belongs to another owner than the first one: a post has media of one owner."""
+
+    code = ErrorCode.CONFLICT
+    sentence = "The media of a post belong to one owner"
+    media_id: str
+
+
+@dataclass(kw_only=True)
+class PostFull(RpcError):
+    """The post has room for `limit` media, and `mediaId` would be the next; none was attached."""
+
+    code = ErrorCode.CONFLICT
+    sentence = "The post has no room for so many media"
+    media_id: str
+    post_id: str
+    limit: int
+
+
 class IdempotencyKeyTaken(RpcError):
     """The key named another input before, or an upload that was deleted since."""
 

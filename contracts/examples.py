@@ -18,6 +18,9 @@ class Example:
 
 PHOTO_ID = "019a2b6e-1f00-7c3a-9d41-5b8e7f60c2a1"
 VIDEO_ID = "019a2b6e-4a10-7e55-8c02-91d3a4b7e6f0"
+UNKNOWN_ID = "019a2b6e-9999-7000-8000-000000000000"
+PORTRAIT_ID = "019a2b6e-7c20-7b1f-a3d8-0e6f4c9b2d57"
+POST_ID = "harbour-walk"
 PHOTO_BYTES = 262_144
 VIDEO_BYTES = 8 * MIB
 FILM_ID = "019a2b6e-7b20-7d11-a5f3-0c4d92e1b8a7"
@@ -79,6 +82,14 @@ _FILM = {
     "filename": "concert.mp4",
     "size": FILM_BYTES,
     "updatedAt": _COMPLETED_AT,
+}
+
+_ATTACHED_PHOTO = {**_READY_PHOTO, "postId": POST_ID}
+_PORTRAIT: dict[str, Any] = {
+    **_READY_PHOTO,
+    "id": PORTRAIT_ID,
+    "url": f"{_STORAGE}/users/ada/profile/{PORTRAIT_ID}_7be21c04_ada.jpg?X-Amz-Expires=900&X-Amz-Signature=88a1",
+    "filename": "ada.jpg",
 }
 
 EXAMPLES: dict[str, tuple[Example, ...]] = {
@@ -257,6 +268,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             input={"status": "pending", "limit": 50},
             output={"items": [_PENDING_VIDEO], "nextCursor": None},
         ),
+        Example(
+            name="Media of a post, by a part of their name",
+            input={"postId": POST_ID, "search": "HARB"},
+            output={"items": [_ATTACHED_PHOTO], "nextCursor": None},
+        ),
     ),
     "media.getDownloadUrl": (
         Example(
@@ -270,6 +286,25 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             output={"url": _PHOTO_URL, "expiresAt": _DOWNLOAD_EXPIRES_AT},
         ),
     ),
+    "media.attachToPost": (
+        Example(
+            name="A post with one photo",
+            input={"postId": POST_ID, "mediaIds": [PHOTO_ID]},
+            output={"items": [_ATTACHED_PHOTO]},
+        ),
+    ),
+    "media.detachFromPost": (
+        Example(
+            name="The photo is free for another post",
+            input={"postId": POST_ID, "mediaIds": [PHOTO_ID]},
+            output={"success": True},
+        ),
+    ),
+    "media.listPostMedia": (
+        Example(name="What the post shows", input={"postId": POST_ID}, output={"items": [_ATTACHED_PHOTO]}),
+    ),
+    "media.setProfileImage": (Example(name="A portrait", input={"mediaId": PORTRAIT_ID}, output={"media": _PORTRAIT}),),
+    "media.getProfileImage": (Example(name="The portrait", input={}, output={"media": _PORTRAIT}),),
     "media.getStorageUsage": (
         Example(
             name="A photo is stored, and a video is on its way",
@@ -284,4 +319,17 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ),
     ),
     "media.deleteMedia": (Example(name="The photo goes", input={"mediaId": PHOTO_ID}, output={"success": True}),),
+    "media.deleteMany": (
+        Example(
+            name="The photo goes, and an id is nobody's",
+            input={"mediaIds": [PHOTO_ID, UNKNOWN_ID]},
+            output={
+                "results": [
+                    {"mediaId": PHOTO_ID, "success": True, "error": None},
+                    {"mediaId": UNKNOWN_ID, "success": False, "error": {"code": 1300, "message": "Media not found"}},
+                ]
+            },
+        ),
+    ),
+    "media.deletePostMedia": (Example(name="The post goes", input={"postId": POST_ID}, output={"deleted": 1}),),
 }

@@ -15,6 +15,7 @@ from contracts.wire import Timestamp, Wire
 
 MAX_FILENAME_CHARACTERS = 255
 MAX_PAGE = 100
+MAX_IDS = 100
 
 
 class MediaState(StrEnum):
@@ -63,13 +64,29 @@ def _filename(name: str) -> str:
         raise PydanticCustomError("filename", "Filename must be at most 255 characters")
     if name in {".", ".."} or "/" in name or "\\" in name:
         raise PydanticCustomError("filename", "Filename must be a name, not a path")
-    if any(unicodedata.category(character) == "Cc" or character in _BIDI_CONTROLS for character in name):
+    if _has_controls(name) or any(character in _BIDI_CONTROLS for character in name):
         raise PydanticCustomError("filename", "Filename must not contain control characters")
     return name
 
 
 # Embeddings, overrides and isolates show a name in another order than its characters have: "gpj.exe" as "exe.jpg".
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _has_controls(text: str) -> bool:
+    return any(unicodedata.category(character) == "Cc" for character in text)
+
+
+def _search(text: str) -> str:
+    if _has_controls(text):
+        raise PydanticCustomError("search", "search must not contain control characters")
+    return text
+
+
+def _post_id(value: str) -> str:
+    if not value.isprintable():
+        raise PydanticCustomError("post_id", "postId must be printable")
+    return value
 
 
 def _content_type(value: str) -> str:
@@ -101,6 +118,9 @@ Filename = Annotated[StrictStr, AfterValidator(_filename)]
 ContentType = Annotated[StrictStr, AfterValidator(_content_type)]
 Sha256 = Annotated[StrictStr, AfterValidator(_sha256)]
 IdempotencyKey = Annotated[StrictStr, Field(min_length=1, max_length=255), AfterValidator(_idempotency_key)]
+MediaIds = Annotated[list[MediaId], Field(min_length=1, max_length=MAX_IDS)]
+PostId = Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(_post_id)]
+Search = Annotated[StrictStr, Field(min_length=1, max_length=MAX_FILENAME_CHARACTERS), AfterValidator(_search)]
 ByteCount = Annotated[StrictInt, Field(gt=0, lt=2**53)]
 
 
@@ -195,12 +215,17 @@ class MediaAnswer(Wire):
 
 
 class ListMedia(Wire):
-    """Input of `media.listMedia`. Without `status`, unfinished uploads are left out."""
+    """Input of `media.listMedia`. Without `status`, unfinished uploads are left out.
+
+    `search` is a part of the filename, in upper or lower case.
+    """
 
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_PAGE)] = 20
     cursor: Cursor | None = None
     type: MediaType | None = None
     status: Literal["pending", "processing", "ready", "failed"] | None = None
+    post_id: PostId | None = None
+    search: Search | None = None
     owner: Owner | None = None
 
 
@@ -238,6 +263,33 @@ class Success(Wire):
     """The effect is there, now or from an earlier call."""
 
     success: Literal[True] = True
+
+
+class MediaReferences(Wire):
+    """Input of `media.deleteMany`."""
+
+    media_ids: MediaIds
+
+
+class Refusal(Wire):
+    """Why one of several media was not deleted: a number and its sentence of the error table."""
+
+    code: int
+    message: str
+
+
+class Deletion(Wire):
+    """What came of one deletion."""
+
+    media_id: MediaId
+    success: bool
+    error: Refusal | None
+
+
+class Deletions(Wire):
+    """What came of each deletion, in the order asked."""
+
+    results: list[Deletion]
 
 
 class OfOwner(Wire):

@@ -1,25 +1,8 @@
 """The media of a post, and an owner's profile image. Posts are the host application's: here they are ids."""
 
-from typing import Annotated
-
-from pydantic import AfterValidator, Field, StrictStr
-from pydantic_core import PydanticCustomError
-
-from contracts.media import Media, MediaId
+from contracts.media import Media, MediaIds, PostId
 from contracts.owners import Owner
 from contracts.wire import Wire
-
-MAX_IDS = 100
-
-
-def _post_id(value: str) -> str:
-    if not value.isprintable():
-        raise PydanticCustomError("post_id", "postId must be printable")
-    return value
-
-
-PostId = Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(_post_id)]
-MediaIds = Annotated[list[MediaId], Field(min_length=1, max_length=MAX_IDS)]
 
 
 class MediaOfPost(Wire):
@@ -42,10 +25,10 @@ class PostMedia(Wire):
     items: list[Media]
 
 
-class GetProfileImage(Wire):
-    """Input of `media.getProfileImage`."""
+class DeletedPostMedia(Wire):
+    """How many media were deleted by this call; their bytes leave storage in the background."""
 
-    owner: Owner | None = None
+    deleted: int
 
 
 class ProfileImage(Wire):

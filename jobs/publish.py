@@ -45,14 +45,14 @@ async def complete_upload(db: Database, store: ObjectStore, upload: MediaRow, no
     InvalidFileType, which buries it; so do the last two when its parts are an object already. Dying in between leaves
     at most a copy that the next attempt does not use and the sweeper removes.
     """
-    in_parts = upload.transfer == Transfer.PARTS
+    by_put = upload.transfer == Transfer.PUT
     try:
-        published = await (_assembled(store, upload) if in_parts else publish(store, upload))
+        published = await (publish(store, upload) if by_put else _assembled(store, upload))
     except InvalidFileType as mismatch:
         await refuse_upload(db, upload, now, code=mismatch.code.name, reason=mismatch.reason)
         raise
     except (SizeDiffers, DigestDiffers) as mismatch:
-        if in_parts:
+        if not by_put:
             await refuse_upload(db, upload, now, code=mismatch.code.name, reason=mismatch.message)
         raise
     async with db.transaction() as tx:
@@ -67,7 +67,7 @@ async def complete_upload(db: Database, store: ObjectStore, upload: MediaRow, no
         )
         if media is not None:
             await enqueue(tx, process_media, media.id)
-    if media is None and not in_parts:
+    if media is None and by_put:
         await store.remove([published.key])
     return media
 
@@ -99,7 +99,8 @@ async def publish(store: ObjectStore, upload: MediaRow) -> Published:
 
 async def _assembled(store: ObjectStore, upload: MediaRow) -> Published:
     """Make one object of the parts, and verify it where it stands: nobody can change it any more."""
-    await assemble(store, upload)
+    if upload.transfer == Transfer.PARTS:
+        await assemble(store, upload)
     return await _verify(store, upload, upload.staging_key)
 
 
@@ -108,7 +109,7 @@ async def _copy(store: ObjectStore, upload: MediaRow) -> str:
     for _ in range(COPIES):
         staged = await store.head(upload.staging_key)
         _check_size(upload, staged.size_bytes)
-        key = original_key(upload.owner_id, upload.id, upload.filename)
+        key = original_key(upload.owner_id, upload.id, upload.filename, upload.purpose)
         with suppress(ObjectChanged):
             await store.copy(upload.staging_key, key, etag=staged.etag)
             return key

@@ -59,6 +59,6 @@ async def remove_objects(store: ObjectStore, media: MediaRow, *, keep: str | Non
     if media.transfer != Transfer.PUT:
         await store.multipart.abort_all(media.staging_key)
     known = {media.staging_key, media.original_key}
-    for prefix in prefixes(media.owner_id, media.id):
+    for prefix in prefixes(media.owner_id, media.id, media.purpose):
         known.update(await store.keys_under(prefix))
     await store.remove(key for key in known if key is not None and key != keep)

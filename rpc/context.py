@@ -34,6 +34,7 @@ class Resources:
     store: ObjectStore
     presigner: Presigner
     uploads: UploadPolicy
+    post_media_limit: int
     limits: RateLimits
     bell: Bell
     introspection: Introspection | None

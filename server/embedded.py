@@ -143,14 +143,15 @@ def s3(folder: Path, keys: Secrets) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     pid_file, log_file = folder.with_suffix(".pid"), folder.with_suffix(".log")
     _end_leftover(pid_file, folder)
-    for partial in folder.rglob(".rclone_temp_put_*"):
+    for partial in folder.rglob(".rclone_temp_*"):
         partial.unlink()
     port = free_port()
     with log_file.open("ab") as log:
         process = subprocess.Popen(
             [
                 str(Path(sysconfig.get_path("scripts")) / "rclone"), "serve", "s3",
-                "--addr", f"127.0.0.1:{port}", "--config", os.devnull, "--log-level", "NOTICE", str(folder),
+                "--addr", f"127.0.0.1:{port}", "--config", os.devnull, "--log-level", "NOTICE",
+                "--multipart-expiry", "31d", str(folder),
             ],
             env={**os.environ, "RCLONE_AUTH_KEY": f'"{keys.s3_access_key_id},{keys.s3_secret_access_key}"'},
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,

@@ -38,6 +38,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                     grace_seconds=settings.upload_grace_seconds,
                     multipart_ttl_seconds=settings.multipart_ttl_seconds,
                 ),
+                post_media_limit=settings.post_media_limit,
                 limits=settings.rate_limits,
                 bell=bell,
                 introspection=introspection,
@@ -72,6 +73,7 @@ def store_config(settings: Settings) -> StoreConfig:
         access_key_id=settings.s3_access_key_id,
         secret_access_key=settings.s3_secret_access_key,
         use_path_style=settings.path_style,
+        refuses_copies=settings.refuses_copies,
     )
 
 
@@ -90,4 +92,5 @@ def app_config(settings: Settings, *, cors_origin_regex: str | None = None) -> A
         cors_origin_regex=None if settings.cors_origins else cors_origin_regex,
         max_body_bytes=settings.max_body_bytes,
         max_batch_calls=settings.max_batch_calls,
+        content_idle_seconds=settings.content_idle_seconds,
     )

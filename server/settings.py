@@ -118,6 +118,12 @@ class Settings:
         default=None,
         parse=_flag,
     )
+    s3_refuse_copies: bool | None = setting(
+        "Whether signed URLs refuse `x-amz-copy-source`, which MinIO takes unsigned (a store that answers uploads 403 "
+        "needs `false`); unset: yes, but for AWS, which refuses it by itself.",
+        default=None,
+        parse=_flag,
+    )
     cdn_url: str | None = setting(
         "The base URL under which a CDN serves the bucket of renditions.", default=None, parse=_base_url
     )
@@ -176,6 +182,12 @@ class Settings:
         default=24 * 3600,
         parse=_number(1, 30 * 24 * 3600),
     )
+    content_idle_seconds: int = setting(
+        "How long the server waits for the next bytes of a file that is sent through it, in seconds.",
+        default=60,
+        parse=_number(1, 3600),
+    )
+    post_media_limit: int = setting("The most media of one post.", default=10, parse=_number(1, 1000))
     sweep_interval_seconds: int = setting(
         "How often each worker looks for uploads that nobody finished, in seconds.",
         default=60,
@@ -187,7 +199,17 @@ class Settings:
         """Whether the bucket stands in the path, as told or as the endpoint suggests."""
         if self.s3_use_path_style is not None:
             return self.s3_use_path_style
-        return self.s3_endpoint is not None and not str(urlsplit(self.s3_endpoint).hostname).endswith("amazonaws.com")
+        return not self.is_aws
+
+    @property
+    def refuses_copies(self) -> bool:
+        """Whether signed URLs say that they are no copies."""
+        return not self.is_aws if self.s3_refuse_copies is None else self.s3_refuse_copies
+
+    @property
+    def is_aws(self) -> bool:
+        """Whether the store is AWS's own."""
+        return self.s3_endpoint is None or str(urlsplit(self.s3_endpoint).hostname).endswith("amazonaws.com")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

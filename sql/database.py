@@ -11,20 +11,30 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 import psycopg
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from contracts.errors import RateLimitExceeded, RpcError, ServiceUnavailable, StorageLimitExceeded
+from contracts.errors import (
+    AttachedElsewhere,
+    MediaNotFound,
+    MediaUnusable,
+    NoImage,
+    OtherPurpose,
+    PostFull,
+    RateLimitExceeded,
+    RpcError,
+    ServiceUnavailable,
+    SeveralOwners,
+    StorageLimitExceeded,
+)
 from sql import QUERIES
 from sql.rows import MediaRow
 from sql.shared import Parameters, Shared
-
-if TYPE_CHECKING:
-    from uuid import UUID
 
 Row = TypeVar("Row")
 Connection = psycopg.AsyncConnection[Any]
@@ -62,6 +72,13 @@ ANSWER_TIMEOUT_SECONDS = 20  # then we do, on a server that does not answer at a
 RULES: dict[str, Callable[..., RpcError]] = {
     "storage_usage_within_quota": StorageLimitExceeded,
     "rate_windows_have_room": RateLimitExceeded,
+    "media_is_there": MediaNotFound,
+    "media_serves_its_purpose": OtherPurpose,
+    "media_is_usable": MediaUnusable,
+    "media_belongs_to_one_post": AttachedElsewhere,
+    "post_belongs_to_one_owner": SeveralOwners,
+    "post_has_room": PostFull,
+    "profile_image_is_an_image": NoImage,
 }
 
 
@@ -171,6 +188,9 @@ class Transaction(Statements):
         super().__init__(lambda: nullcontext(connection))
         self.open_connection = connection
 
+    def changed(self, media_ids: Sequence[UUID]) -> None:
+        """Say which media a function of the database has changed, which its statement does not tell."""
+
 
 class RecordedTransaction(Transaction):
     """A transaction that knows what it changed: whether any row at all, and which media, as its statements answer.
@@ -182,6 +202,11 @@ class RecordedTransaction(Transaction):
         super().__init__(connection)
         self.has_changed = False
         self.media_ids: list[UUID] = []
+
+    def changed(self, media_ids: Sequence[UUID]) -> None:
+        """Record these media, too."""
+        self.has_changed = self.has_changed or bool(media_ids)
+        self.media_ids += media_ids
 
     def _note(self, cursor: psycopg.AsyncCursor[Any], rows: Sequence[Any]) -> None:
         verb = (cursor.statusmessage or "").partition(" ")[0]

@@ -34,6 +34,19 @@ where owner_id = %(owner_id)s
     and (%(before)s::uuid is null or id < %(before)s::uuid)
     and (%(type)s::text is null or type = %(type)s::text)
     and case when %(state)s::text is null then state <> 'pending' else state = %(state)s::text end
+    and case when %(search)s::text is null then true else filename_has(filename, %(search)s::text) end
+order by id desc
+limit %(limit)s;
+
+-- name: list_media_of_post :many
+-- The same of the media of one post.
+select {media} from media
+where owner_id = %(owner_id)s
+    and post_id = %(post_id)s
+    and (%(before)s::uuid is null or id < %(before)s::uuid)
+    and (%(type)s::text is null or type = %(type)s::text)
+    and (%(state)s::text is null or state = %(state)s::text)
+    and (%(search)s::text is null or filename_has(filename, %(search)s::text))
 order by id desc
 limit %(limit)s;
 
@@ -47,7 +60,7 @@ returning {media};
 -- name: refuse_upload :one
 -- Bury a pending upload whose bytes are not what was declared, with the reason; no row when it is pending no more.
 update media set
-    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s,
+    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = greatest(url_ends_at, %(now)s),
     error_code = %(error_code)s, error_reason = %(error_reason)s
 where id = %(id)s and state = 'pending'
 returning {media};
@@ -58,25 +71,43 @@ update media set state = 'ready', updated_at = %(now)s
 where id = %(id)s and state = 'processing'
 returning {media};
 
+-- name: grow_upload :one
+-- Reserve room for what has come through the server so far; no row when the upload is pending no more.
+update media set
+    size_bytes = greatest(size_bytes, %(arrived_bytes)s), uploaded_bytes = %(arrived_bytes)s,
+    url_expires_at = %(url_expires_at)s, url_ends_at = %(url_expires_at)s, sweep_at = %(sweep_at)s, updated_at = %(now)s
+where id = %(id)s and state = 'pending' and transfer = 'content'
+returning {media};
+
 -- name: cancel_upload :one
 -- Bury an upload of these owners that is not completed; no row when it is completed, or buried before.
-update media set state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s
+update media set
+    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = greatest(url_ends_at, %(now)s)
 where id = %(id)s and owned_by(owner_id, %(owners)s) and state = 'pending'
 returning {media};
 
--- name: delete_media :one
--- Leave a tombstone; no row when these owners have no such media, or it was deleted before.
-update media set
-    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = coalesce(sweep_at, %(now)s::timestamptz + interval '15 minutes')
-where id = %(id)s and owned_by(owner_id, %(owners)s) and state <> 'deleted'
-returning {media};
+-- name: delete_media :many
+-- Leave tombstones; no row for what these owners do not have, or deleted before.
+select {media} from bury_media(%(ids)s::uuid[], %(owners)s::text[], %(now)s::timestamptz);
+
+-- name: find_missing :many
+-- Those of these ids that these owners never had, as rows and log know.
+select asked.id from unnest(%(ids)s::uuid[]) as asked(id)
+where not exists (select from media where media.id = asked.id and owned_by(owner_id, %(owners)s))
+    and not exists (
+        select from events
+        where media_id = asked.id and owned_by(owner_id, %(owners)s) and type = 'media.deleted'
+    );
 
 -- name: delete_some_media :many
--- Leave tombstones of some of an owner's media, the newest first, however far their uploads are.
+-- Leave tombstones of some of an owner's media, however far their uploads are.
 update media set
-    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = coalesce(sweep_at, %(now)s::timestamptz + interval '15 minutes')
+    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s,
+    sweep_at = case when state = 'pending' then greatest(url_ends_at, %(now)s)
+        else coalesce(sweep_at, %(now)s::timestamptz + interval '15 minutes') end
 where id in (
-    select id from media where owner_id = %(owner_id)s and state <> 'deleted' order by id desc limit %(limit)s for update
+    select id from media where owner_id = %(owner_id)s and state <> 'deleted'
+    order by id limit %(limit)s for no key update
 )
 returning id;
 

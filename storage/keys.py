@@ -1,8 +1,9 @@
 """The names of objects. Only this server makes them; none comes from a client.
 
-    staging/users/{owner}/posts/{mediaId}_{name}             written through the signed URL
-    users/{owner}/posts/{mediaId}_{attempt}_{name}           the verified bytes, written once by the server
+    staging/{home}/{mediaId}_{name}             written through the signed URL
+    {home}/{mediaId}_{attempt}_{name}           the verified bytes, written once by the server
 
+The home is users/{id}/posts or users/{id}/profile, by purpose, and owners/{type}/{id}/... for an owner who is no user.
 Everything of one media stands under two prefixes that end in its id, which has a fixed length.
 """
 
@@ -12,23 +13,28 @@ from hashlib import sha256
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
+from contracts.media import Purpose
+from contracts.owners import USER, named
+
 MAX_NAME_CHARACTERS = 80
 MAX_OWNER_CHARACTERS = 128  # of the percent-encoded id; a longer one ends in its hash
+FOLDERS = {Purpose.POST: "posts", Purpose.PROFILE: "profile"}
 
 
-def staging_key(owner_id: str, media_id: UUID, filename: str) -> str:
+def staging_key(owner_id: str, media_id: UUID, filename: str, purpose: Purpose) -> str:
     """The key that the signed URL of an upload writes to."""
-    return f"staging/{_home(owner_id)}/{media_id}_{safe_name(filename)}"
+    return f"staging/{_home(owner_id, purpose)}/{media_id}_{safe_name(filename)}"
 
 
-def original_key(owner_id: str, media_id: UUID, filename: str) -> str:
+def original_key(owner_id: str, media_id: UUID, filename: str, purpose: Purpose) -> str:
     """A new key for the verified bytes of an upload; no two calls give the same, so no two attempts share one."""
-    return f"{_home(owner_id)}/{media_id}_{uuid4().hex[:8]}_{safe_name(filename)}"
+    return f"{_home(owner_id, purpose)}/{media_id}_{uuid4().hex[:8]}_{safe_name(filename)}"
 
 
-def prefixes(owner_id: str, media_id: UUID) -> tuple[str, str]:
+def prefixes(owner_id: str, media_id: UUID, purpose: Purpose) -> tuple[str, str]:
     """The prefixes under which every object of a media stands."""
-    return f"staging/{_home(owner_id)}/{media_id}_", f"{_home(owner_id)}/{media_id}_"
+    home = _home(owner_id, purpose)
+    return f"staging/{home}/{media_id}_", f"{home}/{media_id}_"
 
 
 def safe_name(filename: str) -> str:
@@ -45,9 +51,15 @@ def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip(".-_")
 
 
-def _home(owner_id: str) -> str:
+def _home(owner_id: str, purpose: Purpose) -> str:
+    kind, name = named(owner_id)
+    whose = "users" if kind == USER else f"owners/{_folder(kind)}"
+    return f"{whose}/{_folder(name)}/{FOLDERS[purpose]}"
+
+
+def _folder(name: str) -> str:
     # S3 servers that keep objects as files read "." and ".." as folders, and take names of up to 255 bytes.
-    name = quote(owner_id, safe="").replace(".", "%2E")
-    if len(name) > MAX_OWNER_CHARACTERS:
-        name = name[:MAX_OWNER_CHARACTERS] + "~" + sha256(owner_id.encode()).hexdigest()
-    return f"users/{name}/posts"
+    quoted = quote(name, safe="").replace(".", "%2E")
+    if len(quoted) > MAX_OWNER_CHARACTERS:
+        quoted = quoted[:MAX_OWNER_CHARACTERS] + "~" + sha256(name.encode()).hexdigest()
+    return quoted

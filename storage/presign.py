@@ -36,6 +36,8 @@ class Presigner:
         # A proxy on this path strips it again, so that the store sees what was signed.
         self._url = f"{sample.scheme}://{sample.netloc}{public.path.rstrip('/')}"
         self._region = config.region
+        # A header that stores read from the query when it is not sent: then it is empty, and so it was signed.
+        self._no_copy = {"x-amz-copy-source": ""} if config.refuses_copies else {}
         self._access_key_id = config.access_key_id
         self._signing_key = lru_cache(maxsize=2)(lambda day: signing_key(config.secret_access_key, day, config.region))
 
@@ -48,8 +50,8 @@ class Presigner:
         is not among the headers: every client sets it from the body, and browsers let nobody else set it.
         """
         headers = {"content-type": content_type, **_checksum(sha256)}
-        signed = {**headers, "content-length": str(size_bytes)}
-        return self._sign("PUT", key, headers=signed, now=now, ttl_seconds=ttl_seconds), headers
+        signed = {**headers, **self._no_copy, "content-length": str(size_bytes)}
+        return self._sign("PUT", key, query=self._no_copy, headers=signed, now=now, ttl_seconds=ttl_seconds), headers
 
     def part(
         self,
@@ -68,8 +70,8 @@ class Presigner:
         the part, which the embedded store takes without computing it.
         """
         headers = _checksum(sha256)
-        signed = {**headers, "content-length": str(size_bytes)}
-        query = {"partNumber": str(number), "uploadId": upload_id}
+        signed = {**headers, **self._no_copy, "content-length": str(size_bytes)}
+        query = {**self._no_copy, "partNumber": str(number), "uploadId": upload_id}
         return self._sign("PUT", key, query=query, headers=signed, now=now, ttl_seconds=ttl_seconds), headers
 
     def get(

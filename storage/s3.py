@@ -48,7 +48,11 @@ _MISSING: dict[str, type[Exception]] = dict.fromkeys(("404", "NoSuchKey", "NotFo
 
 @dataclass(frozen=True, slots=True)
 class StoreConfig:
-    """How to reach a store. `public_endpoint` is what signed URLs name; its path, if any, is the proxy's to strip."""
+    """How to reach a store. `public_endpoint` is what signed URLs name; its path, if any, is the proxy's to strip.
+
+    `refuses_copies`: signed URLs say that they are no copies. MinIO takes headers that are not signed, and would copy
+    any object that the key pair can read to where a URL writes; AWS refuses them by itself.
+    """
 
     endpoint: str | None
     public_endpoint: str | None
@@ -58,6 +62,7 @@ class StoreConfig:
     access_key_id: str
     secret_access_key: str
     use_path_style: bool
+    refuses_copies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,10 @@ def create_client(config: StoreConfig, endpoint: str | None) -> Any:
         aws_secret_access_key=config.secret_access_key,
         config=Config(
             signature_version="s3v4",
-            s3={"addressing_style": "path" if config.use_path_style else "virtual"},
+            s3={
+                "addressing_style": "path" if config.use_path_style else "virtual",
+                "payload_signing_enabled": False,  # it would read every body twice, in pieces of a mebibyte
+            },
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             read_timeout=READ_TIMEOUT_SECONDS,
             retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},

@@ -288,7 +288,7 @@ def ready_media(completed_media: Call, run_pending: Callable[..., Awaitable[None
 @pytest.fixture
 def after_the_url() -> datetime:
     """A time at which every URL that the test signed has ended, grace included."""
-    return datetime.now(UTC) + timedelta(seconds=900 + 60 + 1)
+    return datetime.now(UTC) + timedelta(seconds=900 + 60 + 60)
 
 
 @pytest.fixture

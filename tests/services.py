@@ -52,6 +52,7 @@ class Store:
             access_key_id=self.access_key_id,
             secret_access_key=self.secret_access_key,
             use_path_style=True,
+            refuses_copies=True,
         )
 
 

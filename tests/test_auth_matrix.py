@@ -23,8 +23,9 @@ TABLES = (
     "procrastinate_jobs",
 )  # fmt: skip
 PRIVATE = [procedure for procedure in PROCEDURES if not procedure.public]
-OF_ONE_MEDIA = [procedure for procedure in PRIVATE if "mediaId" in procedure.parameters]
+OF_ONE_MEDIA = [procedure for procedure in PRIVATE if {"mediaId", "mediaIds"} & set(procedure.parameters)]
 OF_AN_OWNER = [procedure for procedure in PRIVATE if "owner" in procedure.parameters]
+OF_MANY = ["media.deleteMany"]  # which answers for each of them
 OF_SERVICES = [procedure for procedure in PRIVATE if ServiceOnly in procedure.raises]
 NO_ERROR = {"data": {"rpcCode": 0}}
 EVENT = {"type": "event", "id": "42"}
@@ -34,6 +35,11 @@ INPUTS: dict[str, dict[str, Any]] = {
     "media.initiateUpload": FILE,
     "media.initiateMultipartUpload": FILE,
     "media.signParts": {"partNumbers": [1]},
+    "media.uploadPart": {"partNumber": 1},
+    "media.attachToPost": {"postId": "q"},
+    "media.detachFromPost": {"postId": "p"},
+    "media.listPostMedia": {"postId": "p"},
+    "media.deletePostMedia": {"postId": "p"},
     "media.pollEvents": {"waitSeconds": 0},
     "media.setPlan": {"userId": "ada", "plan": "premium"},
     "media.purgeUser": {"userId": "ada"},
@@ -99,7 +105,8 @@ HOSTS = {
 
 def good_input(procedure: Procedure, media_id: str) -> dict[str, Any]:
     """An input that would be accepted of the one who may."""
-    named = {"mediaId": media_id} if procedure in OF_ONE_MEDIA else {}
+    ids = {"mediaId": media_id, "mediaIds": [media_id]}
+    named = {name: told for name, told in ids.items() if name in procedure.parameters}
     return {**named, **INPUTS.get(procedure.name, {})}
 
 
@@ -134,6 +141,11 @@ def codes(http):
 
     async def ask(procedure: Procedure, params: Any, headers: dict[str, str]) -> set[int]:
         name = procedure.name
+        if procedure.takes_content:
+            sent = {**headers, "content-type": "application/octet-stream"}
+            query = {"input": json.dumps(params)}
+            brought = await http.post(f"/rpc/{name}", params=query, content=b"bytes", headers=sent)
+            return {brought.json().get("error", NO_ERROR)["data"]["rpcCode"]}
         trpc = await http.post(f"/rpc/{name}", json=params, headers=headers)
         if procedure.kind is Kind.SUBSCRIPTION:
             told = trpc.text.partition("event: serialized-error\ndata: ")[2].partition("\n")[0]
@@ -154,7 +166,16 @@ async def medias(pending_upload, ready_media, call):
     carl = Caller("carl", owners=frozenset({"event:42"}))
     of_event = await pending_upload(caller=carl, owner=EVENT)
     ready = await ready_media()
+    await call("media.attachToPost", postId="p", mediaIds=[str(ready.id)])
     return [str((await pending_upload()).media_id), str(film.media_id), str(of_event.media_id), str(ready.id)]
+
+
+@pytest.fixture
+async def portrait(completed_media, call):
+    """The id of ada's profile image."""
+    media_id = str((await completed_media(purpose="profile")).id)
+    await call("media.setProfileImage", mediaId=media_id)
+    return media_id
 
 
 def test_one_procedure_alone_is_public():
@@ -183,7 +204,7 @@ async def test_the_media_of_another_owner_are_not_found(medias, rows, codes, hea
     """Whatever is asked of them; it reads like an id that nobody has."""
     before = rows()
     for procedure in OF_ONE_MEDIA:
-        for media_id in () if procedure in OF_SERVICES else medias:
+        for media_id in () if procedure in OF_SERVICES or procedure.name in OF_MANY else medias:
             answer = await codes(procedure, good_input(procedure, media_id), headers)
             assert (procedure.name, answer) == (procedure.name, {1300})
     assert rows() == before
@@ -206,10 +227,28 @@ async def test_what_others_own_as_a_whole_is_forbidden(medias, rows, codes, head
 
 
 @pytest.mark.parametrize("headers", OTHERS.values(), ids=OTHERS.keys())
+async def test_the_posts_and_the_profile_image_of_another_owner_are_out_of_reach(
+    medias, portrait, rows, http, codes, headers
+):
+    """Under the same ids there is nothing to see or to delete."""
+    before = rows()
+
+    async def ask(name: str, **params: Any) -> Any:
+        return (await http.post("/rpc", json={"procedure": name, "input": params}, headers=headers)).json()["data"]
+
+    assert await ask("media.listPostMedia", postId="p") == {"items": []}
+    assert await ask("media.deletePostMedia", postId="p") == {"deleted": 0}
+    assert await ask("media.getProfileImage") == {"media": None}
+    told = await ask("media.deleteMany", mediaIds=[*medias, portrait])
+    assert [(deletion["success"], deletion["error"]["code"]) for deletion in told["results"]] == [(False, 1300)] * 5
+    assert rows() == before
+
+
+@pytest.mark.parametrize("headers", OTHERS.values(), ids=OTHERS.keys())
 async def test_a_listing_and_a_usage_are_the_callers_own(medias, rows, http, headers):
     """Another owner's id as cursor shows nothing of the other owner."""
     before = rows()
-    for params in ({}, {"status": "pending"}, {"cursor": medias[-1]}):
+    for params in ({}, {"status": "pending"}, {"cursor": medias[-1]}, {"postId": "p"}, {"search": "photo"}):
         listed = await http.post("/rpc", json={"procedure": "media.listMedia", "input": params}, headers=headers)
         assert listed.json()["data"] == {"items": [], "nextCursor": None}
     usage = (await http.post("/rpc", json={"procedure": "media.getStorageUsage"}, headers=headers)).json()["data"]
@@ -267,7 +306,7 @@ async def test_nobody_gets_in_while_the_authorization_server_is_down(medias, row
         told = good_input(procedure, medias[-1])
         for headers in (bearer_of("adas-session"), cookie_of("adas-session"), bearer_of("unknown-session")):
             assert (procedure.name, await codes(procedure, told, headers)) == (procedure.name, {1903})
-        if procedure in OF_ONE_MEDIA and procedure not in OF_SERVICES:
+        if procedure.name == "media.getMedia":
             assert await codes(procedure, told, OTHERS["other-owner"]) == {1300}
     assert rows() == before
 

@@ -19,6 +19,7 @@ import psycopg
 import pytest
 
 from contracts.errors import RpcError
+from contracts.media import Purpose
 from jobs.sweep import LEASE, sweep
 from jobs.worker import open_queue, rescue_stalled
 from storage.keys import staging_key
@@ -156,7 +157,9 @@ def prepared(call, put, resources, run_pending):
                 case "put":
                     assert (await put(begun, HTML if "html" in words else photo())).status_code == 200
                 case "smuggle":
-                    await resources.store._call(smuggle, staging_key("ada", begun.media_id, told["filename"]))
+                    await resources.store._call(
+                        smuggle, staging_key("ada", begun.media_id, told["filename"], Purpose.POST)
+                    )
                 case "jobs":
                     await run_pending()
                 case "sweep":

@@ -60,6 +60,110 @@ async def test_a_page_holds_one_type_when_asked(completed_media, ids):
     assert await ids(type="video") == ([], None)
 
 
+@pytest.fixture
+def named(completed_media):
+    """The id of a new picture of this name."""
+
+    async def make(filename, **params):
+        return (await completed_media(filename=filename, **params)).id
+
+    return make
+
+
+async def test_pages_stay_as_they_are_while_media_come_and_go(completed_media, pending_upload, call, ids):
+    """What was shown goes, the media at the cursor too, and others arrive: nothing is shown twice or left out."""
+    made = [(await completed_media(photo(10 + n, 10))).id for n in range(8)]
+    seen, cursor = await ids(limit=3)
+    assert (seen, cursor) == (made[:4:-1], made[5])
+
+    await call("media.deleteMany", mediaIds=[str(made[6]), str(made[5]), str(made[3])])
+    await completed_media()
+    await pending_upload()
+
+    seen, cursor = await ids(limit=3, cursor=str(cursor))
+    assert (seen, cursor) == ([made[4], made[2], made[1]], made[1])
+    assert await ids(limit=3, cursor=str(cursor)) == ([made[0]], None)
+
+
+async def test_a_page_holds_one_post_when_asked(completed_media, call, ids):
+    """Newest first, whatever the order of the post, beside every other filter."""
+    a, b, c = [(await completed_media(photo(10 + n, 10))).id for n in range(3)]
+    await call("media.attachToPost", postId="p", mediaIds=[str(b), str(c), str(a)])
+    await completed_media()
+
+    assert await ids(postId="p") == ([c, b, a], None)
+    assert await ids(postId="p", limit=2) == ([c, b], b)
+    assert await ids(postId="p", limit=2, cursor=str(b)) == ([a], None)
+    assert await ids(postId="p", type="video") == ([], None)
+    assert await ids(postId="p", status="processing", search="PHOTO") == ([c, b, a], None)
+    assert await ids(postId="p", search="other") == ([], None)
+    assert await ids(postId="q") == ([], None)
+    assert await ids(postId="p", caller=Caller("ben")) == ([], None)
+
+
+async def test_a_detached_or_deleted_media_is_not_listed_with_its_post(completed_media, call, ids):
+    a, b, c = [(await completed_media(photo(10 + n, 10))).id for n in range(3)]
+    await call("media.attachToPost", postId="p", mediaIds=[str(a), str(b), str(c)])
+    await call("media.detachFromPost", postId="p", mediaIds=[str(a)])
+    await call("media.deleteMedia", mediaId=str(b))
+
+    assert await ids(postId="p") == ([c], None)
+
+
+@pytest.mark.parametrize(
+    ("filename", "search"),
+    [
+        ("Harbour at dawn.jpg", "BOUR AT"),
+        ("Harbour.jpg", "harbour.JPG"),
+        ("ПРИВЕТ мир.jpg", "привет МИР"),
+        ("\u039f\u0394\u039f\u03a3.jpg", "\u03b4\u03bf\u03c2"),
+        ("\u039f\u0394\u039f\u03a3.jpg", "\u03b4\u03bf\u03c3"),
+        ("Ärger.jpg", "ÄRGER"),
+        ("Cafe\u0301.jpg", "CAF\u00c9"),
+        ("Caf\u00e9.jpg", "cafe\u0301"),
+        ("写真 2026.jpg", "真 20"),
+        ("שלום.jpg", "לו"),
+        ("\u0645\u06cc\u200c\u062e.jpg", "\u200c\u062e"),
+        ("🏖 beach.jpg", "🏖"),
+        ("100%.jpg", "0%."),
+        ("a_b.jpg", "A_B"),
+        ("a'b.jpg", "'B"),
+        (".*[x].jpg", "*[X]"),
+        ("x" * 255, "X" * 255),
+    ],
+)
+async def test_a_search_finds_a_part_of_the_name(named, ids, filename, search):
+    """In upper and lower case of every script, with accents in either form; wildcards are plain characters."""
+    found = await named(filename)
+    await named("something else.png")
+
+    assert await ids(search=search) == ([found], None)
+
+
+@pytest.mark.parametrize("search", ["%", "_", "\\", "a.b", "*", "photo%", "p_oto", "cafe", " "])
+async def test_what_is_not_in_the_name_is_not_found(named, ids, search):
+    await named("photo.jpg")
+    await named("café.jpg")
+    await named("aXb.jpg")
+
+    assert await ids(search=search) == ([], None)
+
+
+async def test_a_search_is_paged_beside_every_other_filter(named, pending_upload, ids):
+    """Pages hold what was found, however much lies in between."""
+    made = []
+    for _ in range(3):
+        made.append(await named("Cat.jpg"))
+        await named("dog.jpg")
+    upload = await pending_upload(filename="a CAT.jpg")
+    await named("cat.jpg", caller=Caller("ben"))
+
+    assert await ids(search="cat", limit=2) == ([made[2], made[1]], made[1])
+    assert await ids(search="cat", limit=2, cursor=str(made[1])) == ([made[0]], None)
+    assert await ids(search="cat", status="pending") == ([upload.media_id], None)
+    assert await ids(search="cat", type="audio") == ([], None)
+
+
 async def test_deleted_media_leave_the_list_at_once(completed_media, call, ids):
     media = await completed_media()
     await call("media.deleteMedia", mediaId=str(media.id))
@@ -84,6 +188,13 @@ async def test_a_page_holds_the_callers_media_only(completed_media, ids):
         {"cursor": base64.b64encode(b"0" * 27).decode()},
         {"type": "document"},
         {"status": "deleted"},
+        {"postId": ""},
+        {"postId": "p" * 65},
+        {"postId": "a\nb"},
+        {"search": ""},
+        {"search": "x" * 256},
+        {"search": "a\0b"},
+        {"search": 5},
     ],
     ids=str,
 )

@@ -328,8 +328,8 @@ async def test_a_part_that_is_sent_again_late_changes_nothing(arrived, served):
 def served(client):
     async def fetch(media: Media) -> bytes:
         assert media.url
-        content: bytes = (await client.get(media.url)).raise_for_status().content
-        return content
+        body: bytes = (await client.get(media.url)).raise_for_status().content
+        return body
 
     return fetch
 
@@ -455,7 +455,7 @@ async def rows_in_parts(resources) -> list[Any]:
     async with resources.db.pool.connection() as connection:
         found = await connection.execute("select id from media where transfer = 'parts'")
         rows: list[Any] = await found.fetchall()
-        return rows
+    return rows
 
 
 async def test_a_finished_upload_is_completed_without_its_client(arrived, resources, run_pending, call, after_the_url):

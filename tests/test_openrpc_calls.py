@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from contracts.errors import ServiceUnavailable
-from contracts.examples import EXAMPLES, PHOTO_BYTES, PHOTO_ID, VIDEO_ID, Example
+from contracts.examples import EXAMPLES, PHOTO_BYTES, PHOTO_ID, PORTRAIT_ID, VIDEO_ID, Example
+from contracts.media import Purpose
 from contracts.wire import NoInput
 from procedures import PROCEDURES
 from rpc.context import Context
@@ -23,6 +24,10 @@ from tests.media_files import HTML, padded, photo
 from tests.sample_procedures import Null, boom, serving
 
 PHOTO = padded(photo(640, 480), PHOTO_BYTES)
+OF_ONE_MEDIA = (
+    *("media.getMedia", "media.getDownloadUrl", "media.cancelUpload", "media.deleteMedia", "media.setProfileImage"),
+)
+PORTRAIT = {"filename": "ada.jpg", "contentType": "image/jpeg", "size": PHOTO_BYTES, "purpose": "profile"}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
@@ -63,8 +68,10 @@ class Story:
     async def tell(self, name: str, index: int = 0) -> Json:
         """Call as an example shows it; the answer, which must be the example's."""
         example = EXAMPLES[name][index]
-        asked = {member: self.ids.get(value, value) for member, value in example.input.items()}
-        result: Json = (await self.ask(name, **asked))["result"]
+        text = json.dumps(example.input)
+        for shown, given in self.ids.items():
+            text = text.replace(shown, given)
+        result: Json = (await self.ask(name, **json.loads(text)))["result"]
         if "uploadUrl" in result:
             self.ids[example.output["mediaId"]] = result["mediaId"]
         assert self._settled(result) == self._settled(example.output)
@@ -103,9 +110,23 @@ async def test_every_example_is_what_the_application_answers(
     shown = await client.get((await story.tell("media.getDownloadUrl", 1))["url"])
     assert shown.headers["content-disposition"].startswith("inline; ")
     await story.tell("media.cancelUpload")
+    await story.tell("media.attachToPost")
+    await story.tell("media.listPostMedia")
+    await story.tell("media.listMedia", 2)
+    await story.tell("media.detachFromPost")
+    portrait = (await ask("media.initiateUpload", **PORTRAIT))["result"]
+    await client.put(portrait["uploadUrl"], content=PHOTO, headers=portrait["headers"])
+    await ask("media.completeUpload", mediaId=portrait["mediaId"])
+    await run_pending()
+    story.ids[PORTRAIT_ID] = portrait["mediaId"]
+    await story.tell("media.setProfileImage")
+    await story.tell("media.getProfileImage")
+    await story.tell("media.attachToPost")
+    await story.tell("media.deletePostMedia")
+    await story.tell("media.deleteMany")
     await story.tell("media.deleteMedia")
 
-    assert set(story.ids) == {PHOTO_ID, VIDEO_ID}
+    assert set(story.ids) == {PHOTO_ID, VIDEO_ID, PORTRAIT_ID}
     untold = [example.name for known in EXAMPLES.values() for example in known if example not in story.told]
     assert untold == []
 
@@ -177,9 +198,47 @@ class TestWithLimits:
 
 async def test_a_media_that_is_not_there_is_answered_as_described(refused):
     """Every method that takes an id has its error for one that is nobody's."""
-    for name in ("media.getMedia", "media.getDownloadUrl", "media.cancelUpload", "media.deleteMedia"):
+    for name in OF_ONE_MEDIA:
         assert await refused(name, mediaId=UNKNOWN) == ["MediaNotFound"]
     assert await refused("media.completeUpload", mediaId=UNKNOWN) == ["UploadNotFound"]
+
+
+async def test_what_a_post_does_not_take_is_answered_as_described(refused, completed_media, pending_upload, call):
+    """What is pending, for a profile, in another post, one too many, and nobody's."""
+    media_ids = [str((await completed_media()).id) for _ in range(11)]
+    portrait, upload = str((await completed_media(purpose="profile")).id), str((await pending_upload()).media_id)
+    await call("media.attachToPost", postId="p", mediaIds=media_ids[:10])
+
+    async def attach(post: str, *chosen: str) -> list[str]:
+        told: list[str] = await refused("media.attachToPost", postId=post, mediaIds=chosen)
+        return told
+
+    assert await attach("p", media_ids[10]) == ["PostFull"]
+    assert await attach("q", media_ids[0]) == ["AttachedElsewhere"]
+    assert await attach("q", upload) == ["MediaUnusable"]
+    assert await attach("q", portrait) == ["OtherPurpose"]
+    assert await attach("q", UNKNOWN) == ["MediaNotFound"]
+    assert await refused("media.detachFromPost", postId="p", mediaIds=[UNKNOWN]) == ["MediaNotFound"]
+
+
+async def test_what_is_no_profile_image_is_answered_as_described(refused, completed_media, pending_upload):
+    """What is for posts, pending, and no image."""
+    media, upload = await completed_media(), await pending_upload(purpose="profile")
+    sound = await completed_media(
+        b"RIFF\x24\0\0\0WAVEfmt " + b"\0" * 40, contentType="audio/wav", filename="a.wav", purpose="profile"
+    )
+    assert await refused("media.setProfileImage", mediaId=str(media.id)) == ["OtherPurpose"]
+    assert await refused("media.setProfileImage", mediaId=str(upload.media_id)) == ["MediaUnusable"]
+    assert await refused("media.setProfileImage", mediaId=str(sound.id)) == ["NoImage"]
+
+
+async def test_a_foreign_owner_is_answered_as_described(refused):
+    """Whatever is asked or changed of an owner for whom the caller may not act."""
+    owner = {"type": "event", "id": "42"}
+    assert await refused("media.listMedia", owner=owner) == ["ForeignOwner"]
+    assert await refused("media.getProfileImage", owner=owner) == ["ForeignOwner"]
+    for name in ("media.listPostMedia", "media.deletePostMedia"):
+        assert await refused(name, postId="p", owner=owner) == ["ForeignOwner"]
 
 
 async def test_what_comes_too_early_is_answered_as_described(refused, pending_upload):
@@ -213,7 +272,7 @@ async def test_other_bytes_than_declared_are_answered_as_described(
     """Another type, another digest, and another size, from a store that takes what the signature forbids."""
     size = len(stored) if error == "InvalidFileType" else len(photo())
     ticket = await pending_upload(size=size, **told)
-    key = staging_key("ada", ticket.media_id, "photo.jpg")
+    key = staging_key("ada", ticket.media_id, "photo.jpg", Purpose.POST)
     resources.store._client.put_object(Bucket=resources.store.bucket, Key=key, Body=stored)
     assert await refused("media.completeUpload", mediaId=str(ticket.media_id)) == [error]
 

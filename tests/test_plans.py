@@ -18,8 +18,8 @@ OWNER = "owner-1"
 NOW = datetime.now(UTC)
 MEDIA_ID = uuid7()
 LAST_ID = UUID(int=2**128 - 1)
+PAGE = {"owner_id": OWNER, "type": None, "state": None, "search": None, "limit": 21}
 RECORDS = {"before": 2**62, "limit": 21}
-PAGE = {"owner_id": OWNER, "type": None, "state": None, "limit": 21}
 
 # A statement's parameters, and the indexes that it goes by.
 CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
@@ -27,6 +27,18 @@ CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "read_media": ("read_media", {"id": MEDIA_ID}, {"media_pkey"}),
     "list_media, first page": ("list_media", {**PAGE, "before": None}, {"media_of_owner"}),
     "list_media, from a cursor": ("list_media", {**PAGE, "before": LAST_ID}, {"media_of_owner"}),
+    "list_media, by name": (
+        "list_media",
+        {**PAGE, "before": LAST_ID, "search": "Photo", "limit": 6},
+        {"media_of_owner"},
+    ),
+    "list_post_media": ("list_post_media", {"owner_id": OWNER, "post_id": "post"}, {"media_of_post"}),
+    "find_profile_image": ("find_profile_image", {"owner_id": OWNER}, {"profile_images_pkey", "media_pkey"}),
+    "find_missing": (
+        "find_missing",
+        {"ids": [MEDIA_ID], "owners": [OWNER]},
+        {"media_pkey", "media_of_owner", "events_of_media"},
+    ),
     "lease_due_media": (
         "lease_due_media",
         {"now": NOW, "leased_until": NOW + timedelta(minutes=10), "limit": 50},
@@ -112,6 +124,17 @@ def test_a_statement_goes_by_its_index(db, mode, name, parameters, indexes):
     assert used <= indexes
     assert [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"] == []
     assert not [node for node in plan if node["Node Type"] == "Sort"]
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+def test_the_media_of_a_post_are_found_without_the_owners_others(db, mode):
+    """However many the owner has; only those of the post are put in order."""
+    db.execute(f"set plan_cache_mode = {mode}")
+
+    plan = list(nodes(explain(db, "list_media_of_post", {**PAGE, "before": LAST_ID, "post_id": "post", "search": "a"})))
+
+    assert {node["Index Name"] for node in plan if "Index Name" in node} == {"media_of_post"}
+    assert [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"] == []
 
 
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])

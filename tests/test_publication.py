@@ -253,6 +253,28 @@ async def test_another_request_by_the_same_url_is_refused(
     assert await served(ticket) == VERIFIED
 
 
+async def test_a_signed_url_copies_nothing(arrived_upload, pending_upload, resources, client):
+    """Neither that of a PUT nor that of a part brings another object to where it writes, whoever's it is."""
+    ticket = await arrived_upload(VERIFIED)
+    other = httpx.URL(ticket.upload_url).path.removeprefix("/")
+    mine = await pending_upload(VERIFIED)
+    copying = {"x-amz-copy-source": f"/{other}"}
+    answer = await client.put(mine.upload_url, headers={**mine.headers, **copying}, content=VERIFIED)
+    assert answer.status_code == 403
+    assert len(await contents(resources)) == 1
+    assert (await client.put(mine.upload_url, headers=mine.headers, content=VERIFIED)).status_code == 200
+
+    key = "users/ada/posts/parts"
+    upload_id = await resources.store.multipart.begin(key, content_type="image/jpeg", token="t")
+    url, headers = resources.presigner.part(
+        key, upload_id=upload_id, number=1, size_bytes=len(VERIFIED), sha256=None, now=datetime.now(UTC), ttl_seconds=60
+    )
+    answer = await client.put(url, headers={**headers, **copying}, content=VERIFIED)
+    assert answer.status_code == 403
+    assert await resources.store.multipart.parts(key, upload_id) == []
+    await resources.store.multipart.abort(key, upload_id)
+
+
 async def test_bytes_of_another_digest_are_never_served(pending_upload, resources, put, call, served):
     """The store refuses them, or the completion does; the right ones can follow."""
     ticket = await pending_upload(VERIFIED, sha256=hashlib.sha256(VERIFIED).hexdigest())

@@ -41,6 +41,22 @@ def test_the_bucket_stands_where_the_server_expects_it(variables, in_the_path):
     assert Settings.from_environment(variables).path_style is in_the_path
 
 
+@pytest.mark.parametrize(
+    ("variables", "refuses"),
+    [
+        ({}, False),
+        ({"S3_ENDPOINT": "http://127.0.0.1:9000"}, True),
+        ({"S3_ENDPOINT": "https://s3.eu-central-1.amazonaws.com"}, False),
+        ({"S3_ENDPOINT": "http://127.0.0.1:9000", "S3_REFUSE_COPIES": "false"}, False),
+        ({"S3_REFUSE_COPIES": "true"}, True),
+    ],
+    ids=["AWS", "another server", "AWS by name", "told not to", "told to"],
+)
+def test_signed_urls_refuse_copies_where_the_server_does_not(variables, refuses):
+    """Unless told, everywhere but at AWS."""
+    assert Settings.from_environment(variables).refuses_copies is refuses
+
+
 def test_an_empty_environment_gives_the_defaults():
     """Nothing has to be set for the settings to be read."""
     settings = Settings.from_environment({})
@@ -58,6 +74,7 @@ def test_an_empty_environment_gives_the_defaults():
         "s3_access_key_id": None,
         "s3_secret_access_key": None,
         "s3_use_path_style": None,
+        "s3_refuse_copies": None,
         "cdn_url": None,
         "auth_jwt_secret": None,
         "auth_jwks_url": None,
@@ -74,7 +91,9 @@ def test_an_empty_environment_gives_the_defaults():
         "database_pool_size": 10,
         "upload_url_ttl_seconds": 900,
         "upload_grace_seconds": 60,
-        "multipart_ttl_seconds": 86_400,
+        "multipart_ttl_seconds": 86400,
+        "content_idle_seconds": 60,
+        "post_media_limit": 10,
         "sweep_interval_seconds": 60,
     }
 

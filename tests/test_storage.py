@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from contracts.errors import ServiceUnavailable
+from contracts.media import Purpose
 from server.embedded import free_port
 from storage.conditions import Conditions
 from storage.keys import original_key, prefixes, safe_name, staging_key
@@ -131,25 +132,51 @@ async def test_the_signed_url_of_a_get_names_the_file(store, presigner, signed_p
     )
 
 
+@pytest.mark.parametrize("purpose", Purpose)
 @pytest.mark.parametrize(
-    "owner", ["ada", "a/b", "../..", "a b", "ünï", "a%2Fb", "a+b", "auth0|1", ".", "é" * 64, "🏖" * 64]
+    "owner",
+    [
+        *("ada", "a/b", "../..", "a b", "ünï", "a%2Fb", "a+b", "auth0|1", ".", "é" * 64, "🏖" * 64),
+        *("event:42", "event:a/b", "team:..", "user:a:b", "team:" + "🏖" * 64),
+    ],
 )
-async def test_every_owner_has_a_home(store, presigner, client, owner):
-    """Any opaque user id makes keys that the store keeps, lists and copies as they are."""
+async def test_every_owner_has_a_home(store, presigner, client, owner, purpose):
+    """Any opaque id makes keys that the store keeps, lists and copies as they are."""
     media_id = uuid.uuid4()
-    staged = staging_key(owner, media_id, "x.png")
+    staged = staging_key(owner, media_id, "x.png", purpose)
     url, headers = presigner.put(
         staged, size_bytes=1, content_type="image/png", sha256=None, now=datetime.now(UTC), ttl_seconds=60
     )
     assert (await client.put(url, content=b"x", headers=headers)).status_code == 200
 
-    published = original_key(owner, media_id, "x.png")
+    published = original_key(owner, media_id, "x.png", purpose)
     await store.copy(staged, published, etag=(await store.head(staged)).etag)
 
-    found = [key for prefix in prefixes(owner, media_id) for key in await store.keys_under(prefix)]
+    found = [key for prefix in prefixes(owner, media_id, purpose) for key in await store.keys_under(prefix)]
     assert found == [staged, published]
     await store.remove(found)
     assert await store.keys_under("") == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "purpose", "home"),
+    [
+        ("ada", Purpose.POST, "users/ada/posts"),
+        ("ada", Purpose.PROFILE, "users/ada/profile"),
+        ("user:a:b", Purpose.POST, "users/a%3Ab/posts"),
+        ("event:42", Purpose.POST, "owners/event/42/posts"),
+        ("event:42", Purpose.PROFILE, "owners/event/42/profile"),
+        ("event:..", Purpose.POST, "owners/event/%2E%2E/posts"),
+    ],
+)
+def test_a_home_is_the_owners_and_the_purposes(owner, purpose, home):
+    """Users and other owners never share a folder, nor do posts and profile images."""
+    media_id = uuid.UUID(int=1)
+    assert staging_key(owner, media_id, "x.png", purpose) == f"staging/{home}/{media_id}_x.png"
+    assert prefixes(owner, media_id, purpose) == (f"staging/{home}/{media_id}_", f"{home}/{media_id}_")
+    published = original_key(owner, media_id, "x.png", purpose)
+    assert published.startswith(f"{home}/{media_id}_")
+    assert published.endswith("_x.png")
 
 
 async def test_what_is_missing_is_missing(store):

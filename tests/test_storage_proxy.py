@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from contracts.media import Purpose
 from procedures import PROCEDURES
 from rpc.app import create_app
 from server.dev import LOCAL_ORIGINS
@@ -23,9 +24,9 @@ WEB_APP = "http://localhost:5173"
 BODY = b"twelve bytes"
 KEYS = {
     "plain": "staging/users/ada/photo.jpg",
-    "owner with a space": staging_key("a b", MEDIA_ID, "photo.jpg"),
-    "owner with percent and slash": staging_key("50%/../x", MEDIA_ID, "photo.jpg"),
-    "unicode owner and name": staging_key("zoë", MEDIA_ID, "naïve 写真.jpg"),
+    "owner with a space": staging_key("a b", MEDIA_ID, "photo.jpg", Purpose.POST),
+    "owner with percent and slash": staging_key("50%/../x", MEDIA_ID, "photo.jpg", Purpose.POST),
+    "unicode owner and name": staging_key("zoë", MEDIA_ID, "naïve 写真.jpg", Purpose.POST),
     "raw unicode, space, plus, percent": "users/zoë/na ïve+写真 100%41.jpg",
     "reserved characters": "users/a@b/x&y=z;(1)!'*,$~:[?#].jpg",
 }

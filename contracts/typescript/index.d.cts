@@ -18,6 +18,46 @@ export type ISODateTime = Brand<string, 'ISODateTime'>;
 
 export type MediaId = Brand<string, 'MediaId'>;
 
+/** Newest first; `nextCursor` is null on the last page. */
+export interface AuditPage {
+  items: AuditRecord[];
+  nextCursor: string | null;
+}
+
+/**
+ * One change: the user who asked for it, by which procedure, in which request, and what with.
+ *
+ * `userId` is empty for what was done by a command of this server. `input` leaves out what stands beside it, and has
+ * lists by their lengths.
+ */
+export interface AuditRecord {
+  id: string;
+  at: ISODateTime;
+  userId: string;
+  procedure: string;
+  requestId: string;
+  owner: Owner;
+  mediaId: MediaId | null;
+  input: Record<string, unknown>;
+}
+
+/** How many media were deleted by this call; their bytes leave storage in the background. */
+export interface DeletedPostMedia {
+  deleted: number;
+}
+
+/** What came of one deletion. */
+export interface Deletion {
+  mediaId: MediaId;
+  success: boolean;
+  error: Refusal | null;
+}
+
+/** What came of each deletion, in the order asked. */
+export interface Deletions {
+  results: Deletion[];
+}
+
 /** What a download is called: as it was uploaded, or by its id alone. */
 export type DownloadName = 'original' | 'neutral';
 
@@ -127,8 +167,32 @@ export interface PartChecksum {
   sha256: string;
 }
 
+/** What the token's `plan` claim may say. */
+export type Plan = 'free' | 'basic' | 'pro' | 'premium';
+
+/** The media of a post, in their order. */
+export interface PostMedia {
+  items: Media[];
+}
+
+/** The profile image, null when there is none. */
+export interface ProfileImage {
+  media: Media | null;
+}
+
+/** How many media were deleted by this call; their bytes leave storage in the background. */
+export interface Purged {
+  deleted: number;
+}
+
 /** What a media is for. */
 export type Purpose = 'post' | 'profile';
+
+/** Why one of several media was not deleted: a number and its sentence of the error table. */
+export interface Refusal {
+  code: number;
+  message: string;
+}
 
 /** One published form of a media. */
 export interface Rendition {
@@ -250,6 +314,15 @@ export interface UploadTicket {
   method: 'PUT';
   headers: Record<string, string>;
   expiresAt: ISODateTime;
+}
+
+/** A part that storage has now, and how much of the upload it has altogether. */
+export interface UploadedPart {
+  partNumber: number;
+  size: number;
+  uploadedBytes: number;
+  totalBytes: number;
+  nextPart: number | null;
 }
 
 export declare namespace MediaProcedures {
@@ -407,6 +480,75 @@ export declare namespace MediaProcedures {
     type Output = MediaAnswer;
   }
   /**
+   * Store bytes as they arrive, reserve room for them as they do, and answer the verified media.
+   *
+   * Raises FileTooLarge and StorageLimitExceeded as soon as it is so, InvalidFileType, SizeDiffers and DigestDiffers,
+   * and leaves nothing then, nor when the client breaks off. With an idempotency key a repetition answers the media of
+   * the first call: IdempotencyKeyTaken for another input, UploadPending while that call is under way.
+   *
+   * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+   * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
+   * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved bytes
+   * leave of the quota.
+   * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
+   * upload is refused and its object goes.
+   * @throws INVALID_INPUT (SizeDiffers): Storage holds another number of bytes than declared; the upload stays pending,
+   * so the PUT can be repeated.
+   * @throws INVALID_INPUT (DigestDiffers): The bytes' SHA-256 is not the declared one; the upload stays pending, so the
+   * PUT can be repeated.
+   * @throws CONFLICT (IdempotencyKeyTaken): The key named another input before, or an upload that was deleted since.
+   * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
+   * @throws VALIDATION_ERROR (UploadExpired): The signed URL ran out before the bytes came.
+   */
+  interface Upload {
+    input: Upload.Input;
+    output: Upload.Output;
+  }
+  namespace Upload {
+    /** The fields of the form, which stand before its file; beside other bytes, the JSON in `?input=`. */
+    interface Fields {
+      filename?: string | null;
+      contentType?: string | null;
+      size?: number | null;
+      /** @default "post" */
+      purpose?: Purpose;
+      sha256?: string | null;
+      idempotencyKey?: string | null;
+      owner?: Owner | null;
+    }
+    type Input = FormData | Blob | Uint8Array;
+    type Output = MediaAnswer;
+  }
+  /**
+   * Store one part of an upload in parts. Again with the same bytes is the same answer.
+   *
+   * Raises UploadNotFound, UploadCompleted, UploadExpired, PartUnknown, PartDiffers for another length or other bytes
+   * than storage keeps, and DigestDiffers.
+   *
+   * @throws NOT_FOUND (UploadNotFound): `completeUpload` knows no upload of this caller with this id.
+   * @throws CONFLICT (UploadCompleted): A completed media is not cancelled any more; `deleteMedia` deletes it.
+   * @throws VALIDATION_ERROR (UploadExpired): The signed URL ran out before the bytes came.
+   * @throws VALIDATION_ERROR (PartUnknown): The upload has no part of this number; an upload by one PUT has none at all.
+   * @throws INVALID_INPUT (PartDiffers): Storage has a part of another size or ETag than declared; the upload stays
+   * pending, so it can be sent again.
+   * @throws INVALID_INPUT (DigestDiffers): The bytes' SHA-256 is not the declared one; the upload stays pending, so the
+   * PUT can be repeated.
+   */
+  interface UploadPart {
+    input: UploadPart.Input;
+    output: UploadPart.Output;
+  }
+  namespace UploadPart {
+    /** The fields of the form, which stand before its file; beside other bytes, the JSON in `?input=`. */
+    interface Fields {
+      mediaId: MediaId;
+      partNumber: number;
+      sha256?: string | null;
+    }
+    type Input = FormData | Blob | Uint8Array;
+    type Output = UploadedPart;
+  }
+  /**
    * Say how far an upload is and what is missing, as storage has it. Raises UploadNotFound.
    *
    * @throws NOT_FOUND (UploadNotFound): `completeUpload` knows no upload of this caller with this id.
@@ -492,6 +634,8 @@ export declare namespace MediaProcedures {
       cursor?: Cursor | null;
       type?: MediaType | null;
       status?: 'pending' | 'processing' | 'ready' | 'failed' | null;
+      postId?: string | null;
+      search?: string | null;
       owner?: Owner | null;
     }
     type Output = MediaPage;
@@ -522,6 +666,111 @@ export declare namespace MediaProcedures {
       inline?: boolean;
     }
     type Output = DownloadUrl;
+  }
+  /**
+   * Put media at the end of a post, in this order, all or none; answer the whole post. Twice is the same answer.
+   *
+   * Raises MediaNotFound, OtherPurpose for profile images, MediaUnusable for what is neither processing nor ready,
+   * AttachedElsewhere for what belongs to another post, SeveralOwners, and PostFull over the limit.
+   *
+   * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+   * the same.
+   * @throws CONFLICT (OtherPurpose): The media was uploaded for another purpose: what is for posts is no profile image,
+   * and the other way round.
+   * @throws CONFLICT (MediaUnusable): A post or a profile takes only what is `processing` or `ready`: verified, and not
+   * failed.
+   * @throws CONFLICT (AttachedElsewhere): The media belongs to the post `postId`; detach it there first.
+   * @throws CONFLICT (SeveralOwners): The media belongs to another owner than the first one: a post has media of one
+   * owner.
+   * @throws CONFLICT (PostFull): The post has room for `limit` media, and `mediaId` would be the next; none was
+   * attached.
+   */
+  interface AttachToPost {
+    input: AttachToPost.Input;
+    output: AttachToPost.Output;
+  }
+  namespace AttachToPost {
+    interface Input {
+      postId: string;
+      mediaIds: MediaId[];
+    }
+    type Output = PostMedia;
+  }
+  /**
+   * Take media out of a post; what does not stand in it stays as it is. Twice is the same answer.
+   *
+   * Raises MediaNotFound, and then nothing was detached.
+   *
+   * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+   * the same.
+   */
+  interface DetachFromPost {
+    input: DetachFromPost.Input;
+    output: DetachFromPost.Output;
+  }
+  namespace DetachFromPost {
+    interface Input {
+      postId: string;
+      mediaIds: MediaId[];
+    }
+    type Output = Success;
+  }
+  /**
+   * Answer the media of an owner's post in their order; a post that nobody attached to has none.
+   *
+   * Raises ForeignOwner.
+   *
+   * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+   */
+  interface ListPostMedia {
+    input: ListPostMedia.Input;
+    output: ListPostMedia.Output;
+  }
+  namespace ListPostMedia {
+    interface Input {
+      postId: string;
+      owner?: Owner | null;
+    }
+    type Output = PostMedia;
+  }
+  /**
+   * Make an image its owner's profile image, and delete the one that was. Twice is the same answer.
+   *
+   * Raises MediaNotFound, OtherPurpose for what was not uploaded with the purpose `profile`, MediaUnusable for what is
+   * neither processing nor ready, and NoImage.
+   *
+   * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+   * the same.
+   * @throws CONFLICT (OtherPurpose): The media was uploaded for another purpose: what is for posts is no profile image,
+   * and the other way round.
+   * @throws CONFLICT (MediaUnusable): A post or a profile takes only what is `processing` or `ready`: verified, and not
+   * failed.
+   * @throws CONFLICT (NoImage): A profile image has to be an image.
+   */
+  interface SetProfileImage {
+    input: SetProfileImage.Input;
+    output: SetProfileImage.Output;
+  }
+  namespace SetProfileImage {
+    interface Input {
+      mediaId: MediaId;
+    }
+    type Output = MediaAnswer;
+  }
+  /**
+   * Answer an owner's profile image, null when there is none or it was deleted. Raises ForeignOwner.
+   *
+   * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+   */
+  interface GetProfileImage {
+    input: GetProfileImage.Input;
+    output: GetProfileImage.Output;
+  }
+  namespace GetProfileImage {
+    interface Input {
+      owner?: Owner | null;
+    }
+    type Output = ProfileImage;
   }
   /**
    * Answer what an owner uses of the quota, in bytes. Raises ForeignOwner.
@@ -555,6 +804,37 @@ export declare namespace MediaProcedures {
       mediaId: MediaId;
     }
     type Output = Success;
+  }
+  /**
+   * Delete each of these media as `media.deleteMedia` would, all of them at once; what came of each, in their order.
+   *
+   * What is not found hinders nothing else. Twice is the same answer.
+   */
+  interface DeleteMany {
+    input: DeleteMany.Input;
+    output: DeleteMany.Output;
+  }
+  namespace DeleteMany {
+    interface Input {
+      mediaIds: MediaId[];
+    }
+    type Output = Deletions;
+  }
+  /**
+   * Delete every media of an owner's post, as `media.deleteMedia` would, all of them at once. Raises ForeignOwner.
+   *
+   * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+   */
+  interface DeletePostMedia {
+    input: DeletePostMedia.Input;
+    output: DeletePostMedia.Output;
+  }
+  namespace DeletePostMedia {
+    interface Input {
+      postId: string;
+      owner?: Owner | null;
+    }
+    type Output = DeletedPostMedia;
   }
   /**
    * Answer an owner's events, those of the log so far and then each as it happens, in the order of the changes.
@@ -602,6 +882,64 @@ export declare namespace MediaProcedures {
       owner?: Owner | null;
     }
     type Output = MediaEvents;
+  }
+  /**
+   * Give a user, or another owner, the quota of a plan, and answer what is used of it. For the scope `service` alone.
+   *
+   * Less than is used takes nothing away: nothing more comes in until there is room. A token that names a plan itself
+   * goes on deciding for its own user, at the next initiate. Raises ServiceOnly.
+   *
+   * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+   */
+  interface SetPlan {
+    input: SetPlan.Input;
+    output: SetPlan.Output;
+  }
+  namespace SetPlan {
+    interface Input {
+      userId?: string | null;
+      owner?: Owner | null;
+      plan: Plan;
+    }
+    type Output = StorageUsage;
+  }
+  /**
+   * Delete everything of a user: media, uploads on their way, the profile image, the plan. For `service` alone.
+   *
+   * Answers how many media this call deleted; what it did not get to, the next one does. Raises ServiceOnly.
+   *
+   * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+   */
+  interface PurgeUser {
+    input: PurgeUser.Input;
+    output: PurgeUser.Output;
+  }
+  namespace PurgeUser {
+    interface Input {
+      userId: string;
+    }
+    type Output = Purged;
+  }
+  /**
+   * Answer a page of the audit, newest first: of all, of an owner, of a media. For the scope `service` alone.
+   *
+   * Raises ServiceOnly.
+   *
+   * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+   */
+  interface ListAudit {
+    input: ListAudit.Input;
+    output: ListAudit.Output;
+  }
+  namespace ListAudit {
+    interface Input {
+      /** @default 20 */
+      limit?: number;
+      cursor?: string | null;
+      owner?: Owner | null;
+      mediaId?: MediaId | null;
+    }
+    type Output = AuditPage;
   }
 }
 
@@ -706,6 +1044,7 @@ export interface RpcErrorDetails {
   /**
    * ForeignOwner: The caller's token does not allow to act for this owner.
    * ForeignSite: The caller is named by a cookie alone, and the request may have been made by a page of another site.
+   * ServiceOnly: The procedure is for tokens with the scope `service`.
    */
   1100: { owner: string } | undefined;
   1101: undefined;
@@ -717,13 +1056,14 @@ export interface RpcErrorDetails {
    */
   1200: { field: string; errors: { path: (string | number)[]; code: string; message: string }[]; fieldErrors: Record<string, string[]> } | { partNumber: number; totalParts: number } | undefined;
   /**
+   * ContentStalled: Nothing of the content came for `idleSeconds` seconds: what the call began is undone.
    * DigestDiffers: The bytes' SHA-256 is not the declared one; the upload stays pending, so the PUT can be repeated.
    * PartDiffers: Storage has a part of another size or ETag than declared; the upload stays pending, so it can be sent
    * again.
    * SizeDiffers: Storage holds another number of bytes than declared; the upload stays pending, so the PUT can be
    * repeated.
    */
-  1201: { declared: number; actual: number } | { partNumber: number; declared: number | string; actual: number | string } | undefined;
+  1201: { declared: number; actual: number } | { idleSeconds: number } | { partNumber: number; declared: number | string; actual: number | string } | undefined;
   1202: undefined;
   1203: undefined;
   1204: undefined;
@@ -742,13 +1082,20 @@ export interface RpcErrorDetails {
   1305: undefined;
   1306: undefined;
   /**
+   * AttachedElsewhere: The media belongs to the post `postId`; detach it there first.
    * IdempotencyKeyTaken: The key named another input before, or an upload that was deleted since.
+   * MediaUnusable: A post or a profile takes only what is `processing` or `ready`: verified, and not failed.
+   * NoImage: A profile image has to be an image.
+   * OtherPurpose: The media was uploaded for another purpose: what is for posts is no profile image, and the other way
+   * round.
    * PartsMissing: Storage does not have these parts; the upload stays pending until `expiresAt`.
+   * PostFull: The post has room for `limit` media, and `mediaId` would be the next; none was attached.
+   * SeveralOwners: The media belongs to another owner than the first one: a post has media of one owner.
    * UploadCompleted: A completed media is not cancelled any more; `deleteMedia` deletes it.
    * UploadIncomplete: The bytes have not arrived; the upload stays pending until `expiresAt`.
    * UploadPending: The media has no verified bytes yet, so there is nothing to download.
    */
-  1400: { mediaId: string } | { mediaId: string; expiresAt: string } | { mediaId: string; missingParts: number[]; expiresAt: string } | undefined;
+  1400: { mediaId: string } | { mediaId: string; expiresAt: string } | { mediaId: string; missingParts: number[]; expiresAt: string } | { mediaId: string; postId: string } | { mediaId: string; postId: string; limit: number } | { mediaId: string; purpose: string } | { mediaId: string; status: string } | { mediaId: string; type: string } | undefined;
   1401: undefined;
   1402: undefined;
   1403: undefined;
@@ -916,6 +1263,44 @@ export type AppRouter = TRPCBuiltRouter<
        */
       completeMultipartUpload: Mutation<MediaProcedures.CompleteMultipartUpload.Input, MediaProcedures.CompleteMultipartUpload.Output>;
       /**
+       * Store bytes as they arrive, reserve room for them as they do, and answer the verified media.
+       *
+       * Raises FileTooLarge and StorageLimitExceeded as soon as it is so, InvalidFileType, SizeDiffers and DigestDiffers,
+       * and leaves nothing then, nor when the client breaks off. With an idempotency key a repetition answers the media of
+       * the first call: IdempotencyKeyTaken for another input, UploadPending while that call is under way.
+       *
+       * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+       * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
+       * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved bytes
+       * leave of the quota.
+       * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
+       * upload is refused and its object goes.
+       * @throws INVALID_INPUT (SizeDiffers): Storage holds another number of bytes than declared; the upload stays pending,
+       * so the PUT can be repeated.
+       * @throws INVALID_INPUT (DigestDiffers): The bytes' SHA-256 is not the declared one; the upload stays pending, so the
+       * PUT can be repeated.
+       * @throws CONFLICT (IdempotencyKeyTaken): The key named another input before, or an upload that was deleted since.
+       * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
+       * @throws VALIDATION_ERROR (UploadExpired): The signed URL ran out before the bytes came.
+       */
+      upload: Mutation<MediaProcedures.Upload.Input, MediaProcedures.Upload.Output>;
+      /**
+       * Store one part of an upload in parts. Again with the same bytes is the same answer.
+       *
+       * Raises UploadNotFound, UploadCompleted, UploadExpired, PartUnknown, PartDiffers for another length or other bytes
+       * than storage keeps, and DigestDiffers.
+       *
+       * @throws NOT_FOUND (UploadNotFound): `completeUpload` knows no upload of this caller with this id.
+       * @throws CONFLICT (UploadCompleted): A completed media is not cancelled any more; `deleteMedia` deletes it.
+       * @throws VALIDATION_ERROR (UploadExpired): The signed URL ran out before the bytes came.
+       * @throws VALIDATION_ERROR (PartUnknown): The upload has no part of this number; an upload by one PUT has none at all.
+       * @throws INVALID_INPUT (PartDiffers): Storage has a part of another size or ETag than declared; the upload stays
+       * pending, so it can be sent again.
+       * @throws INVALID_INPUT (DigestDiffers): The bytes' SHA-256 is not the declared one; the upload stays pending, so the
+       * PUT can be repeated.
+       */
+      uploadPart: Mutation<MediaProcedures.UploadPart.Input, MediaProcedures.UploadPart.Output>;
+      /**
        * Say how far an upload is and what is missing, as storage has it. Raises UploadNotFound.
        *
        * @throws NOT_FOUND (UploadNotFound): `completeUpload` knows no upload of this caller with this id.
@@ -966,6 +1351,63 @@ export type AppRouter = TRPCBuiltRouter<
        */
       getDownloadUrl: Query<MediaProcedures.GetDownloadUrl.Input, MediaProcedures.GetDownloadUrl.Output>;
       /**
+       * Put media at the end of a post, in this order, all or none; answer the whole post. Twice is the same answer.
+       *
+       * Raises MediaNotFound, OtherPurpose for profile images, MediaUnusable for what is neither processing nor ready,
+       * AttachedElsewhere for what belongs to another post, SeveralOwners, and PostFull over the limit.
+       *
+       * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+       * the same.
+       * @throws CONFLICT (OtherPurpose): The media was uploaded for another purpose: what is for posts is no profile image,
+       * and the other way round.
+       * @throws CONFLICT (MediaUnusable): A post or a profile takes only what is `processing` or `ready`: verified, and not
+       * failed.
+       * @throws CONFLICT (AttachedElsewhere): The media belongs to the post `postId`; detach it there first.
+       * @throws CONFLICT (SeveralOwners): The media belongs to another owner than the first one: a post has media of one
+       * owner.
+       * @throws CONFLICT (PostFull): The post has room for `limit` media, and `mediaId` would be the next; none was
+       * attached.
+       */
+      attachToPost: Mutation<MediaProcedures.AttachToPost.Input, MediaProcedures.AttachToPost.Output>;
+      /**
+       * Take media out of a post; what does not stand in it stays as it is. Twice is the same answer.
+       *
+       * Raises MediaNotFound, and then nothing was detached.
+       *
+       * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+       * the same.
+       */
+      detachFromPost: Mutation<MediaProcedures.DetachFromPost.Input, MediaProcedures.DetachFromPost.Output>;
+      /**
+       * Answer the media of an owner's post in their order; a post that nobody attached to has none.
+       *
+       * Raises ForeignOwner.
+       *
+       * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+       */
+      listPostMedia: Query<MediaProcedures.ListPostMedia.Input, MediaProcedures.ListPostMedia.Output>;
+      /**
+       * Make an image its owner's profile image, and delete the one that was. Twice is the same answer.
+       *
+       * Raises MediaNotFound, OtherPurpose for what was not uploaded with the purpose `profile`, MediaUnusable for what is
+       * neither processing nor ready, and NoImage.
+       *
+       * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+       * the same.
+       * @throws CONFLICT (OtherPurpose): The media was uploaded for another purpose: what is for posts is no profile image,
+       * and the other way round.
+       * @throws CONFLICT (MediaUnusable): A post or a profile takes only what is `processing` or `ready`: verified, and not
+       * failed.
+       * @throws CONFLICT (NoImage): A profile image has to be an image.
+       */
+      setProfileImage: Mutation<MediaProcedures.SetProfileImage.Input, MediaProcedures.SetProfileImage.Output>;
+      /**
+       * Answer an owner's profile image, null when there is none or it was deleted. Raises ForeignOwner.
+       *
+       * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+       */
+      getProfileImage: Query<MediaProcedures.GetProfileImage.Input | undefined, MediaProcedures.GetProfileImage.Output>;
+      /**
        * Answer what an owner uses of the quota, in bytes. Raises ForeignOwner.
        *
        * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
@@ -980,6 +1422,18 @@ export type AppRouter = TRPCBuiltRouter<
        * the same.
        */
       deleteMedia: Mutation<MediaProcedures.DeleteMedia.Input, MediaProcedures.DeleteMedia.Output>;
+      /**
+       * Delete each of these media as `media.deleteMedia` would, all of them at once; what came of each, in their order.
+       *
+       * What is not found hinders nothing else. Twice is the same answer.
+       */
+      deleteMany: Mutation<MediaProcedures.DeleteMany.Input, MediaProcedures.DeleteMany.Output>;
+      /**
+       * Delete every media of an owner's post, as `media.deleteMedia` would, all of them at once. Raises ForeignOwner.
+       *
+       * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
+       */
+      deletePostMedia: Mutation<MediaProcedures.DeletePostMedia.Input, MediaProcedures.DeletePostMedia.Output>;
       /**
        * Answer an owner's events, those of the log so far and then each as it happens, in the order of the changes.
        *
@@ -1001,6 +1455,31 @@ export type AppRouter = TRPCBuiltRouter<
        * the same.
        */
       pollEvents: Query<MediaProcedures.PollEvents.Input | undefined, MediaProcedures.PollEvents.Output>;
+      /**
+       * Give a user, or another owner, the quota of a plan, and answer what is used of it. For the scope `service` alone.
+       *
+       * Less than is used takes nothing away: nothing more comes in until there is room. A token that names a plan itself
+       * goes on deciding for its own user, at the next initiate. Raises ServiceOnly.
+       *
+       * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+       */
+      setPlan: Mutation<MediaProcedures.SetPlan.Input, MediaProcedures.SetPlan.Output>;
+      /**
+       * Delete everything of a user: media, uploads on their way, the profile image, the plan. For `service` alone.
+       *
+       * Answers how many media this call deleted; what it did not get to, the next one does. Raises ServiceOnly.
+       *
+       * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+       */
+      purgeUser: Mutation<MediaProcedures.PurgeUser.Input, MediaProcedures.PurgeUser.Output>;
+      /**
+       * Answer a page of the audit, newest first: of all, of an owner, of a media. For the scope `service` alone.
+       *
+       * Raises ServiceOnly.
+       *
+       * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+       */
+      listAudit: Query<MediaProcedures.ListAudit.Input | undefined, MediaProcedures.ListAudit.Output>;
     }
   }
 >;

@@ -1,15 +1,13 @@
-"""What a caller has: `media.getMedia`, `media.listMedia`, `media.getDownloadUrl`, `media.deleteMedia`."""
+"""What a caller has: `media.getMedia`, `media.listMedia`, `media.getDownloadUrl`."""
 
 from uuid import UUID
 
 from contracts.errors import ForeignOwner, MediaNotFound, RenditionNotFound, UploadPending
-from contracts.media import DownloadUrl, GetDownloadUrl, ListMedia, MediaAnswer, MediaPage, MediaReference, Success
-from jobs.job import enqueue
-from jobs.purge import purge_media
+from contracts.media import DownloadUrl, GetDownloadUrl, ListMedia, MediaAnswer, MediaPage, MediaReference
 from procedures.media.answer import answer, download, shown
 from rpc.context import Context
-from rpc.procedure import mutation, query
-from sql.rows import DeletionRow, MediaRow
+from rpc.procedure import query
+from sql.rows import MediaRow
 
 
 @query("media.getMedia", raises=(MediaNotFound,))
@@ -24,15 +22,18 @@ async def list_media(ctx: Context, params: ListMedia) -> MediaPage:
 
     Raises ForeignOwner.
     """
-    rows = await ctx.db.many(
-        MediaRow,
-        "list_media",
-        owner_id=ctx.owner(params.owner),
-        before=params.cursor,
-        type=params.type,
-        state=params.status,
-        limit=params.limit + 1,
-    )
+    asked = {
+        "owner_id": ctx.owner(params.owner),
+        "before": params.cursor,
+        "type": params.type,
+        "state": params.status,
+        "search": params.search,
+        "limit": params.limit + 1,
+    }
+    if params.post_id is None:
+        rows = await ctx.db.many(MediaRow, "list_media", **asked)
+    else:
+        rows = await ctx.db.many(MediaRow, "list_media_of_post", post_id=params.post_id, **asked)
     page = rows[: params.limit]
     more = len(rows) > params.limit
     return MediaPage(items=[shown(ctx, row) for row in page], next_cursor=page[-1].id if more else None)
@@ -53,21 +54,6 @@ async def get_download_url(ctx: Context, params: GetDownloadUrl) -> DownloadUrl:
     if params.rendition is not None:
         raise RenditionNotFound(rendition=params.rendition)
     return found
-
-
-@mutation("media.deleteMedia", raises=(MediaNotFound,))
-async def delete_media(ctx: Context, params: MediaReference) -> Success:
-    """Give the bytes back at once and take the objects out of storage in the background. Twice is the same answer.
-
-    What a signed URL could still bring stays reserved until its end. Raises MediaNotFound.
-    """
-    async with ctx.db.transaction() as tx:
-        deleted = await tx.one(MediaRow, "delete_media", id=params.media_id, owners=ctx.owners, now=ctx.now)
-        if deleted is not None:
-            await enqueue(tx, purge_media, deleted.id)
-        elif not await tx.one(DeletionRow, "find_deletion", id=params.media_id, owners=ctx.owners):
-            raise MediaNotFound
-    return Success()
 
 
 async def _find_media(ctx: Context, media_id: UUID) -> MediaRow:

@@ -59,7 +59,7 @@ async def initiate_multipart_upload(ctx: Context, params: InitiateMultipartUploa
         owner=owner,
         procedure="media.initiateMultipartUpload",
         transfer=Transfer.PARTS,
-        key=original_key(owner, media_id, params.filename),
+        key=original_key(owner, media_id, params.filename, params.purpose),
         part_bytes=size_of_parts,
         upload_expires_at=_upload_expiry(ctx),
     )
@@ -81,24 +81,11 @@ async def sign_parts(ctx: Context, params: SignParts) -> SignedParts:
 
     Raises UploadNotFound, UploadCompleted, UploadExpired, and PartUnknown for a number that the upload does not have.
     """
-    upload = await _find_in_parts(ctx, params.media_id)
+    upload = await find_in_parts(ctx, params.media_id)
     for number in params.part_numbers:
-        _check_number(upload, number)
-    upload, stored = await _begun(ctx, upload)
-    async with ctx.db.transaction() as tx:
-        signed = await tx.one(
-            MediaRow,
-            "sign_parts",
-            id=upload.id,
-            url_expires_at=url_expiry(ctx),
-            url_ends_at=url_end(ctx),
-            upload_expires_at=_upload_expiry(ctx),
-            uploaded_bytes=sum(part.size_bytes for part in stored),
-            now=ctx.now,
-        )
-        await tx.run("ring", owner_id=upload.owner_id)
-    if signed is None:
-        raise UploadExpired
+        check_number(upload, number)
+    upload, stored = await begun(ctx, upload)
+    signed = await put_off(ctx, upload, uploaded_bytes=sum(part.size_bytes for part in stored))
     digests = {checksum.part_number: checksum.sha256 for checksum in params.checksums}
     return SignedParts(parts=[_signed(ctx, signed, number, digests.get(number)) for number in params.part_numbers])
 
@@ -129,7 +116,27 @@ def part_bytes(size: int, wish: int | None) -> int:
     return max(wish or DEFAULT_PART_BYTES, -(-least // MIB) * MIB)
 
 
-async def _find_in_parts(ctx: Context, media_id: UUID) -> MediaRow:
+async def put_off(ctx: Context, upload: MediaRow, *, uploaded_bytes: int) -> MediaRow:
+    """Put the end of an upload off, and tell those who watch how far it is. Raises UploadExpired."""
+    async with ctx.db.transaction() as tx:
+        row = await tx.one(
+            MediaRow,
+            "sign_parts",
+            id=upload.id,
+            url_expires_at=url_expiry(ctx),
+            url_ends_at=url_end(ctx),
+            upload_expires_at=_upload_expiry(ctx),
+            uploaded_bytes=min(uploaded_bytes, upload.size_bytes),
+            now=ctx.now,
+        )
+        if row is None:
+            raise UploadExpired
+        await tx.run("ring", owner_id=upload.owner_id)
+    return row
+
+
+async def find_in_parts(ctx: Context, media_id: UUID) -> MediaRow:
+    """A pending upload in parts. Raises UploadNotFound, UploadCompleted and UploadExpired."""
     upload = await find_upload(ctx, media_id)
     if upload.transfer != Transfer.PARTS:
         raise UploadNotFound
@@ -140,7 +147,7 @@ async def _find_in_parts(ctx: Context, media_id: UUID) -> MediaRow:
     return upload
 
 
-async def _begun(ctx: Context, upload: MediaRow) -> tuple[MediaRow, list[Part]]:
+async def begun(ctx: Context, upload: MediaRow) -> tuple[MediaRow, list[Part]]:
     """The upload as the store knows it, begun when it does not, and its parts."""
     if upload.multipart_id is not None:
         try:
@@ -153,7 +160,7 @@ async def _begun(ctx: Context, upload: MediaRow) -> tuple[MediaRow, list[Part]]:
     if row is not None:
         return row, []
     await ctx.store.multipart.abort(upload.staging_key, begun)
-    upload = await _find_in_parts(ctx, upload.id)
+    upload = await find_in_parts(ctx, upload.id)
     return upload, await stored_parts(ctx.store, upload)
 
 
@@ -164,7 +171,7 @@ async def _check_said(ctx: Context, upload: MediaRow, said: list[SentPart]) -> N
     except UploadGone:
         return
     for part in said:
-        _check_number(upload, part.part_number)
+        check_number(upload, part.part_number)
         found = stored.get(part.part_number)
         if found is None:
             continue
@@ -174,7 +181,8 @@ async def _check_said(ctx: Context, upload: MediaRow, said: list[SentPart]) -> N
             raise PartDiffers(part_number=part.part_number, declared=part.etag, actual=found.etag)
 
 
-def _check_number(upload: MediaRow, number: int) -> None:
+def check_number(upload: MediaRow, number: int) -> None:
+    """Raise PartUnknown unless the upload has a part of this number."""
     if upload.part_bytes is None or not 1 <= number <= total_parts(upload):
         raise PartUnknown(part_number=number, total_parts=total_parts(upload) if upload.part_bytes else 0)
 

@@ -32,6 +32,7 @@ class Plan:
     key: str
     part_bytes: int | None = None
     upload_expires_at: datetime | None = None
+    counted: bool = False
 
 
 async def reserve(ctx: Context, params: InitiateUpload, plan: Plan) -> UUID | None:
@@ -97,7 +98,7 @@ def url_end(ctx: Context) -> datetime:
 
 
 def _row(ctx: Context, params: InitiateUpload, plan: Plan) -> dict[str, Any]:
-    limit = ctx.resources.limits.of(plan.procedure)
+    limit = None if plan.counted else ctx.resources.limits.of(plan.procedure)
     return {
         "procedure": plan.procedure,
         "request_id": ctx.request_id,

@@ -57,7 +57,7 @@ async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
     if params.size > accepted.max_bytes:
         raise FileTooLarge(size=params.size, max_size=accepted.max_bytes, content_type=accepted.content_type)
     owner, media_id = ctx.owner(params.owner), uuid7()
-    key = staging_key(owner, media_id, params.filename)
+    key = staging_key(owner, media_id, params.filename, params.purpose)
     plan = Plan(media_id=media_id, owner=owner, procedure="media.initiateUpload", transfer=Transfer.PUT, key=key)
     known = await reserve(ctx, params, plan)
     if known:

@@ -1,0 +1,246 @@
+"""Bytes through the server, for callers that cannot reach storage: `media.upload`.
+
+They go to storage part by part as they arrive. What has arrived of a part waits in a file, so memory stays flat.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from tempfile import TemporaryFile
+from typing import BinaryIO
+
+from pydantic import TypeAdapter, ValidationError
+from uuid_utils.compat import uuid7
+
+from contracts.content import Upload
+from contracts.errors import (
+    DigestDiffers,
+    FileTooLarge,
+    ForeignOwner,
+    IdempotencyKeyTaken,
+    InvalidFileType,
+    ServiceUnavailable,
+    SizeDiffers,
+    StorageLimitExceeded,
+    UploadExpired,
+    UploadPending,
+)
+from contracts.formats import FORMATS, Format
+from contracts.media import Filename, InitiateUpload, MediaAnswer, MediaState
+from contracts.multipart import DEFAULT_PART_BYTES
+from jobs.parts import is_assembled
+from jobs.publish import complete_upload, refuse_upload
+from procedures.media.answer import answer
+from procedures.media.arrival import Arrival
+from procedures.media.reservation import Plan, reserve
+from processing.sniff import HEAD_BYTES, detect
+from rpc.content import Content, unreadable
+from rpc.context import Context
+from rpc.procedure import mutation
+from sql.rows import MediaRow, Transfer, UsageRow
+from storage.keys import original_key
+from storage.multipart import PartsChanged, UploadGone
+
+PART_BYTES = DEFAULT_PART_BYTES
+# Until a part has come whole; who is slower has left, as far as anybody else can tell.
+LEASE = timedelta(minutes=30)
+# How long after the server has given up bytes of its own may still reach storage.
+AFTERMATH = timedelta(seconds=60)
+NAME = "media.upload"
+
+_FILENAME: TypeAdapter[str] = TypeAdapter(Filename)
+
+
+@mutation(
+    NAME,
+    counts_itself=True,
+    raises=(
+        ForeignOwner,
+        FileTooLarge,
+        StorageLimitExceeded,
+        InvalidFileType,
+        SizeDiffers,
+        DigestDiffers,
+        IdempotencyKeyTaken,
+        UploadPending,
+        UploadExpired,
+    ),
+)
+async def upload(ctx: Context, params: Upload, content: Content) -> MediaAnswer:
+    """Store bytes as they arrive, reserve room for them as they do, and answer the verified media.
+
+    Raises FileTooLarge and StorageLimitExceeded as soon as it is so, InvalidFileType, SizeDiffers and DigestDiffers,
+    and leaves nothing then, nor when the client breaks off. With an idempotency key a repetition answers the media of
+    the first call: IdempotencyKeyTaken for another input, UploadPending while that call is under way.
+    """
+    await _admit(ctx, params)
+    arrival = Arrival(content)
+    with TemporaryFile() as file:
+        await arrival.fill(file, PART_BYTES)
+        initiated = await _initiated(params, content, arrival, file)
+        reserved = await _reserve(ctx, params, initiated)
+        if isinstance(reserved, MediaAnswer):
+            return reserved
+        try:
+            stored = await _store(ctx, params, reserved, arrival, file)
+            media = await complete_upload(ctx.db, ctx.store, stored, datetime.now(UTC))
+        except BaseException:
+            await _bury(ctx, reserved)
+            raise
+    if media is None:
+        raise UploadExpired
+    return answer(ctx, media)
+
+
+async def _admit(ctx: Context, params: Upload) -> None:
+    """Count the call, and refuse what cannot become anything before it is read."""
+    owner, limit = ctx.owner(params.owner), ctx.resources.limits.of(NAME)
+    if limit:
+        await ctx.db.run(
+            "count_call",
+            caller_id=ctx.caller.id,
+            procedure=NAME,
+            limit_calls=limit.calls,
+            limit_seconds=limit.seconds,
+            now=ctx.now,
+        )
+    if params.content_type and params.size:
+        _check_ceiling(FORMATS[params.content_type], params.size)
+    usage = await ctx.db.shared(UsageRow, "read_usage", owner_id=owner, quota_bytes=ctx.quota_of(owner))
+    available, required = usage.quota_bytes - usage.used_bytes - usage.reserved_bytes, params.size or 1
+    if available < required:
+        raise StorageLimitExceeded(
+            used=usage.used_bytes,
+            reserved=usage.reserved_bytes,
+            quota=usage.quota_bytes,
+            available=max(0, available),
+            required=required,
+        )
+
+
+async def _initiated(params: Upload, content: Content, arrival: Arrival, file: BinaryIO) -> InitiateUpload:
+    """The upload that what has arrived is the beginning of, or all of it."""
+    if not arrival.size_bytes:
+        raise unreadable("file", "The file is empty")
+    file.seek(0)
+    accepted = _format(params, content, detect(file.read(HEAD_BYTES)))
+    size = max(params.size or 0, arrival.size_bytes)
+    _check_ceiling(accepted, size)
+    return InitiateUpload(
+        filename=params.filename or _filename(content, accepted),
+        content_type=accepted.content_type,
+        size=size,
+        purpose=params.purpose,
+        idempotency_key=params.idempotency_key,
+        owner=params.owner,
+    )
+
+
+async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload) -> MediaRow | MediaAnswer:
+    """The row of a new upload, or the media that the idempotency key finds."""
+    owner, media_id = ctx.owner(params.owner), uuid7()
+    plan = Plan(
+        media_id=media_id,
+        owner=owner,
+        procedure=NAME,
+        transfer=Transfer.CONTENT,
+        key=original_key(owner, media_id, initiated.filename, initiated.purpose),
+        counted=True,
+    )
+    known = await reserve(ctx, initiated, plan)
+    row = await ctx.db.one(MediaRow, "read_media", id=known or media_id)
+    if row is None:
+        raise UploadExpired
+    if not known:
+        return row
+    if row.state == MediaState.PENDING:
+        raise UploadPending(media_id=str(row.id))
+    return answer(ctx, row)
+
+
+async def _store(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival, file: BinaryIO) -> MediaRow:
+    """Send what is in the file, and then part by part what comes, to the row's key; the row as it is then."""
+    row = await _grow(ctx, row, arrival)
+    if await arrival.has_more():
+        return await _store_in_parts(ctx, params, row, arrival, file)
+    _check(params, arrival)
+    await ctx.store.write(row.staging_key, file, size_bytes=arrival.size_bytes, content_type=row.mime_type)
+    return row
+
+
+async def _store_in_parts(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival, file: BinaryIO) -> MediaRow:
+    multipart, key, number, size = ctx.store.multipart, row.staging_key, 1, arrival.size_bytes
+    upload_id = await multipart.begin(key, content_type=row.mime_type, token=str(row.id))
+    try:
+        while size:
+            await multipart.write_part(key, upload_id, number, file, size)
+            number, size = number + 1, await arrival.fill(file, PART_BYTES)
+            _check_ceiling(FORMATS[row.mime_type], arrival.size_bytes)
+            row = await _grow(ctx, row, arrival)
+        _check(params, arrival)
+        await multipart.assemble(key, upload_id, await multipart.parts(key, upload_id))
+    except UploadGone:
+        if not await is_assembled(ctx.store, row):
+            raise UploadExpired from None
+    except PartsChanged as changed:
+        raise ServiceUnavailable(service="storage") from changed
+    return row
+
+
+async def _grow(ctx: Context, row: MediaRow, arrival: Arrival) -> MediaRow:
+    """Reserve room for all that has arrived, before storage gets it. Raises StorageLimitExceeded and UploadExpired."""
+    now = datetime.now(UTC)
+    grown = await ctx.db.one(
+        MediaRow,
+        "grow_upload",
+        id=row.id,
+        arrived_bytes=arrival.size_bytes,
+        url_expires_at=now + AFTERMATH,
+        sweep_at=now + LEASE,
+        now=now,
+    )
+    if grown is None:
+        raise UploadExpired
+    return grown
+
+
+async def _bury(ctx: Context, row: MediaRow) -> None:
+    """Leave a tombstone, and the job that takes everything away; the sweep does so when the database is away."""
+    with suppress(ServiceUnavailable):
+        await asyncio.shield(refuse_upload(ctx.db, row, datetime.now(UTC)))
+
+
+def _format(params: Upload, content: Content, detected: str | None) -> Format:
+    """The accepted type: the declared one if the bytes are of it, else what the bytes are. Raises InvalidFileType."""
+    told = (content.content_type or "").partition(";")[0].strip().lower()
+    declared = params.content_type or (told if told in FORMATS else None)
+    accepted = FORMATS.get(declared or "") or _format_of(detected)
+    if accepted is None or detected not in accepted.detected_as:
+        shown = f"show {detected}" if detected else "show no known media type"
+        raise InvalidFileType(declared=declared or told, reason=f"The first bytes {shown}")
+    return accepted
+
+
+def _format_of(detected: str | None) -> Format | None:
+    return next((accepted for accepted in FORMATS.values() if detected in accepted.detected_as), None)
+
+
+def _filename(content: Content, accepted: Format) -> str:
+    """The name that came with the file, or one that tells its type."""
+    try:
+        return _FILENAME.validate_python(content.filename or f"upload.{accepted.extensions[0]}")
+    except ValidationError as invalid:
+        raise unreadable("filename", invalid.errors()[0]["msg"]) from None
+
+
+def _check_ceiling(accepted: Format, size: int) -> None:
+    if size > accepted.multipart_max_bytes:
+        raise FileTooLarge(size=size, max_size=accepted.multipart_max_bytes, content_type=accepted.content_type)
+
+
+def _check(params: Upload, arrival: Arrival) -> None:
+    """Raise SizeDiffers or DigestDiffers when another file was declared than has come."""
+    if params.size not in {None, arrival.size_bytes}:
+        raise SizeDiffers(declared=params.size or 0, actual=arrival.size_bytes)
+    if params.sha256 not in {None, arrival.sha256}:
+        raise DigestDiffers

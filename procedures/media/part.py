@@ -1,0 +1,68 @@
+"""One part of an upload through the server, for callers that cannot reach storage: `media.uploadPart`."""
+
+from tempfile import TemporaryFile
+from typing import BinaryIO
+
+from contracts.content import UploadedPart, UploadPart
+from contracts.errors import (
+    DigestDiffers,
+    PartDiffers,
+    PartUnknown,
+    ServiceUnavailable,
+    UploadCompleted,
+    UploadExpired,
+    UploadNotFound,
+)
+from jobs.parts import missing_parts, size_of_part
+from procedures.media.arrival import Arrival
+from procedures.media.multipart import begun, check_number, find_in_parts, put_off
+from rpc.content import Content
+from rpc.context import Context
+from rpc.procedure import mutation
+from sql.rows import MediaRow
+from storage.multipart import PartsChanged, UploadGone
+
+
+@mutation(
+    "media.uploadPart",
+    raises=(UploadNotFound, UploadCompleted, UploadExpired, PartUnknown, PartDiffers, DigestDiffers),
+)
+async def upload_part(ctx: Context, params: UploadPart, content: Content) -> UploadedPart:
+    """Store one part of an upload in parts. Again with the same bytes is the same answer.
+
+    Raises UploadNotFound, UploadCompleted, UploadExpired, PartUnknown, PartDiffers for another length or other bytes
+    than storage keeps, and DigestDiffers.
+    """
+    found = await find_in_parts(ctx, params.media_id)
+    check_number(found, params.part_number)
+    size, arrival = size_of_part(found, params.part_number), Arrival(content)
+    with TemporaryFile() as file:
+        await arrival.fill(file, size)
+        if arrival.size_bytes < size or await arrival.has_more():
+            more = arrival.size_bytes + await arrival.has_more()
+            raise PartDiffers(part_number=params.part_number, declared=size, actual=more)
+        if params.sha256 not in {None, arrival.sha256}:
+            raise DigestDiffers
+        row, stored = await begun(ctx, found)
+        await _write_part(ctx, row, params.part_number, file, size)
+    sizes = {part.number: part.size_bytes for part in stored} | {params.part_number: size}
+    await put_off(ctx, row, uploaded_bytes=sum(sizes.values()))
+    missing = [number for number in missing_parts(row, stored) if number != params.part_number]
+    return UploadedPart(
+        part_number=params.part_number,
+        size=size,
+        uploaded_bytes=sum(sizes.values()),
+        total_bytes=row.size_bytes,
+        next_part=missing[0] if missing else None,
+    )
+
+
+async def _write_part(ctx: Context, row: MediaRow, number: int, file: BinaryIO, size: int) -> None:
+    assert row.multipart_id
+    try:
+        await ctx.store.multipart.write_part(row.staging_key, row.multipart_id, number, file, size)
+    except UploadGone as gone:
+        await find_in_parts(ctx, row.id)
+        raise ServiceUnavailable(service="storage") from gone
+    except PartsChanged:
+        raise PartDiffers(part_number=number, declared="these bytes", actual="other bytes") from None

@@ -1,0 +1,472 @@
+"""Bytes through the server: stored as they arrive, reserved as they do, and nothing is left of what breaks off."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from contracts.errors import (
+    DigestDiffers,
+    FileTooLarge,
+    IdempotencyKeyTaken,
+    InvalidFileType,
+    PartDiffers,
+    PartUnknown,
+    RateLimitExceeded,
+    SizeDiffers,
+    StorageLimitExceeded,
+    UploadCompleted,
+    UploadExpired,
+    UploadNotFound,
+    UploadPending,
+    ValidationFailed,
+)
+from contracts.media import Media
+from contracts.plans import Plan
+from jobs.sweep import sweep
+from procedures import PROCEDURES
+from rpc.auth import Caller
+from rpc.content import Content, ContentBrokenOff
+from rpc.dispatch import context_of, validate
+from rpc.limits import RateLimits
+from server.token import sign_token
+from tests.at_once import at_once
+from tests.media_files import HTML, padded, photo, video
+from tests.processes import MEDIARPC, running
+
+MIB = 1024**2
+CLIP = padded(video(), 20 * MIB + 7)
+TABLE = {procedure.name: procedure for procedure in PROCEDURES}
+
+
+@pytest.fixture
+def ada(ada):
+    return replace(ada, plan=Plan.PRO)
+
+
+async def pieces(body: bytes, *, of: int = 300_000) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), of):
+        yield body[start : start + of]
+
+
+async def broken_off(body: bytes) -> AsyncIterator[bytes]:
+    async for piece in pieces(body):
+        yield piece
+    raise ContentBrokenOff
+
+
+@pytest.fixture
+def bring(resources, ada):
+    """Call a procedure with content."""
+
+    async def run(
+        name: str, chunks: AsyncIterator[bytes] | bytes, *, caller: Caller = ada, told: Any = None, **params: Any
+    ) -> Any:
+        procedure = TABLE[name]
+        value = validate(procedure, params)
+        context = context_of(resources, procedure, value, caller=caller, request_id="req_test", now=datetime.now(UTC))
+        content = Content(pieces(chunks) if isinstance(chunks, bytes) else chunks, **(told or {}))
+        return await procedure.run(context, value, content)
+
+    return run
+
+
+@pytest.fixture
+def upload(bring):
+    """Upload these bytes; the media."""
+
+    async def run(chunks: AsyncIterator[bytes] | bytes, **params: Any) -> Media:
+        media: Media = (await bring("media.upload", chunks, **params)).media
+        return media
+
+    return run
+
+
+@pytest.fixture
+def fetched(client):
+    async def fetch(media: Media) -> bytes:
+        assert media.url
+        answer = await client.get(media.url)
+        body: bytes = answer.raise_for_status().content
+        return body
+
+    return fetch
+
+
+@pytest.fixture
+def cleaned(resources, run_pending, objects):
+    """What is in storage, and reserved, once the jobs and the sweeps have run."""
+
+    async def clean() -> list[str]:
+        later = datetime.now(UTC)
+        for _ in range(3):
+            await run_pending(later)
+            later += timedelta(minutes=31)
+            await sweep(resources.db, later)
+        await run_pending(later)
+        keys: list[str] = await objects()
+        return keys
+
+    return clean
+
+
+@pytest.mark.parametrize("size", [2241, 8 * MIB, 8 * MIB + 1, len(CLIP)])
+async def test_what_is_stored_is_what_was_sent(upload, fetched, size):
+    """In one piece or in several parts; the type is that of the bytes, and so is the name without another."""
+    body = CLIP[:size]
+    media = await upload(body)
+    assert (media.status, media.size, media.mime_type, media.filename) == (
+        "processing",
+        size,
+        "video/mp4",
+        "upload.mp4",
+    )
+    assert await fetched(media) == body
+
+
+async def test_an_image_has_its_dimensions_and_its_own_name(upload):
+    """The file's name, unless the input names another."""
+    media = await upload(photo(), told={"filename": "Göteborg.jpg", "content_type": "image/jpeg; charset=binary"})
+    assert (media.width, media.height, media.filename) == (64, 48, "Göteborg.jpg")
+    assert (await upload(photo(), filename="b.jpg", told={"filename": "a.jpg"})).filename == "b.jpg"
+
+
+async def test_declared_facts_are_held_to(upload, cleaned, call):
+    """Size and digest, when they are declared; whatever differs leaves nothing."""
+    right = {"size": len(CLIP), "sha256": hashlib.sha256(CLIP).hexdigest(), "contentType": "video/mp4"}
+    kept = await upload(CLIP, **right)
+    for wrong, error in (
+        ({"size": len(CLIP) - 1}, SizeDiffers),
+        ({"size": len(CLIP) + 1}, SizeDiffers),
+        ({"sha256": "0" * 64}, DigestDiffers),
+        ({"contentType": "video/webm"}, InvalidFileType),
+        ({"contentType": "image/jpeg"}, FileTooLarge),
+    ):
+        with pytest.raises(error):
+            await upload(CLIP, **{**right, **wrong})
+    assert len(await cleaned()) == 1
+    usage = await call("media.getStorageUsage")
+    assert (usage.used, usage.reserved) == (kept.size, 0)
+
+
+@pytest.mark.parametrize("body", [HTML, b"x", b"\0" * 9 * MIB], ids=["html", "one byte", "zeroes"])
+async def test_bytes_of_no_accepted_type_are_refused(upload, objects, call, body):
+    """As soon as the first part has come; nothing is reserved or stored."""
+    with pytest.raises(InvalidFileType):
+        await upload(body, filename="a.jpg")
+    assert await objects() == []
+    assert (await call("media.getStorageUsage")).reserved == 0
+
+
+async def test_no_bytes_are_no_file(upload):
+    with pytest.raises(ValidationFailed, match="The file is empty"):
+        await upload(b"")
+
+
+async def test_a_name_that_is_none_is_refused(upload):
+    """The file's own name is checked like the input's."""
+    for name in ("../a.jpg", "a/b.jpg", "x" * 256, "a\nb.jpg"):
+        with pytest.raises(ValidationFailed):
+            await upload(photo(), told={"filename": name})
+
+
+async def test_the_quota_holds_while_bytes_arrive(upload, cleaned, call, ada):
+    """Without a declared size the refusal comes with the part that is too much, and everything goes."""
+    free = replace(ada, plan=Plan.FREE)
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        yield padded(video(), MIB)
+        while True:
+            read += 1
+            yield b"\0" * MIB
+
+    with pytest.raises(StorageLimitExceeded):
+        await upload(endless(), caller=free)
+    assert read < 60
+    assert await cleaned() == []
+    assert (await call("media.getStorageUsage", caller=free)).reserved == 0
+
+
+async def test_a_declared_size_over_the_quota_is_refused_before_anything_is_read(upload, ada):
+    """So is a size over the ceiling of its type."""
+    unread = broken_off(b"")
+    with pytest.raises(StorageLimitExceeded):
+        await upload(unread, size=51 * MIB, caller=replace(ada, plan=Plan.FREE))
+    with pytest.raises(FileTooLarge):
+        await upload(unread, size=501 * MIB, contentType="video/mp4")
+
+
+async def test_an_image_has_the_ceiling_of_images(upload, cleaned):
+    """Found out while it arrives."""
+    with pytest.raises(FileTooLarge):
+        await upload(padded(photo(), 10 * MIB + 1))
+    assert await cleaned() == []
+    assert (await upload(padded(photo(), 10 * MIB))).size == 10 * MIB
+
+
+@pytest.mark.parametrize("size", [1, 8 * MIB, 8 * MIB + 1, 17 * MIB])
+async def test_what_breaks_off_leaves_nothing(upload, cleaned, call, size):
+    """Wherever the client leaves: no object, no open upload, no row, no byte of the quota."""
+    with pytest.raises(ContentBrokenOff):
+        await upload(broken_off(CLIP[:size]))
+    assert await cleaned() == []
+    assert (await call("media.getStorageUsage")).reserved == 0
+    assert (await call("media.listMedia", status="pending")).items == []
+
+
+async def test_a_call_that_is_cancelled_leaves_nothing(upload, cleaned, call):
+    """As when the process is told to stop."""
+    stored = asyncio.Event()
+
+    async def stuck() -> AsyncIterator[bytes]:
+        for start in range(0, 17 * MIB, MIB):
+            yield CLIP[start : start + MIB]
+        stored.set()
+        await asyncio.sleep(3600)
+
+    task = asyncio.create_task(upload(stuck()))
+    await stored.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await cleaned() == []
+    assert (await call("media.getStorageUsage")).reserved == 0
+
+
+async def test_what_a_dead_process_left_is_never_taken_for_whole(resources, upload, call, cleaned):
+    """Parts that storage has of an upload whose server died are cleared, however complete they look."""
+    begun = asyncio.Event()
+
+    async def stuck() -> AsyncIterator[bytes]:
+        yield CLIP[: 17 * MIB]
+        begun.set()
+        await asyncio.sleep(3600)
+
+    task = asyncio.create_task(upload(stuck()))
+    await begun.wait()
+    (row,) = (await call("media.listMedia", status="pending")).items
+    with pytest.raises(UploadNotFound):
+        await call("media.completeUpload", mediaId=str(row.id))
+    assert (await call("media.listUploads")).items == []
+
+    await sweep(resources.db, datetime.now(UTC) + timedelta(minutes=31))
+    assert await cleaned() == []
+    task.cancel()
+    with pytest.raises((asyncio.CancelledError, UploadExpired)):
+        await task
+
+
+async def test_a_cancelled_upload_ends(upload, call, cleaned):
+    """media.cancelUpload stops what is still arriving."""
+
+    async def slow() -> AsyncIterator[bytes]:
+        for start in range(0, 17 * MIB, MIB):
+            yield CLIP[start : start + MIB]
+        (pending,) = (await call("media.listMedia", status="pending")).items
+        await call("media.cancelUpload", mediaId=str(pending.id))
+        yield CLIP[17 * MIB :]
+
+    with pytest.raises(UploadExpired):
+        await upload(slow())
+    assert await cleaned() == []
+
+
+async def test_a_key_makes_a_repetition_safe(upload, cleaned):
+    """The same key finds the media of the first call; another name is another input."""
+    first = await upload(CLIP, filename="a.mp4", idempotencyKey="k")
+    again = await upload(CLIP, filename="a.mp4", idempotencyKey="k")
+    assert again.id == first.id
+    with pytest.raises(IdempotencyKeyTaken):
+        await upload(CLIP, filename="b.mp4", idempotencyKey="k")
+    assert len(await cleaned()) == 1
+
+
+async def test_a_key_whose_upload_is_under_way_says_so(upload, call):
+    """Of two at once one is stored; the other is told, or finds the finished one."""
+    outcomes = await asyncio.gather(
+        *(upload(CLIP, filename="a.mp4", idempotencyKey="k") for _ in range(2)), return_exceptions=True
+    )
+    stored = [outcome.id for outcome in outcomes if isinstance(outcome, Media)]
+    assert len(set(stored)) == 1
+    assert all(isinstance(outcome, Media | UploadPending) for outcome in outcomes)
+    assert len((await call("media.listMedia")).items) == 1
+
+
+async def test_uploads_at_once_never_pass_the_quota(upload, call, ada):
+    """Twelve of 7 MiB into 50: seven at most, and not a byte more than fits."""
+    free = replace(ada, plan=Plan.FREE)
+    body = padded(video(), 7 * MIB)
+    outcomes = await asyncio.gather(*(upload(body, caller=free) for _ in range(12)), return_exceptions=True)
+    stored = [outcome for outcome in outcomes if isinstance(outcome, Media)]
+    assert len(stored) == 7
+    assert all(isinstance(outcome, Media | StorageLimitExceeded) for outcome in outcomes)
+    assert (await call("media.getStorageUsage", caller=free)).used == 49 * MIB
+
+
+class TestWithLimits:
+    """Where callers are limited."""
+
+    @pytest.fixture
+    def settings(self, settings):
+        return replace(settings, rate_limits=RateLimits.parse("media.upload=1/60"))
+
+    async def test_a_call_too_many_reads_nothing(self, upload):
+        """It is counted before the content is looked at, and once."""
+        await upload(photo())
+        with pytest.raises(RateLimitExceeded):
+            await upload(broken_off(b""))
+
+
+PART = 5 * MIB
+
+
+@pytest.fixture
+def in_parts(call):
+    """Begin an upload of the clip in parts of 5 MiB; its id."""
+
+    async def begin() -> str:
+        told = {"filename": "a.mp4", "contentType": "video/mp4", "size": len(CLIP), "partSize": PART}
+        return str((await call("media.initiateMultipartUpload", **told)).media_id)
+
+    return begin
+
+
+def part_of(number: int) -> bytes:
+    return CLIP[(number - 1) * PART : number * PART]
+
+
+async def test_parts_come_through_the_server(in_parts, bring, call, fetched):
+    """Each answers how much is there and what comes next; they mix with those that go to storage."""
+    media_id = await in_parts()
+    first = await bring("media.uploadPart", part_of(1), mediaId=media_id, partNumber=1)
+    assert (first.part_number, first.size, first.uploaded_bytes, first.total_bytes) == (1, PART, PART, len(CLIP))
+    assert first.next_part == 2
+    for number in (3, 2, 4):
+        await bring("media.uploadPart", part_of(number), mediaId=media_id, partNumber=number)
+    last = await bring(
+        "media.uploadPart",
+        part_of(5),
+        mediaId=media_id,
+        partNumber=5,
+        sha256=hashlib.sha256(part_of(5)).hexdigest(),
+    )
+    assert (last.size, last.uploaded_bytes, last.next_part) == (7, len(CLIP), None)
+    again = await bring("media.uploadPart", part_of(5), mediaId=media_id, partNumber=5)
+    assert again == last
+
+    media = (await call("media.completeMultipartUpload", mediaId=media_id)).media
+    assert await fetched(media) == CLIP
+    with pytest.raises(UploadCompleted):
+        await bring("media.uploadPart", part_of(1), mediaId=media_id, partNumber=1)
+
+
+async def test_a_part_that_does_not_fit_is_not_stored(in_parts, bring, call):
+    """Its length, its number, its digest, or its client."""
+    media_id = await in_parts()
+    for body in (part_of(1)[:-1], part_of(1) + b"x", b""):
+        with pytest.raises(PartDiffers):
+            await bring("media.uploadPart", body, mediaId=media_id, partNumber=1)
+    with pytest.raises(PartUnknown):
+        await bring("media.uploadPart", b"", mediaId=media_id, partNumber=6)
+    with pytest.raises(DigestDiffers):
+        await bring("media.uploadPart", part_of(1), mediaId=media_id, partNumber=1, sha256="0" * 64)
+    with pytest.raises(ContentBrokenOff):
+        await bring("media.uploadPart", broken_off(part_of(1)[:-1]), mediaId=media_id, partNumber=1)
+    with pytest.raises(UploadNotFound):
+        await bring("media.uploadPart", part_of(1), caller=Caller("ben"), mediaId=media_id, partNumber=1)
+    assert (await call("media.getUploadStatus", mediaId=media_id)).parts == []
+
+
+async def test_all_parts_at_once(in_parts, bring, call, fetched):
+    """Begun by one of them, and whole in the end."""
+    media_id = await in_parts()
+    await at_once(
+        *(bring("media.uploadPart", part_of(number), mediaId=media_id, partNumber=number) for number in range(1, 6))
+    )
+    assert await fetched((await call("media.completeUpload", mediaId=media_id)).media) == CLIP
+
+
+async def test_it_is_called_with_forms_and_with_bytes(http, bearer):
+    """multipart/form-data with the file last, or application/octet-stream with the input in the URL."""
+    form = await http.post(
+        "/rpc/media.upload",
+        data={"purpose": "profile", "size": str(len(photo()))},
+        files={"file": ("a.jpg", photo(), "image/jpeg")},
+        headers=bearer(),
+    )
+    media = form.json()["result"]["data"]["media"]
+    assert (media["filename"], media["status"], media["size"]) == ("a.jpg", "processing", len(photo()))
+
+    told = json.dumps({"filename": "b.jpg"})
+    raw = await http.post(
+        "/rpc/media.upload",
+        params={"input": told},
+        content=photo(),
+        headers={**bearer(), "content-type": "application/octet-stream"},
+    )
+    assert raw.json()["result"]["data"]["media"]["filename"] == "b.jpg"
+
+    refused = await http.post("/rpc/media.upload", files={"file": ("a.html", HTML)}, headers=bearer())
+    assert (refused.status_code, refused.json()["error"]["data"]["rpcCode"]) == (415, 1601)
+
+
+@pytest.fixture
+def server(resources, settings, configured, tmp_path):
+    """A `mediarpc serve`, its URL and a token."""
+    with running([MEDIARPC, "serve"], tmp_path, **configured, RATE_LIMITS="off") as serve:
+        serve.wait_for("mediarpc serves on")
+        yield serve, f"http://127.0.0.1:{configured['PORT']}/rpc", sign_token(settings, user="ada", plan=Plan.PREMIUM)
+
+
+def resident(pid: int) -> int:
+    process = psutil.Process(pid)
+    return sum(one.memory_info().rss for one in [process, *process.children(recursive=True)])
+
+
+async def peak_during(pid: int, work: Callable[[], Any]) -> int:
+    """The most memory that a process has while something is done, beyond what it had before, in bytes."""
+    before = peak = resident(pid)
+    task = asyncio.create_task(work())
+    while not task.done():
+        peak = max(peak, resident(pid))
+        await asyncio.wait([task], timeout=0.05)
+    await task
+    return peak - before
+
+
+async def test_five_hundred_megabytes_leave_the_server_small(server, tmp_path: Path):
+    """32 MB at most on top, for one body of 500 MB and for fifty slow ones at once."""
+    serve, url, token = server
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/octet-stream"}
+
+    async with httpx.AsyncClient(headers=headers, timeout=120) as http:
+
+        async def send(chunks: AsyncIterator[bytes]) -> None:
+            answer = await http.post(f"{url}/media.upload", content=chunks)
+            assert answer.status_code == 200, answer.text
+
+        async def large() -> AsyncIterator[bytes]:
+            yield padded(video(), MIB)
+            for _ in range(499):
+                yield bytes(MIB)
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield padded(video(), MIB)
+            for _ in range(8):
+                await asyncio.sleep(0.2)
+                yield bytes(128 * 1024)
+
+        await send(pieces(padded(video(), 9 * MIB)))
+        one = await peak_during(serve.pid, lambda: send(large()))
+        fifty = await peak_during(serve.pid, lambda: at_once(*(send(slow()) for _ in range(50))))
+        assert max(one, fifty) < 32_000_000
