@@ -35,7 +35,14 @@ DELETED = [*READY, "media.deleted"]
 MAX_CALLS = 40
 POINTS = tuple(product(range(1, MAX_CALLS), ("before", "after")))
 ROOMY = "*=1000/60"
-NAMES = {"complete": "media.completeUpload", "cancel": "media.cancelUpload", "delete": "media.deleteMedia"}
+NAMES = {
+    "complete": "media.completeUpload",
+    "cancel": "media.cancelUpload",
+    "delete": "media.deleteMedia",
+    "attach": "media.attachToPost",
+    "set": "media.setProfileImage",
+}
+OF_A_POST = ("media.attachToPost", "media.detachFromPost", "media.deletePostMedia")
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,22 @@ OPERATIONS = {
     "cancel": Operation("media.cancelUpload", "initiate put", replace(ONE_BURIED, answer="success")),
     "delete": Operation("media.deleteMedia", "initiate put complete jobs", replace(ONE_DELETED, answer="success")),
     "delete an upload": Operation("media.deleteMedia", "initiate put", replace(ONE_BURIED, answer="success")),
+    "delete many": Operation("media.deleteMany", "initiate put complete jobs", replace(ONE_DELETED, answer="success")),
+    "attach": Operation("media.attachToPost", "initiate put complete jobs", replace(ONE_READY, answer="1 in the post")),
+    "detach": Operation(
+        "media.detachFromPost", "initiate put complete jobs attach", replace(ONE_READY, answer="0 in the post")
+    ),
+    "delete a post": Operation(
+        "media.deletePostMedia", "initiate put complete jobs attach", replace(ONE_DELETED, answer="0 in the post")
+    ),
+    "set the first profile image": Operation(
+        "media.setProfileImage", "profile initiate put complete jobs", replace(ONE_READY, answer="ready")
+    ),
+    "set another profile image": Operation(
+        "media.setProfileImage",
+        "profile initiate put complete jobs set initiate put complete jobs",
+        Ended("ready", [DELETED, READY], ["ready"]),
+    ),
     "complete under a limit": Operation(
         "media.completeUpload", "digest initiate put", replace(ONE_READY, answer="processing"), limits=ROOMY
     ),
@@ -147,7 +170,7 @@ def fetch(database_url):
 def prepared(call, put, resources, run_pending):
     """Take a new media through the steps that come before an operation; the operation's input."""
 
-    async def steps(words: str, number: int, late: datetime) -> dict[str, Any]:
+    async def steps(operation: str, words: str, number: int, late: datetime) -> dict[str, Any]:
         told = declared(words, number)
         begun: Any = None
         for word in words.split():
@@ -164,11 +187,22 @@ def prepared(call, put, resources, run_pending):
                     await run_pending()
                 case "sweep":
                     assert await sweep(resources.db, late) == 1
-                case "complete" | "cancel" | "delete":
-                    await call(NAMES[word], mediaId=str(begun.media_id))
-        return told if begun is None or "key" in words else {"mediaId": str(begun.media_id)}
+                case "complete" | "cancel" | "delete" | "attach" | "set":
+                    await call(NAMES[word], **named(NAMES[word], str(begun.media_id), number))
+        return told if begun is None or "key" in words else named(operation, str(begun.media_id), number)
 
     return steps
+
+
+def named(operation: str, media_id: str, number: int) -> dict[str, Any]:
+    """The input of an operation that names a media, and a post that no other crash has seen."""
+    post = {"postId": f"post {number}"} if operation in OF_A_POST else {}
+    match operation:
+        case "media.deletePostMedia":
+            return post
+        case "media.deleteMany" | "media.attachToPost" | "media.detachFromPost":
+            return {"mediaIds": [media_id], **post}
+    return {"mediaId": media_id}
 
 
 def declared(words: str, number: int) -> dict[str, Any]:
@@ -177,6 +211,8 @@ def declared(words: str, number: int) -> dict[str, Any]:
     told = {"filename": "photo.jpg", "contentType": content_type, "size": len(body) + ("other-size" in words)}
     if "key" in words:
         told["idempotencyKey"] = f"key {number}"
+    if "profile" in words:
+        told["purpose"] = "profile"
     if "digest" in words:
         told["sha256"] = sha256(b"" if "other-digest" in words else body).hexdigest()
     return told
@@ -200,7 +236,12 @@ def repeated(call, put):
             assert (await put(answer, photo())).status_code == 200
             await call("media.completeUpload", mediaId=str(answer.media_id))
             return str(answer.method)
-        return str(answer.media.status) if name == "media.completeUpload" else "success"
+        if name in OF_A_POST:
+            post = await call("media.listPostMedia", postId=params["postId"])
+            return f"{len(post.items)} in the post"
+        if name == "media.deleteMany":
+            return "success" if all(deletion.success for deletion in answer.results) else "refused"
+        return str(answer.media.status) if hasattr(answer, "media") else "success"
 
     return repeat
 
@@ -223,12 +264,13 @@ def recovered(resources, run_pending, fetch):
 
 @pytest.fixture
 def standing(fetch, objects):
-    """How everything stands, with the media of events newer than `since`."""
+    """How everything stands, with the media that began after the event `since`."""
 
     async def read(answer: str | None, since: int) -> Ended:
         lives: dict[Any, list[str]] = {}
         for media_id, kind in fetch(f"select media_id, type from events where id > {since} order by id"):
-            lives.setdefault(media_id, []).append(kind)
+            if kind == "upload.started" or media_id in lives:
+                lives.setdefault(media_id, []).append(kind)
         rows = fetch("select id, state, original_key from media order by id")
         known, keys = {key for *_, key in rows}, set(await objects())
         return Ended(
@@ -253,7 +295,7 @@ async def test_a_crash_at_any_call_loses_nothing(
         late = datetime.now(UTC) + timedelta(seconds=900 + 60 + 5)
         now = late if operation.late else None
         since = fetch("select coalesce(max(id), 0) from events")[0][0]
-        params = await prepared(operation.steps, number, late)
+        params = await prepared(operation.run, operation.steps, number, late)
 
         told = crashing(
             environment={**variables, "RATE_LIMITS": operation.limits},
@@ -284,7 +326,7 @@ async def test_a_call_that_dies_is_counted_and_recorded_exactly_when_it_took_eff
     operation = OPERATIONS[name]
     environment = {**variables, "RATE_LIMITS": operation.limits}
     for number, (n, when) in enumerate(POINTS):
-        params = await prepared(operation.steps, number, datetime.now(UTC))
+        params = await prepared(operation.run, operation.steps, number, datetime.now(UTC))
         told = crashing(environment=environment, operation=operation.run, params=params, now=None, n=n, when=when)
 
         ((counted,),) = fetch("select coalesce(sum(count), 0) from rate_windows, unnest(calls) as count")

@@ -29,6 +29,8 @@ from tests.services import TEMPLATE, Servers, in_database
 
 PHOTO = photo()
 BODIES = {"right": PHOTO, "short": PHOTO[:-1], "html": padded(HTML, len(PHOTO))}
+POSTS = strategies.sampled_from(["p", "q"])
+POST_MEDIA_LIMIT = 3
 ERRORS = {None: 1400, "short": 1201, "html": 1601}
 TABLE = {procedure.name: procedure for procedure in PROCEDURES}
 OWNERS = strategies.sampled_from(["ada", "ben"])
@@ -46,6 +48,8 @@ class Upload:
     state: str = "pending"
     staged: str | None = None
     refused: bool = False
+    purpose: str = "post"
+    post: str | None = None
 
 
 class Lifecycle(RuleBasedStateMachine):
@@ -59,6 +63,8 @@ class Lifecycle(RuleBasedStateMachine):
         self.stack = AsyncExitStack()
         self.model: dict[str, Upload] = {}
         self.plans: dict[str, Plan] = {"ada": Plan.FREE, "ben": Plan.FREE}
+        self.posts: dict[tuple[str, str], list[str]] = {}
+        self.portraits: dict[str, str] = {}
         self.now = datetime.now(UTC)
         servers, name = Servers.handed_on(), f"test_{uuid.uuid4().hex}"
         self.admin, self.name, store = servers.database_url, name, servers.stores[0]
@@ -72,6 +78,7 @@ class Lifecycle(RuleBasedStateMachine):
             s3_bucket=f"test-{name[5:25]}",
             s3_public_bucket=f"test-{name[5:25]}-public",
             rate_limits=RateLimits(),
+            post_media_limit=POST_MEDIA_LIMIT,
         )
         self.resources = self.runner.run(self.stack.enter_async_context(open_resources(told)))
         self.runner.run(self.resources.store.create_buckets())
@@ -97,10 +104,12 @@ class Lifecycle(RuleBasedStateMachine):
         used = sum(upload.size for upload in mine if upload.state == "completed")
         return used, sum(upload.size for upload in mine if upload.state in {"pending", "deleted"})
 
-    @rule(target=uploads, owner=OWNERS, kind=strategies.sampled_from(["photo", "photo", "video"]))
+    @rule(target=uploads, owner=OWNERS, kind=strategies.sampled_from(["photo", "photo", "portrait", "video"]))
     def initiate(self, owner: str, kind: str) -> Any:
-        size, mime = (len(PHOTO), "image/jpeg") if kind == "photo" else (24 * 1024**2, "video/mp4")
-        answer = self.call("media.initiateUpload", owner, filename="a.bin", contentType=mime, size=size)
+        size, mime = (24 * 1024**2, "video/mp4") if kind == "video" else (len(PHOTO), "image/jpeg")
+        purpose = "profile" if kind == "portrait" else "post"
+        told = {"filename": "a.bin", "contentType": mime, "size": size, "purpose": purpose}
+        answer = self.call("media.initiateUpload", owner, **told)
         quota, taken = self.plans[owner].quota_bytes, sum(self.held(owner))
         assert isinstance(answer, UploadTicket) is (taken + size <= quota)
         if not isinstance(answer, UploadTicket):
@@ -108,7 +117,7 @@ class Lifecycle(RuleBasedStateMachine):
             return multiple()
         key = httpx.URL(answer.upload_url).path.partition(f"/{self.resources.store.bucket}/")[2]
         ends_at = answer.expires_at + timedelta(seconds=60)
-        self.model[str(answer.media_id)] = Upload(owner, size, key, answer.expires_at, ends_at)
+        self.model[str(answer.media_id)] = Upload(owner, size, key, answer.expires_at, ends_at, purpose=purpose)
         return str(answer.media_id)
 
     @rule(media_id=uploads, body=strategies.sampled_from(["right", "right", "short", "html"]))
@@ -144,15 +153,104 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(media_id=uploads)
     def delete(self, media_id: str) -> None:
+        assert not isinstance(self.call("media.deleteMedia", self.model[media_id].owner, mediaId=media_id), RpcError)
+        self.bury(media_id)
+
+    def bury(self, media_id: str) -> None:
+        """What the model says of a media that was deleted: it leaves its post and its profile."""
         upload = self.model[media_id]
-        assert not isinstance(self.call("media.deleteMedia", upload.owner, mediaId=media_id), RpcError)
         upload.state = "gone" if upload.state == "gone" else "deleted"
+        self.leave(media_id)
+        if self.portraits.get(upload.owner) == media_id:
+            del self.portraits[upload.owner]
+
+    def leave(self, media_id: str) -> None:
+        upload = self.model[media_id]
+        if upload.post is not None:
+            self.posts[upload.owner, upload.post].remove(media_id)
+            upload.post = None
+
+    @rule(owner=OWNERS, first=uploads, others=strategies.lists(uploads, max_size=3))
+    def delete_many(self, owner: str, first: str, others: list[str]) -> None:
+        """Each has its outcome; the other owner's are not found."""
+        asked = [first, *others]
+        answer = self.call("media.deleteMany", owner, mediaIds=asked)
+        mine = [self.model[media_id].owner == owner for media_id in asked]
+        assert [(str(told.media_id), told.success) for told in answer.results] == list(zip(asked, mine, strict=True))
+        for media_id in asked:
+            if self.model[media_id].owner == owner:
+                self.bury(media_id)
+
+    @rule(first=uploads, others=strategies.lists(uploads, max_size=3), post=POSTS)
+    def attach(self, first: str, others: list[str], post: str) -> None:
+        """All or none, in their order, up to the limit; a refusal says what was wrong with the first wrong one."""
+        owner, asked = self.model[first].owner, list(dict.fromkeys([first, *others]))
+        answer = self.call("media.attachToPost", owner, postId=post, mediaIds=asked)
+        standing = self.posts.setdefault((owner, post), [])
+        wrong = next(filter(None, (self.refusal(owner, media_id, post) for media_id in asked)), None)
+        added = [media_id for media_id in asked if media_id not in standing]
+        if wrong is None and added and len(standing) + len(added) > POST_MEDIA_LIMIT:
+            wrong = "PostFull"
+        if wrong is not None:
+            assert type(answer).__name__ == wrong
+            return
+        standing += added
+        for media_id in added:
+            self.model[media_id].post = post
+        assert [str(media.id) for media in answer.items] == standing
+
+    def refusal(self, owner: str, media_id: str, post: str) -> str | None:
+        """Why a post takes no such media."""
+        upload = self.model[media_id]
+        if upload.owner != owner or upload.state in {"deleted", "gone"}:
+            return "MediaNotFound"
+        if upload.purpose != "post":
+            return "OtherPurpose"
+        if upload.state == "pending":
+            return "MediaUnusable"
+        return None if upload.post in {None, post} else "AttachedElsewhere"
+
+    @rule(first=uploads, others=strategies.lists(uploads, max_size=3), post=POSTS)
+    def detach(self, first: str, others: list[str], post: str) -> None:
+        """What does not stand there stays as it is, deleted media too; with the other owner's, nothing is detached."""
+        owner, asked = self.model[first].owner, [first, *others]
+        answer = self.call("media.detachFromPost", owner, postId=post, mediaIds=asked)
+        foreign = any(self.model[media_id].owner != owner for media_id in asked)
+        assert type(answer).__name__ == ("MediaNotFound" if foreign else "Success")
+        for media_id in asked:
+            if not foreign and self.model[media_id].post == post:
+                self.leave(media_id)
+
+    @rule(owner=OWNERS, post=POSTS)
+    def delete_post(self, owner: str, post: str) -> None:
+        standing = self.posts.get((owner, post), [])
+        assert self.call("media.deletePostMedia", owner, postId=post).deleted == len(standing)
+        for media_id in list(standing):
+            self.bury(media_id)
+
+    @rule(media_id=uploads)
+    def set_profile_image(self, media_id: str) -> None:
+        """The former one is deleted; setting the same again changes nothing."""
+        upload = self.model[media_id]
+        answer = self.call("media.setProfileImage", upload.owner, mediaId=media_id)
+        if upload.state in {"deleted", "gone"}:
+            assert type(answer).__name__ == "MediaNotFound"
+        elif upload.purpose != "profile":
+            assert type(answer).__name__ == "OtherPurpose"
+        elif upload.state == "pending":
+            assert type(answer).__name__ == "MediaUnusable"
+        else:
+            assert str(answer.media.id) == media_id
+            former = self.portraits.get(upload.owner)
+            if former not in {None, media_id}:
+                self.bury(str(former))
+            self.portraits[upload.owner] = media_id
 
     @rule(media_id=uploads)
     def meddle(self, media_id: str) -> None:
         """The other owner finds nothing."""
         other = "ben" if self.model[media_id].owner == "ada" else "ada"
-        for name in ("media.completeUpload", "media.cancelUpload", "media.deleteMedia"):
+        for name in ("media.completeUpload", "media.cancelUpload", "media.deleteMedia", "media.setProfileImage"):
             assert int(self.call(name, other, mediaId=media_id).code) == 1300
 
     @rule(owner=OWNERS, plan=strategies.sampled_from([Plan.FREE, Plan.BASIC]))
@@ -185,6 +283,28 @@ class Lifecycle(RuleBasedStateMachine):
         found = {owner: (used, reserved) for owner, used, reserved in rows}
         for owner in ("ada", "ben"):
             assert found.get(owner, (0, 0)) == self.held(owner)
+
+    @invariant()
+    def every_post_is_as_it_was_left(self) -> None:
+        """In its order, no media in two of them, no two media at one place, within the limit."""
+        query = (
+            "select owner_id, post_id, post_position, id::text from media where post_id is not null order by 1, 2, 3"
+        )
+        found: dict[tuple[str, str], list[str]] = {}
+        places: set[tuple[str, str, int]] = set()
+        rows = self.runner.run(self.fetch(query))
+        for owner, post, position, media_id in rows:
+            found.setdefault((owner, post), []).append(media_id)
+            places.add((owner, post, position))
+        assert found == {post: media_ids for post, media_ids in self.posts.items() if media_ids}
+        assert len(places) == len(rows)
+        assert all(len(media_ids) <= POST_MEDIA_LIMIT for media_ids in found.values())
+
+    @invariant()
+    def every_profile_image_is_the_last_that_was_set(self) -> None:
+        for owner in ("ada", "ben"):
+            media = self.call("media.getProfileImage", owner).media
+            assert (media and str(media.id)) == self.portraits.get(owner)
 
     @invariant()
     def every_object_has_its_row(self) -> None:

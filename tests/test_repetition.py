@@ -1,5 +1,6 @@
 """Calls that change a media, repeated: by its id they have one effect and one answer, however often they come."""
 
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from contracts.media import Media
 from jobs.sweep import sweep
 from server.resources import open_resources
 from tests.at_once import at_once
@@ -38,8 +40,10 @@ class Mutation:
     effect: Effect
     late_answer: dict[str, Any]
     late_effect: Effect
+    names: Callable[[str], dict[str, Any]] = lambda media_id: {"mediaId": media_id}  # the input that names the media
 
 
+ONE_READY = Effect(READY, [], objects=1, used=SIZE, reserved=0)
 MUTATIONS = {
     "complete": Mutation(
         "media.completeUpload",
@@ -65,7 +69,66 @@ MUTATIONS = {
         {"success": True},
         Effect([*READY, "media.deleted"], [], objects=0, used=0, reserved=0),
     ),
+    "delete many": Mutation(
+        "media.deleteMany",
+        "ready_media",
+        {"success": [True, True]},
+        Effect([*READY, "media.deleted"], ["purge_media"], objects=1, used=0, reserved=SIZE),
+        {"success": [True, True]},
+        Effect([*READY, "media.deleted"], [], objects=0, used=0, reserved=0),
+        lambda media_id: {"mediaIds": [media_id, media_id]},
+    ),
+    "attach": Mutation(
+        "media.attachToPost",
+        "ready_media",
+        {"postId": "p", "status": "ready"},
+        ONE_READY,
+        {"postId": "p", "status": "ready"},
+        ONE_READY,
+        lambda media_id: {"postId": "p", "mediaIds": [media_id]},
+    ),
+    "detach": Mutation(
+        "media.detachFromPost",
+        "attached_media",
+        {"success": True},
+        ONE_READY,
+        {"success": True},
+        ONE_READY,
+        lambda media_id: {"postId": "p", "mediaIds": [media_id]},
+    ),
+    "set profile image": Mutation(
+        "media.setProfileImage",
+        "second_portrait",
+        {"status": "ready"},
+        Effect([*READY, *READY, "media.deleted"], ["purge_media"], objects=2, used=SIZE, reserved=SIZE),
+        {"status": "ready"},
+        Effect([*READY, *READY, "media.deleted"], [], objects=1, used=SIZE, reserved=0),
+    ),
 }
+
+
+@pytest.fixture
+def attached_media(ready_media, call):
+    """A media in the post p."""
+
+    async def attached() -> Media:
+        media: Media = await ready_media()
+        await call("media.attachToPost", postId="p", mediaIds=[str(media.id)])
+        return media
+
+    return attached
+
+
+@pytest.fixture
+def second_portrait(ready_media, call):
+    """A picture for the profile, which has another one."""
+
+    async def second() -> Media:
+        await call("media.setProfileImage", mediaId=str((await ready_media(purpose="profile")).id))
+        media: Media = await ready_media(purpose="profile")
+        return media
+
+    return second
 
 
 @pytest.fixture
@@ -133,7 +196,10 @@ async def again_after_a_restart(server, name, **params):
 def said(answer: Any) -> Any:
     """The result without its signed URL, which each answer makes anew."""
     result = answer["result"]
-    return {**result["media"], "url": None} if "media" in result else result
+    if "results" in result:
+        return {"success": [deletion["success"] for deletion in result["results"]], **result}
+    media = result["items"][0] if "items" in result else result.get("media")
+    return {**media, "url": None} if media else result
 
 
 @pytest.mark.usefixtures("unhurried")
@@ -145,7 +211,7 @@ async def test_a_repeated_call_has_one_effect_and_one_answer(
     """Every repetition is told the same, one event and one job come of it, and no byte is counted or stored twice."""
     media_id = await made()
 
-    first, *others = map(said, await way(server, mutation.name, mediaId=media_id))
+    first, *others = map(said, await way(server, mutation.name, **mutation.names(media_id)))
     assert others == [first] * len(others)
     assert first.items() >= mutation.answer.items()
     assert await effect() == mutation.effect
@@ -153,7 +219,7 @@ async def test_a_repeated_call_has_one_effect_and_one_answer(
     await run_pending()
     await sweep(resources.db, after_the_url)
     await run_pending(after_the_url)
-    first, *others = map(said, await way(server, mutation.name, mediaId=media_id))
+    first, *others = map(said, await way(server, mutation.name, **mutation.names(media_id)))
     assert others == [first] * len(others)
     assert first.items() >= mutation.late_answer.items()
     assert await effect() == mutation.late_effect
