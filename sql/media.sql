@@ -110,11 +110,14 @@ where not exists (select from media where media.id = asked.id and owned_by(owner
     );
 
 -- name: delete_some_media :many
--- Leave tombstones of some of an owner's media, the newest first, however far their uploads are.
+-- Leave tombstones of some of an owner's media, however far their uploads are.
 update media set
-    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = coalesce(sweep_at, %(now)s::timestamptz + interval '15 minutes')
+    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s,
+    sweep_at = case when state = 'pending' then greatest(url_ends_at, %(now)s)
+        else coalesce(sweep_at, %(now)s::timestamptz + interval '15 minutes') end
 where id in (
-    select id from media where owner_id = %(owner_id)s and state <> 'deleted' order by id desc limit %(limit)s for update
+    select id from media where owner_id = %(owner_id)s and state <> 'deleted'
+    order by id limit %(limit)s for no key update
 )
 returning id;
 
