@@ -3,7 +3,8 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StrictInt, StrictStr
+from pydantic import AfterValidator, Field, StrictInt, StrictStr, ValidationInfo
+from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from contracts.formats import MediaType
@@ -29,9 +30,10 @@ class EventType(StrEnum):
     MEDIA_DELETED = "media.deleted"
 
 
-def _event_id(value: str) -> str:
+def _event_id(value: str, info: ValidationInfo) -> str:
     if len(value) > MAX_EVENT_ID_DIGITS or not (value.isascii() and value.isdecimal()) or int(value) > MAX_EVENT_ID:
-        raise PydanticCustomError("event_id", "lastEventId must be the id of an earlier event")
+        told = {"field": to_camel(info.field_name or "")}
+        raise PydanticCustomError("event_id", "{field} must be the id of an earlier event", told)
     return value
 
 

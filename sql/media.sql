@@ -65,6 +65,16 @@ update media set
 where id = %(id)s and state = 'pending'
 returning {media};
 
+-- name: bury_ended_upload :one
+-- Bury a pending upload that nobody can go on with; no row when its end was put off, or it is pending no more.
+update media set state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = %(now)s
+where id = %(id)s and state = 'pending' and greatest(url_ends_at, upload_expires_at) <= %(now)s
+returning {media};
+
+-- name: free_idempotency_key :run
+-- Let the key of an upload go that came to nothing.
+delete from idempotency_keys where media_id = %(id)s;
+
 -- name: mark_ready :one
 -- Show a processed media to the world; no row when it is not being processed.
 update media set state = 'ready', updated_at = %(now)s
@@ -100,11 +110,14 @@ where not exists (select from media where media.id = asked.id and owned_by(owner
     );
 
 -- name: delete_some_media :many
--- Leave tombstones of some of an owner's media, the newest first, however far their uploads are.
+-- Leave tombstones of some of an owner's media, however far their uploads are.
 update media set
-    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = coalesce(sweep_at, %(now)s::timestamptz + interval '15 minutes')
+    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s,
+    sweep_at = case when state = 'pending' then greatest(url_ends_at, %(now)s)
+        else coalesce(sweep_at, %(now)s::timestamptz + interval '15 minutes') end
 where id in (
-    select id from media where owner_id = %(owner_id)s and state <> 'deleted' order by id desc limit %(limit)s for update
+    select id from media where owner_id = %(owner_id)s and state <> 'deleted'
+    order by id limit %(limit)s for no key update
 )
 returning id;
 

@@ -1,5 +1,6 @@
 """Who changed what: every mutation that takes effect leaves its records, together with its effect."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from contracts.errors import ServiceOnly, ValidationFailed
 from procedures import PROCEDURES
 from rpc.auth import Caller
 from rpc.procedure import Kind
+from tests import logs
 from tests.at_once import at_once
 from tests.media_files import HTML, photo, video
 
@@ -32,6 +34,7 @@ class Case:
     of_media: bool = True
     token: tuple[tuple[str, str], ...] = ()
     owner: str = "ada"
+    content: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,29 @@ class Makers:
 
     async def film(self) -> dict[str, Any]:
         return {"mediaId": str((await self.call("media.initiateMultipartUpload", **FILM)).media_id)}
+
+    async def completed(self, **params: Any) -> str:
+        ticket = await self.arrived_upload(**params)
+        await self.call("media.completeUpload", mediaId=str(ticket.media_id))
+        return str(ticket.media_id)
+
+    async def portrait(self) -> dict[str, Any]:
+        return {"mediaId": await self.completed(purpose="profile")}
+
+    async def several(self) -> dict[str, Any]:
+        return {"mediaIds": [await self.completed()]}
+
+    async def for_a_post(self) -> dict[str, Any]:
+        return {"postId": "p", **await self.several()}
+
+    async def in_a_post(self) -> dict[str, Any]:
+        params = await self.for_a_post()
+        await self.call("media.attachToPost", **params)
+        return params
+
+    async def post(self) -> dict[str, Any]:
+        await self.in_a_post()
+        return {"postId": "p"}
 
     async def film_that_arrived(self) -> dict[str, Any]:
         film = await self.film()
@@ -75,6 +101,10 @@ async def signing(makers: Makers) -> dict[str, Any]:
     return asked
 
 
+async def sending(makers: Makers) -> dict[str, Any]:
+    return {**await makers.film_that_arrived(), "partNumber": 1}
+
+
 async def a_user_with_media(makers: Makers) -> dict[str, Any]:
     await makers.pending()
     return {"userId": "ada"}
@@ -87,8 +117,15 @@ CASES: dict[str, Case] = {
     "media.initiateMultipartUpload": Case(given(**FILM), FILM),
     "media.signParts": Case(signing, {"partNumbers": 1, "checksums": 1}),
     "media.completeMultipartUpload": Case(Makers.film_that_arrived, {}),
+    "media.upload": Case(given(**PHOTO), PHOTO, content=photo()),
+    "media.uploadPart": Case(sending, {"partNumber": 1}, content=video()),
     "media.cancelUpload": Case(Makers.pending, {}),
+    "media.attachToPost": Case(Makers.for_a_post, {"postId": "p"}),
+    "media.detachFromPost": Case(Makers.in_a_post, {"postId": "p"}),
+    "media.setProfileImage": Case(Makers.portrait, {}),
     "media.deleteMedia": Case(Makers.arrived, {}),
+    "media.deleteMany": Case(Makers.several, {}),
+    "media.deletePostMedia": Case(Makers.post, {"postId": "p"}),
     "media.setPlan": Case(
         given(userId="ben", plan="pro"), {"userId": "ben", "plan": "pro"}, False, OF_SERVICE, owner="ben"
     ),
@@ -127,9 +164,12 @@ def effects(sql):
 
 @pytest.fixture
 def ask(http, bearer):
-    """Call over the envelope as ada; the answer."""
+    """Call over the envelope as ada, with content if the case has any; the answer, and its data's one media id."""
 
     async def send(name: str, params: Any, **claims: Any) -> Any:
+        content = CASES[name].content
+        if content is not None:
+            return await _bring(http, name, params, content, bearer("ada", **claims))
         document = {"procedure": name, "input": params}
         return (await http.post("/rpc", json=document, headers=bearer("ada", **claims))).json()
 
@@ -155,8 +195,7 @@ async def test_a_mutation_leaves_its_record(name, case, makers, ask, sql, call):
         f" from audit where id > {known}"
     ) == [("ada", name, answer["metadata"]["requestId"], case.owner, case.recorded, True, True)]
     ((media_id,),) = sql(f"select media_id from audit where id > {known}")
-    told = params.get("mediaId") or answer["data"].get("mediaId")
-    assert (media_id and str(media_id)) == (told if case.of_media else None)
+    assert [(media_id,)] == (sql("select max(id::text)::uuid from media") if case.of_media else [(None,)])
 
 
 BROKEN = {
@@ -201,7 +240,11 @@ async def test_a_refused_call_leaves_no_record(name, case, makers, ask, sql):
     assert sql("select count(*) from audit") == records
 
 
-REPEATED = [name for name in CASES if name not in {"media.initiateMultipartUpload", "media.signParts", "media.setPlan"}]
+# Those that begin another upload, put off its end, or say again what holds.
+NEVER_A_REPETITION = {
+    "media.initiateMultipartUpload", "media.signParts", "media.upload", "media.uploadPart", "media.setPlan",
+}  # fmt: skip
+REPEATED = [name for name in CASES if name not in NEVER_A_REPETITION]
 
 
 @pytest.mark.parametrize("name", REPEATED)
@@ -329,13 +372,18 @@ async def test_the_audit_is_listed_page_by_page(call, pending_upload, sql, by):
         "insert into audit (at, user_id, procedure, request_id, owner_id, media_id, input)"
         f" select now(), 'ada', 'p' || n, 'r', 'ada', '{media_id}', '{{}}' from generate_series(1, 6) as n"
     )
-    chosen = {"all": {}, "owner": {"owner": {"type": "user", "id": "ada"}}, "media": {"mediaId": media_id}}[by]
-    seen, cursor = [], {}
-    while cursor is not None:
-        page = await call("media.listAudit", caller=SERVICE, limit=3, **chosen, **cursor)
-        seen += [item.procedure for item in page.items]
-        cursor = {"cursor": page.next_cursor} if page.next_cursor else None
+    ways: dict[str, dict[str, Any]] = {
+        "all": {},
+        "owner": {"owner": {"type": "user", "id": "ada"}},
+        "media": {"mediaId": media_id},
+    }
+    chosen = ways[by]
+    page = await call("media.listAudit", caller=SERVICE, limit=3, **chosen)
+    seen = [item.procedure for item in page.items]
+    while page.next_cursor:
         await pending_upload()
+        page = await call("media.listAudit", caller=SERVICE, limit=3, cursor=page.next_cursor, **chosen)
+        seen += [item.procedure for item in page.items]
 
     assert seen == ["p6", "p5", "p4", "p3", "p2", "p1", "media.initiateUpload"]
 
@@ -350,3 +398,15 @@ async def test_only_an_earlier_pages_cursor_goes_on(call, cursor):
     with pytest.raises(ValidationFailed) as refused:
         await call("media.listAudit", caller=SERVICE, cursor=cursor)
     assert refused.value.message == "cursor must be the nextCursor of an earlier page"
+
+
+async def _bring(http, name: str, params: Any, content: bytes, headers: dict[str, str]) -> Any:
+    """Call a procedure that takes content; the answer in the form of an envelope, its request id as the log has it."""
+    sent = {**headers, "content-type": "application/octet-stream"}
+    with logs.events() as events:
+        told = await http.post(f"/rpc/{name}", params={"input": json.dumps(params)}, content=content, headers=sent)
+    (request_id,) = [event["request_id"] for event in events if event["event"] == "call"]
+    answer, metadata = told.json(), {"requestId": request_id}
+    if "error" in answer:
+        return {"success": False, "error": {"code": answer["error"]["data"]["rpcCode"]}, "metadata": metadata}
+    return {"success": True, "data": answer["result"]["data"], "metadata": metadata}

@@ -31,7 +31,7 @@ GUEST = Caller("guest", owners=frozenset({"event:42"}))
 SERVICE = Caller("backend", scopes=frozenset({"service"}))
 STRANGER = Caller("stranger", owners=frozenset({"event:43", "team:42"}))
 LOOKALIKE = Caller("event:42")
-FILM = {"filename": "walk.mp4", "contentType": "video/mp4", "size": 12 * MIB}
+FILM: dict[str, Any] = {"filename": "walk.mp4", "contentType": "video/mp4", "size": 12 * MIB}
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ async def test_whoever_the_owner_is_listed_for_may_do_everything(call, put, of_e
     assert (await call("media.cancelUpload", caller=caller, mediaId=film_id)).success
 
 
-NAMED = {
+NAMED: dict[str, dict[str, Any]] = {
     "media.initiateUpload": {"filename": "a.jpg", "contentType": "image/jpeg", "size": 5},
     "media.initiateMultipartUpload": FILM,
     "media.listMedia": {},
@@ -89,7 +89,7 @@ NAMED = {
     "media.getStorageUsage": {},
     "media.pollEvents": {"waitSeconds": 0},
 }
-BY_ID = {
+BY_ID: dict[str, dict[str, Any]] = {
     "media.getMedia": {},
     "media.getDownloadUrl": {},
     "media.getUploadStatus": {},

@@ -34,7 +34,6 @@ async def attach_to_post(ctx: Context, params: MediaOfPost) -> PostMedia:
     AttachedElsewhere for what belongs to another post, SeveralOwners, and PostFull over the limit.
     """
     async with ctx.db.transaction() as tx:
-        tx.changed(list(dict.fromkeys(params.media_ids)))
         rows = await tx.many(
             MediaRow,
             "attach_to_post",
@@ -44,6 +43,7 @@ async def attach_to_post(ctx: Context, params: MediaOfPost) -> PostMedia:
             limit=ctx.resources.post_media_limit,
             now=ctx.now,
         )
+        tx.changed([row.id for row in rows if row.updated_at == ctx.now])
     return PostMedia(items=[shown(ctx, row) for row in rows])
 
 

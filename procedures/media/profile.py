@@ -20,7 +20,7 @@ async def set_profile_image(ctx: Context, params: MediaReference) -> MediaAnswer
     """
     async with ctx.db.transaction() as tx:
         rows = await tx.many(MediaRow, "set_profile_image", id=params.media_id, owners=ctx.owners, now=ctx.now)
-        tx.changed([row.id for row in rows])
+        tx.changed([row.id for row in rows if row.updated_at == ctx.now])
         await enqueue(tx, purge_media, *(row.id for row in rows if row.state == MediaState.DELETED))
     (image,) = (row for row in rows if row.state != MediaState.DELETED)
     return answer(ctx, image)
