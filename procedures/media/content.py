@@ -83,10 +83,7 @@ async def upload(ctx: Context, params: Upload, content: Content) -> MediaAnswer:
         if isinstance(reserved, MediaAnswer):
             return reserved
         try:
-            stored = await _store(ctx, params, reserved, arrival, file)
-            media = await complete_upload(ctx.db, ctx.store, stored, datetime.now(UTC))
-            if media is None:
-                raise UploadExpired
+            media = await _publish(ctx, params, reserved, arrival, file)
         except BaseException:
             await asyncio.shield(_bury(ctx, reserved))
             raise
@@ -157,6 +154,15 @@ async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload) -> M
     if row.state == MediaState.PENDING:
         raise UploadPending(media_id=str(row.id))
     return answer(ctx, row)
+
+
+async def _publish(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival, file: BinaryIO) -> MediaRow:
+    """Store what comes, and verify it; UploadExpired when somebody else has buried the upload meanwhile."""
+    stored = await _store(ctx, params, row, arrival, file)
+    media = await complete_upload(ctx.db, ctx.store, stored, datetime.now(UTC))
+    if media is None:
+        raise UploadExpired
+    return media
 
 
 async def _store(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival, file: BinaryIO) -> MediaRow:
