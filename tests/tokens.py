@@ -23,7 +23,7 @@ OTHER_SECRET = "another secret, which nobody was ever given"
 
 def claims(**different: Any) -> dict[str, Any]:
     """Claims that are accepted, but for those that are given; None leaves one out."""
-    told = {"sub": "ada", "exp": int(time.time()) + 600, **different}
+    told = {"sub": "ada", "exp": int(time.time()) + 24 * 3600, **different}
     return {name: value for name, value in told.items() if value is not None}
 
 

@@ -27,9 +27,9 @@ function narrowed(error: unknown): TRPCClientError<AppRouter> {
 function fact(data: RpcErrorData): string | number | undefined {
   switch (data.rpcCode) {
     case ErrorCode.VALIDATION_ERROR:
-      return data.details?.field;
+      return data.details && 'field' in data.details ? data.details.field : data.details?.partNumber;
     case ErrorCode.INVALID_INPUT:
-      return data.details?.actual;
+      return data.details && 'actual' in data.details ? data.details.actual : undefined;
     case ErrorCode.NOT_FOUND:
       return data.details?.rendition;
     case ErrorCode.CONFLICT:
