@@ -19,7 +19,7 @@ from jobs.process import process_media
 from jobs.purge import purge_media
 from processing.image import dimensions
 from processing.sniff import HEAD_BYTES, detect
-from sql.database import Database
+from sql.database import Database, Transaction
 from sql.rows import MediaRow, Transfer
 from storage.keys import original_key
 from storage.s3 import ObjectChanged, ObjectMissing, ObjectStore
@@ -78,8 +78,25 @@ async def refuse_upload(
     """Bury a pending upload, with the reason if there is one; None when it was pending no more."""
     async with db.transaction() as tx:
         buried = await tx.one(MediaRow, "refuse_upload", id=upload.id, now=now, error_code=code, error_reason=reason)
-        if buried is not None:
-            await enqueue(tx, purge_media, buried.id)
+        return await _leave_tombstone(tx, buried)
+
+
+async def bury_ended_upload(db: Database, upload: MediaRow, now: datetime) -> MediaRow | None:
+    """Bury a pending upload that has ended; None when it was put off meanwhile, or is pending no more."""
+    async with db.transaction() as tx:
+        return await _leave_tombstone(tx, await tx.one(MediaRow, "bury_ended_upload", id=upload.id, now=now))
+
+
+async def _leave_tombstone(tx: Transaction, buried: MediaRow | None) -> MediaRow | None:
+    """Have everything of a buried upload taken away.
+
+    What came through the server cannot be gone on with: its idempotency key is free, so that the same call begins anew.
+    """
+    if buried is None:
+        return None
+    await enqueue(tx, purge_media, buried.id)
+    if buried.transfer == Transfer.CONTENT:
+        await tx.run("free_idempotency_key", id=buried.id)
     return buried
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from contracts.errors import DigestDiffers, InvalidFileType, PartDiffers, PartsMissing, SizeDiffers, UploadIncomplete
 from contracts.media import MediaState
 from jobs.job import Bench, enqueue, job
-from jobs.publish import complete_upload, refuse_upload
+from jobs.publish import bury_ended_upload, complete_upload
 from jobs.purge import purge_media, remove_objects
 from sql.database import Database
 from sql.rows import MediaIdRow, MediaRow, Transfer
@@ -61,13 +61,15 @@ async def _finish_or_bury(bench: Bench, upload: MediaRow) -> str:
     Of what comes through a server, only that server knows whether it is whole.
     """
     if upload.transfer == Transfer.CONTENT:
-        await refuse_upload(bench.db, upload, bench.now)
-        return "cleared"
+        return await _bury(bench, upload)
     try:
         await complete_upload(bench.db, bench.store, upload, bench.now)
     except _UNFINISHED:
         if await bench.db.one(MediaIdRow, "await_parts", id=upload.id, now=bench.now):
             return "waits for its parts"
-        await refuse_upload(bench.db, upload, bench.now)
-        return "cleared"
+        return await _bury(bench, upload)
     return "completed"
+
+
+async def _bury(bench: Bench, upload: MediaRow) -> str:
+    return "cleared" if await bury_ended_upload(bench.db, upload, bench.now) else "goes on"

@@ -65,6 +65,16 @@ update media set
 where id = %(id)s and state = 'pending'
 returning {media};
 
+-- name: bury_ended_upload :one
+-- Bury a pending upload that nobody can go on with; no row when its end was put off, or it is pending no more.
+update media set state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = %(now)s
+where id = %(id)s and state = 'pending' and greatest(url_ends_at, upload_expires_at) <= %(now)s
+returning {media};
+
+-- name: free_idempotency_key :run
+-- Let the key of an upload go that came to nothing.
+delete from idempotency_keys where media_id = %(id)s;
+
 -- name: mark_ready :one
 -- Show a processed media to the world; no row when it is not being processed.
 update media set state = 'ready', updated_at = %(now)s

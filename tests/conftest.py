@@ -25,6 +25,7 @@ from server.token import sign_token
 from sql import database
 from tests import media_files
 from tests.deployment import Deployment, deployed, new_settings, variables_of
+from tests.leftovers import open_uploads, remember_keys
 from tests.node import node_with_packages
 from tests.services import Servers, Store, drift, new_database, start_servers
 from tests.web_app import WebApp, make_web_app
@@ -297,6 +298,17 @@ def objects(resources: Resources) -> Callable[[], Awaitable[list[str]]]:
 
     async def keys() -> list[str]:
         return await resources.store.keys_under("")
+
+    return keys
+
+
+@pytest.fixture
+def open_at_the_store(database_url: str, resources: Resources) -> Callable[[], Awaitable[list[str]]]:
+    """The key of every upload in parts that the store still has open, whether its row is there or not."""
+    remember_keys(database_url)
+
+    async def keys() -> list[str]:
+        return await open_uploads(database_url, resources.store)
 
     return keys
 

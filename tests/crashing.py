@@ -15,13 +15,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from contracts.errors import RpcError
+from contracts.plans import Plan
 from jobs.sweep import sweep
 from jobs.worker import open_queue, run_jobs
 from procedures import PROCEDURES
 from rpc.auth import Caller
+from rpc.content import Content
 from rpc.context import Resources
 from rpc.dispatch import context_of, validate
 from server.resources import open_resources
@@ -30,6 +33,8 @@ from sql.database import Database, Transaction
 from storage.s3 import ObjectStore, StoreConfig, create_client
 
 DONE, FAILED, CRASHED = 0, 1, 70
+CHUNK_BYTES = 64 * 1024
+ADA = Caller("ada", Plan.PRO)
 VERBS = {"one": 2, "many": 2, "run": 1}  # at which place the query's name is
 
 When = Literal["before", "after"]
@@ -38,9 +43,9 @@ Verb = Callable[..., Awaitable[Any]]
 
 @dataclass
 class Crash:
-    """The end of this process, before or after the n-th call that is counted here."""
+    """The end of this process, before or after the n-th call that is counted here, or the first of a name."""
 
-    n: int
+    n: int | str
     when: When
     report: int
     calls: int = 0
@@ -68,7 +73,7 @@ class Crash:
         return counted
 
     def _end(self, when: When, number: int, name: str) -> None:
-        if (number, when) == (self.n, self.when):
+        if when == self.when and self.n in {number, name}:
             os.write(self.report, name.encode())
             os._exit(CRASHED)
 
@@ -124,15 +129,26 @@ async def work(order: dict[str, Any], crash: Crash) -> None:
             async with open_queue(resources.db.pool):
                 await run_jobs(resources.db, resources.store, wait=False, clock=lambda: now)
         else:
-            await call(resources, order["operation"], order["params"], now)
+            await call(resources, order["operation"], order["params"], now, order.get("content"))
 
 
-async def call(resources: Resources, name: str, params: dict[str, Any], now: datetime) -> None:
-    """Call a procedure as ada."""
+async def call(resources: Resources, name: str, params: dict[str, Any], now: datetime, content: str | None) -> None:
+    """Call a procedure as ada, who has room, with the content of a file when one is named."""
     procedure = next(procedure for procedure in PROCEDURES if procedure.name == name)
     told = validate(procedure, params)
-    context = context_of(resources, procedure, told, caller=Caller("ada"), request_id="req_test", now=now)
-    await procedure.run(context, told)
+    context = context_of(resources, procedure, told, caller=ADA, request_id="req_test", now=now)
+    await procedure.run(context, told, *brought(content))
+
+
+def brought(content: str | None) -> tuple[Content, ...]:
+    """What a call brings beside its input."""
+    return () if content is None else (Content(chunks(Path(content).read_bytes())),)
+
+
+async def chunks(body: bytes) -> AsyncIterator[bytes]:
+    """A body as it arrives: in pieces."""
+    for start in range(0, len(body), CHUNK_BYTES):
+        yield body[start : start + CHUNK_BYTES]
 
 
 def forked(order: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
@@ -17,20 +18,27 @@ class Cut(Enum):
 
     BEFORE = auto()  # nothing is passed on
     AFTER = auto()  # the request takes effect, its answer is lost
+    HELD = auto()  # nothing is passed on, and the connection stays until the proxy lets go
 
 
 # An HTTP status without a body, or the `error` of a JSON-RPC response.
 Fault = Cut | int | dict[str, Any]
+Answer = tuple[int, str, bytes]
 
 
 @dataclass
 class Proxy:
-    """`POST` goes to `server`, everything else to `storage`; the first requests of a name meet its faults, one each."""
+    """`POST` goes to `server`, everything else to `storage`; the first requests of a name meet its faults, one each.
+
+    What is noted of a request is the params of a call, and the number of a part.
+    """
 
     server: str
     storage: str
     origin: str = ""
-    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    faults: dict[str, list[Fault | None]] = field(default_factory=dict)
+    hides_etags: bool = False
+    let_go: Event = field(default_factory=Event)
     requests: list[tuple[str, Any]] = field(default_factory=list)
 
     @property
@@ -42,22 +50,24 @@ class Proxy:
         """What was sent under a name."""
         return [body for asked, body in self.requests if asked == name]
 
-    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes] | None:
-        """Status and body, or nothing at all."""
-        document = json.loads(body) if method == "POST" else {}
-        name = document.get("method", method)
-        self.requests.append((name, document.get("params")))
+    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer | None:
+        """Status, ETag and body, or nothing at all."""
+        name, params = _asked(method, path, body)
+        self.requests.append((name, params))
         planned = self.faults.get(name)
         fault = planned.pop(0) if planned else None
         if isinstance(fault, int):
-            return fault, b""
+            return fault, "", b""
         if isinstance(fault, dict):
-            return 200, json.dumps({"jsonrpc": "2.0", "id": 1, "error": fault}).encode()
-        if fault is Cut.BEFORE:
+            return 200, "", json.dumps({"jsonrpc": "2.0", "id": 1, "error": fault}).encode()
+        if fault is Cut.HELD:
+            self.let_go.wait()
+        if fault in {Cut.BEFORE, Cut.HELD}:
             return None
         upstream = self.server if method == "POST" else self.storage
         answer = httpx.request(method, f"{upstream}{path}", headers=headers, content=body, timeout=30)
-        return None if fault is Cut.AFTER else (answer.status_code, answer.content)
+        etag = "" if self.hides_etags else answer.headers.get("etag", "")
+        return None if fault is Cut.AFTER else (answer.status_code, etag, answer.content)
 
 
 @contextmanager
@@ -71,8 +81,17 @@ def proxy_of(server: str, storage: str) -> Iterator[Proxy]:
         try:
             yield proxy
         finally:
+            proxy.let_go.set()
             listening.shutdown()
             thread.join()
+
+
+def _asked(method: str, path: str, body: bytes) -> tuple[str, Any]:
+    if method == "POST":
+        document = json.loads(body)
+        return document.get("method", method), document.get("params")
+    asked = parse_qs(urlsplit(path).query)
+    return method, int(asked["partNumber"][0]) if "partNumber" in asked else None
 
 
 def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
@@ -84,10 +103,13 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             self.close_connection = True
             if answer is None:
                 return
-            self.send_response(answer[0])
-            self.send_header("content-length", str(len(answer[1])))
+            status, etag, content = answer
+            self.send_response(status)
+            self.send_header("content-length", str(len(content)))
+            if etag:
+                self.send_header("etag", etag)
             self.end_headers()
-            self.wfile.write(answer[1])
+            self.wfile.write(content)
 
         do_GET = do_POST = do_PUT = _pass  # noqa: N815 - the names that http.server calls
 

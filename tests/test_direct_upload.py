@@ -281,6 +281,38 @@ async def test_a_cancelled_upload_ends(upload, call, cleaned):
     assert await cleaned() == []
 
 
+async def test_what_comes_after_everything_was_taken_away_is_taken_away_too(
+    upload, call, resources, run_pending, objects, open_at_the_store
+):
+    """Cancelled, swept and forgotten while its client was silent, it stores no part that nobody would look for."""
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield CLIP[: 8 * MIB]
+        (pending,) = (await call("media.listMedia", status="pending")).items
+        await call("media.cancelUpload", mediaId=str(pending.id))
+        later = datetime.now(UTC) + timedelta(minutes=31)
+        await run_pending(later)
+        await sweep(resources.db, later)
+        await run_pending(later)
+        assert (await call("media.getStorageUsage")).reserved == 0
+        yield CLIP[8 * MIB :]
+
+    with pytest.raises(UploadExpired):
+        await upload(slow())
+    assert (await objects(), await open_at_the_store()) == ([], [])
+
+
+async def test_a_key_names_nothing_once_its_upload_has_broken_off(upload, cleaned):
+    """The same call begins anew at once, and so does one whose bytes were refused."""
+    with pytest.raises(ContentBrokenOff):
+        await upload(broken_off(CLIP[: 9 * MIB]), filename="a.mp4", idempotencyKey="k")
+    with pytest.raises(DigestDiffers):
+        await upload(CLIP, filename="a.mp4", idempotencyKey="k", sha256="0" * 64)
+    media = await upload(CLIP, filename="a.mp4", idempotencyKey="k")
+    assert (await upload(CLIP, filename="a.mp4", idempotencyKey="k")).id == media.id
+    assert len(await cleaned()) == 1
+
+
 async def test_a_key_makes_a_repetition_safe(upload, cleaned):
     """The same key finds the media of the first call; another name is another input."""
     first = await upload(CLIP, filename="a.mp4", idempotencyKey="k")

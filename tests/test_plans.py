@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from bench.growth import load_media
 from sql import QUERIES
+from tests.services import new_database
 
 ROWS = 5000
 OWNER = "owner-1"
@@ -71,19 +72,28 @@ CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def loaded(servers):
+    """A database with rows enough for the planner to have a choice."""
+    with new_database(servers) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            load_media(connection, 0, ROWS)
+            connection.execute(
+                "insert into audit (at, user_id, procedure, request_id, owner_id, media_id, input)"
+                " select created_at, user_id, 'media.initiateUpload', 'r', owner_id || n, id, '{}'"
+                " from media, unnest(array['', ' 2', ' 3', ' 4']) as n"
+            )
+            connection.execute("analyze audit")
+        yield url
+
+
 @pytest.fixture
-def db(database_url):
-    """A database with rows enough for the planner to have a choice, and no way to read a whole table for want of it."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        load_media(connection, 0, ROWS)
-        connection.execute(
-            "insert into audit (at, user_id, procedure, request_id, owner_id, media_id, input)"
-            " select created_at, user_id, 'media.initiateUpload', 'r', owner_id || n, id, '{}'"
-            " from media, unnest(array['', ' 2', ' 3', ' 4']) as n"
-        )
-        connection.execute("analyze audit")
+def db(loaded):
+    """A connection to it whose planner reads no whole table for want of rows; what a test changes there is undone."""
+    with psycopg.connect(loaded) as connection:
         connection.execute("set enable_seqscan = off")
         yield connection
+        connection.rollback()
 
 
 def explain(db, name: str, parameters: dict[str, Any]) -> dict[str, Any]:

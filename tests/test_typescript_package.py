@@ -11,7 +11,8 @@ from tests.node import PACKAGE
 from tests.test_typescript import watch
 from tests.web_app import COMPILERS
 
-MODULES = ["call", "errors", "retry", "send", "upload"]
+MODULES = ["call", "errors", "gate", "input", "parts", "progress", "resume", "retry"]
+MODULES += ["s3", "send", "upload", "uppy", "urls", "whole"]
 
 
 def test_the_package_holds_what_is_needed_and_nothing_else(web_app):
@@ -20,7 +21,7 @@ def test_the_package_holds_what_is_needed_and_nothing_else(web_app):
         names = sorted(name.removeprefix("package/") for name in packed.getnames())
 
     built = [f"{folder}/{name}{end}" for folder in ("cjs", "esm") for name in MODULES for end in (".d.ts", ".js")]
-    named = ["LICENSE", "README.md", "package.json", "cjs/package.json", "upload/package.json"]
+    named = ["LICENSE", "README.md", "package.json", "cjs/package.json", "upload/package.json", "uppy/package.json"]
     generated = ["index.cjs", "index.d.cts", "index.d.ts", "index.js"]
     assert names == sorted([*named, *generated, *built])
 
@@ -41,7 +42,7 @@ def test_the_types_are_right_for_every_way_to_import(web_app):
     answer = json.loads(asked.stdout)
     assert asked.returncode == 0, asked.stdout
     assert answer["analysis"]["problems"] == []
-    assert sorted(answer["analysis"]["entrypoints"]) == [".", "./package.json", "./upload"]
+    assert sorted(answer["analysis"]["entrypoints"]) == [".", "./package.json", "./upload", "./uppy"]
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
@@ -69,14 +70,17 @@ def test_a_type_error_is_seen(web_app):
 ESM = """
 import { ErrorCode } from 'mediarpc';
 import { createUploader, MediaRpcError } from 'mediarpc/upload';
+import { awsS3Options, sendFilesOf } from 'mediarpc/uppy';
 """
 COMMONJS = """
 const { ErrorCode } = require('mediarpc');
 const { createUploader, MediaRpcError } = require('mediarpc/upload');
+const { awsS3Options, sendFilesOf } = require('mediarpc/uppy');
 """
 SAYING = """
 const error = new MediaRpcError('Full', ErrorCode.STORAGE_LIMIT_EXCEEDED, {}, 'req_1');
-console.log(Object.isFrozen(ErrorCode), typeof createUploader, error.is(1600), error.is(1500), String(error));
+console.log(Object.isFrozen(ErrorCode), error.is(1600), error.is(1500), String(error));
+console.log(typeof createUploader, typeof awsS3Options, typeof sendFilesOf);
 """
 
 
@@ -87,7 +91,7 @@ def test_it_is_loaded_both_ways(web_app, name, importing):
 
     ran = web_app.run(name)
 
-    assert (ran.stdout, ran.stderr) == ("true function true false MediaRpcError: Full\n", "")
+    assert (ran.stdout, ran.stderr) == ("true true false MediaRpcError: Full\nfunction function function\n", "")
 
 
 def test_the_examples_compile(web_app):
@@ -95,7 +99,7 @@ def test_the_examples_compile(web_app):
     readme = (PACKAGE.parent.parent / "README.md").read_text(encoding="utf-8")
     of_package = (PACKAGE / "README.md").read_text(encoding="utf-8")
     given = "declare const session: { token: string };\ndeclare const bar: { value: number };\n"
-    given += "declare const file: File;\ndeclare const controller: AbortController;\n"
+    given += "declare const file: File, film: File;\ndeclare const controller: AbortController;\n"
     shown = re.findall(r"^```ts\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     shown += [given + "\n".join(re.findall(r"^```ts\n(.*?)^```$", of_package, re.MULTILINE | re.DOTALL))]
     assert len(shown) == 2

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.token import sign_token
 from tests import media_files
 from tests.faults import Cut, Proxy, proxy_of
 from tests.outages import closed_port
-from tests.processes import MEDIARPC, Site, running
+from tests.processes import Site
+from tests.proxied import served_behind
 from tests.web_app import SOURCES
 
 INITIATE, COMPLETE, CANCEL = "media.initiateUpload", "media.completeUpload", "media.cancelUpload"
@@ -37,11 +37,8 @@ def rate_limits() -> str:
 @pytest.fixture
 def site(resources, settings, store_server, configured, proxy, rate_limits, tmp_path) -> Iterator[Site]:
     """A running server, whose signed URLs lead through the proxy."""
-    variables = {**configured, "S3_PUBLIC_ENDPOINT": proxy.origin, "RATE_LIMITS": rate_limits}
-    with running([MEDIARPC, "serve"], tmp_path, **variables) as serve:
-        proxy.server = f"http://127.0.0.1:{configured['PORT']}"
-        serve.wait_for("mediarpc serves on")
-        yield Site(proxy.server, sign_token(settings, user="ada"))
+    with served_behind(proxy, settings, configured, tmp_path, RATE_LIMITS=rate_limits) as served:
+        yield served
 
 
 @pytest.fixture(scope="session")

@@ -81,5 +81,5 @@ def _install(app: WebApp) -> None:
     (app.folder / "package.json").write_text(json.dumps({"name": "web-app", "private": True, "type": "module"}))
     shutil.unpack_archive(app.tarball, modules)
     (modules / "package").rename(modules / "mediarpc")
-    for name in ("@trpc", "@types", "eventsource", "jsdom"):
+    for name in ("@trpc", "@types", "@uppy", "eventsource", "jsdom", "playwright-core"):
         (modules / name).symlink_to(PACKAGE / "node_modules" / name)

@@ -30,6 +30,7 @@ from contracts.media import Filename, InitiateUpload, MediaAnswer, MediaState
 from contracts.multipart import DEFAULT_PART_BYTES
 from jobs.parts import is_assembled
 from jobs.publish import complete_upload, refuse_upload
+from jobs.purge import remove_objects
 from procedures.media.answer import answer
 from procedures.media.arrival import Arrival
 from procedures.media.reservation import Plan, reserve
@@ -82,13 +83,10 @@ async def upload(ctx: Context, params: Upload, content: Content) -> MediaAnswer:
         if isinstance(reserved, MediaAnswer):
             return reserved
         try:
-            stored = await _store(ctx, params, reserved, arrival, file)
-            media = await complete_upload(ctx.db, ctx.store, stored, datetime.now(UTC))
+            media = await _publish(ctx, params, reserved, arrival, file)
         except BaseException:
-            await _bury(ctx, reserved)
+            await asyncio.shield(_bury(ctx, reserved))
             raise
-    if media is None:
-        raise UploadExpired
     return answer(ctx, media)
 
 
@@ -158,6 +156,15 @@ async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload) -> M
     return answer(ctx, row)
 
 
+async def _publish(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival, file: BinaryIO) -> MediaRow:
+    """Store what comes, and verify it; UploadExpired when somebody else has buried the upload meanwhile."""
+    stored = await _store(ctx, params, row, arrival, file)
+    media = await complete_upload(ctx.db, ctx.store, stored, datetime.now(UTC))
+    if media is None:
+        raise UploadExpired
+    return media
+
+
 async def _store(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival, file: BinaryIO) -> MediaRow:
     """Send what is in the file, and then part by part what comes, to the row's key; the row as it is then."""
     row = await _grow(ctx, row, arrival)
@@ -205,9 +212,16 @@ async def _grow(ctx: Context, row: MediaRow, arrival: Arrival) -> MediaRow:
 
 
 async def _bury(ctx: Context, row: MediaRow) -> None:
-    """Leave a tombstone, and the job that takes everything away; the sweep does so when the database is away."""
+    """Leave a tombstone, and the job that takes everything away; the sweep does so when the database is away.
+
+    Whoever was buried by another takes away what has come since, because the tombstone may be gone already.
+    """
     with suppress(ServiceUnavailable):
-        await asyncio.shield(refuse_upload(ctx.db, row, datetime.now(UTC)))
+        if await refuse_upload(ctx.db, row, datetime.now(UTC)):
+            return
+        found = await ctx.db.one(MediaRow, "read_media", id=row.id)
+        if found is None or found.state == MediaState.DELETED:
+            await remove_objects(ctx.store, row)
 
 
 def _format(params: Upload, content: Content, detected: str | None) -> Format:

@@ -20,7 +20,7 @@ function holds<_Truth extends true>(): void {}
 holds<Same<MediaProcedures.InitiateUpload['input'], MediaProcedures.InitiateUpload.Input>>();
 holds<Same<MediaProcedures.InitiateUpload['output'], MediaProcedures.InitiateUpload.Output>>();
 holds<Same<MediaProcedures.GetMedia['output'], { media: Media }>>();
-holds<Same<MediaProcedures.GetStorageUsage.Input, void>>();
+holds<Same<MediaProcedures.GetSupportedFormats.Input, void>>();
 
 // Ids and moments are not any string, and not each other.
 declare const mediaId: MediaId;
@@ -114,10 +114,10 @@ ErrorCode.CONFLICT = 1;
 export const strange: ErrorCode = 1234;
 
 // The code tells what the details are.
-export function available(error: RpcErrorData): number | undefined {
+export function available(error: RpcErrorData): number | string | undefined {
   if (error.rpcCode === ErrorCode.STORAGE_LIMIT_EXCEEDED) return error.details.available;
   if (error.rpcCode === ErrorCode.RATE_LIMIT_EXCEEDED) return error.details.retryAfter;
-  if (error.rpcCode === ErrorCode.INVALID_INPUT) return error.details?.actual;
+  if (error.rpcCode === ErrorCode.INVALID_INPUT && error.details && 'actual' in error.details) return error.details.actual;
   // @ts-expect-error other errors have no such detail
   return error.details.available;
 }
@@ -148,6 +148,7 @@ export const empty: RPCResponse<{ message: string }> = { success: true, metadata
 
 export function unwrapped(response: RPCResponse<MediaProcedures.GetMedia.Output>): Media {
   if (response.success) return response.data.media;
-  if (response.error.code === ErrorCode.VALIDATION_ERROR) throw new Error(response.error.details?.field);
-  throw new Error(response.error.message);
+  const { code, details, message } = response.error;
+  if (code === ErrorCode.VALIDATION_ERROR && details && 'field' in details) throw new Error(details.field);
+  throw new Error(message);
 }

@@ -17,6 +17,11 @@ export interface Endpoint {
 interface Procedures {
   'media.initiateUpload': MediaProcedures.InitiateUpload;
   'media.completeUpload': MediaProcedures.CompleteUpload;
+  'media.initiateMultipartUpload': MediaProcedures.InitiateMultipartUpload;
+  'media.signParts': MediaProcedures.SignParts;
+  'media.completeMultipartUpload': MediaProcedures.CompleteMultipartUpload;
+  'media.getUploadStatus': MediaProcedures.GetUploadStatus;
+  'media.listUploads': MediaProcedures.ListUploads;
   'media.cancelUpload': MediaProcedures.CancelUpload;
 }
 

@@ -36,3 +36,8 @@ export class MediaTransportError extends Error {
     return this.status === undefined || this.status === 408 || this.status === 429 || this.status >= 500;
   }
 }
+
+/** Storage says 403 to a URL that has ended, and 404 when it knows the upload no more that the URL was signed for. */
+export function isEndedUrl(error: unknown): boolean {
+  return error instanceof MediaTransportError && (error.status === 403 || error.status === 404);
+}

@@ -51,7 +51,7 @@ async function sendByFetch(
   signal: AbortSignal | undefined,
   fetched: typeof fetch,
 ): Promise<void> {
-  const body = setsItsOwnLength() ? streamed(bytes, onSent) : { body: bytes, headers: {} };
+  const body = setsItsOwnLength() ? streamed(bytes, onSent, signal) : { body: bytes, headers: {} };
   const request: RequestInit = { method, ...body, headers: { ...headers, ...body.headers }, credentials: 'omit' };
   if (signal) request.signal = signal;
   const response = await fetched(uploadUrl, request).catch((cause: unknown) => {
@@ -67,10 +67,11 @@ function setsItsOwnLength(): boolean {
   return process?.release?.name === 'node';
 }
 
-function streamed(bytes: Blob, onSent: OnSent): RequestInit {
+function streamed(bytes: Blob, onSent: OnSent, signal: AbortSignal | undefined): RequestInit {
   let sent = 0;
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
+      if (signal?.aborted) return controller.error(signal.reason); // Node.js reads on from a request that it has ended
       const piece = await bytes.slice(sent, sent + PIECE).arrayBuffer();
       if (piece.byteLength === 0) return controller.close();
       onSent(sent);

@@ -1,16 +1,27 @@
-import { ErrorCode, type Media, type MediaProcedures, type Purpose, type UploadTicket } from 'mediarpc';
+import type { Media, MediaId, MediaProcedures, Purpose } from 'mediarpc';
 import { call, type Endpoint } from './call.js';
 import { MediaRpcError, MediaTransportError } from './errors.js';
-import { isPassing, orAborted, retrying, type Retries } from './retry.js';
-import { send } from './send.js';
+import { Gate } from './gate.js';
+import { inputOf } from './input.js';
+import { beginParts, deliverParts, type Parts } from './parts.js';
+import type { UploadProgress } from './progress.js';
+import { found } from './resume.js';
+import { orAborted, retrying, type Retries } from './retry.js';
+import { beginWhole, deliverWhole, type Whole } from './whole.js';
 
-export { MediaRpcError, MediaTransportError };
+export { MediaRpcError, MediaTransportError, type UploadProgress };
 
 export interface UploaderOptions extends Endpoint {
   /** How often each step is tried in all; 5 unless told otherwise. */
   tries?: number;
   /** Milliseconds: the longest pause before the second try, doubled with each further one; 500 unless told otherwise. */
   retryDelay?: number;
+  /** How many parts are sent at once; 4 unless told otherwise. */
+  parallel?: number;
+  /** Bytes: larger files go in parts; 16 MiB unless told otherwise. */
+  multipartThreshold?: number;
+  /** Bytes: the wished size of a part, 5 MiB or more; the server's choice unless told otherwise. */
+  partSize?: number;
 }
 
 export interface UploadOptions {
@@ -19,122 +30,81 @@ export interface UploadOptions {
   /** The type of the bytes; a `Blob` with a type brings its own. */
   contentType?: string;
   purpose?: Purpose;
-  /** The SHA-256 that the bytes must have, in hexadecimal digits; `true` works it out. */
+  /** Whose the media is to be, when it is not the caller's own. */
+  owner?: NonNullable<MediaProcedures.InitiateUpload.Input['owner']>;
+  /** The SHA-256 that the bytes must have, in hexadecimal digits; `true` works it out, also that of each part. */
   sha256?: string | boolean;
+  /**
+   * The id of an earlier upload of the same file: only the parts that storage lacks are sent. `auto` looks for one of
+   * the same name, size and type. What cannot be resumed is uploaded anew.
+   */
+  resume?: MediaId | 'auto';
+  /** Told the id by which the upload can be resumed, as soon as there is one. */
+  onMediaId?: (mediaId: MediaId) => void;
   /** Told as the bytes go; `sent` never falls, not even when they are sent again. */
   onProgress?: (progress: UploadProgress) => void;
   /** Gives the upload up, here and on the server. */
   signal?: AbortSignal;
 }
 
-export interface UploadProgress {
-  sent: number;
-  total: number;
+/** The media once its bytes are verified. Rejects with MediaRpcError, MediaTransportError or the signal's reason. */
+export interface RunningUpload extends Promise<Media> {
+  /** Stop sending. What was on its way is sent again; parts that arrived are not. */
+  pause(): void;
+  /** Go on sending. */
+  resume(): void;
 }
 
-/** Upload a file: the media once its bytes are verified. Rejects with MediaRpcError, MediaTransportError or the signal's reason. */
-export type Upload = (file: Blob, options?: UploadOptions) => Promise<Media>;
+/** Upload a file. */
+export type Upload = (file: Blob, options?: UploadOptions) => RunningUpload;
 
-/** An `upload` for one server and caller. */
-export function createUploader({ tries = 5, retryDelay = 500, ...endpoint }: UploaderOptions): Upload {
-  const retries = { tries, delay: retryDelay };
-  return async (file, options = {}) => upload({ endpoint, retries, file, options, input: await described(file, options) });
-}
-
-interface Uploading {
+/** One upload of one file, as its steps know it. */
+export interface Uploading {
   endpoint: Endpoint;
   retries: Retries;
+  parallel: number;
+  threshold: number;
+  partSize: number | undefined;
   file: Blob;
   options: UploadOptions;
-  input: MediaProcedures.InitiateUpload.Input;
+  gate: Gate;
+}
+
+/** An `upload` for one server and caller. */
+export function createUploader(options: UploaderOptions): Upload {
+  const { tries = 5, retryDelay = 500, parallel = 4, multipartThreshold = 16 * 1024 ** 2, partSize, ...endpoint } = options;
+  const told = { endpoint, retries: { tries, delay: retryDelay }, parallel, threshold: multipartThreshold, partSize };
+  return (file, options = {}) => {
+    const gate = new Gate();
+    const running = upload({ ...told, file, options, gate });
+    return Object.assign(running, { pause: () => gate.close(), resume: () => gate.open() });
+  };
 }
 
 async function upload(uploading: Uploading): Promise<Media> {
-  const { endpoint, retries, options } = uploading;
-  const { signal } = options;
-  const initiating = initiate(uploading);
+  const { signal, onMediaId } = uploading.options;
+  const beginning = begin(uploading);
   try {
-    const ticket = await orAborted(initiating, signal);
-    const deliver = delivery(uploading, ticket);
-    const complete = () => call(endpoint, 'media.completeUpload', { mediaId: ticket.mediaId }, signal);
-    const deliverAndComplete = async () => {
-      await retrying(deliver, retries, signal, (error) => isPassing(error) || isEndedUrl(error));
-      return retrying(complete, retries, signal);
-    };
-    return (await retrying(deliverAndComplete, retries, signal, areOtherBytes)).media;
+    const begun = await orAborted(beginning, signal);
+    onMediaId?.(begun.mediaId);
+    return await ('partSize' in begun ? deliverParts(uploading, begun) : deliverWhole(uploading, begun));
   } catch (error) {
-    if (signal?.aborted) giveUp(endpoint, retries, initiating);
+    if (signal?.aborted) giveUp(uploading, beginning);
     throw error;
   }
 }
 
-/** The ticket; the same one again, with a fresh URL. It goes on when the signal aborts, to tell what is to be cancelled. */
-function initiate({ endpoint, retries, options, input }: Uploading): Promise<UploadTicket> {
-  return retrying(() => call(endpoint, 'media.initiateUpload', input), retries, options.signal);
+/** It goes on when the signal aborts, to tell what is to be cancelled. */
+async function begin(uploading: Uploading): Promise<Whole | Parts> {
+  const { file, options, threshold } = uploading;
+  const earlier = options.resume && (await found(uploading, options.resume));
+  if (earlier) return earlier;
+  const input = await inputOf(file, options);
+  return file.size > threshold ? beginParts(uploading, input) : beginWhole(uploading, input);
 }
 
-/** What sends the whole file, each time it is called, with a fresh URL once the one before has ended. */
-function delivery(uploading: Uploading, first: UploadTicket): () => Promise<void> {
-  const { endpoint, file, options } = uploading;
-  const onSent = progress(file, options);
-  let ticket = first;
-  return async () => {
-    try {
-      await send(ticket, file, onSent, options.signal, endpoint.fetch);
-    } catch (error) {
-      if (isEndedUrl(error) || Date.parse(ticket.expiresAt) <= Date.now()) ticket = await initiate(uploading);
-      throw error;
-    }
-  };
-}
-
-/** Storage says 403 to a URL that has ended. */
-function isEndedUrl(error: unknown): boolean {
-  return error instanceof MediaTransportError && error.status === 403;
-}
-
-function areOtherBytes(error: unknown): boolean {
-  return error instanceof MediaRpcError && error.is(ErrorCode.INVALID_INPUT);
-}
-
-function giveUp(endpoint: Endpoint, retries: Retries, initiating: Promise<UploadTicket>): void {
-  initiating
+function giveUp({ endpoint, retries }: Uploading, beginning: Promise<Whole | Parts>): void {
+  beginning
     .then(({ mediaId }) => retrying(() => call(endpoint, 'media.cancelUpload', { mediaId }), retries))
     .catch(() => undefined); // what nobody cancels, the server clears
-}
-
-function progress(file: Blob, { onProgress, signal }: UploadOptions): (bytes: number) => void {
-  let sent = -1;
-  return (bytes) => {
-    if (bytes <= sent || signal?.aborted) return;
-    sent = bytes;
-    onProgress?.({ sent, total: file.size });
-  };
-}
-
-async function described(file: Blob, options: UploadOptions): Promise<MediaProcedures.InitiateUpload.Input> {
-  const { filename = nameOf(file), contentType = file.type, purpose, sha256 } = options;
-  if (!filename) throw new TypeError('filename is needed: the file has no name of its own');
-  if (!contentType) throw new TypeError('contentType is needed: the file has no type of its own');
-  const input: MediaProcedures.InitiateUpload.Input = { filename, contentType, size: file.size, idempotencyKey: newKey() };
-  if (purpose) input.purpose = purpose;
-  if (sha256) input.sha256 = sha256 === true ? await digestOf(file) : sha256;
-  return input;
-}
-
-function nameOf(file: Blob): string | undefined {
-  return 'name' in file && typeof file.name === 'string' ? file.name : undefined;
-}
-
-/** A name for this upload, by which a repeated initiateUpload finds the same one. */
-function newKey(): string {
-  return hexadecimal(crypto.getRandomValues(new Uint8Array(16)));
-}
-
-async function digestOf(file: Blob): Promise<string> {
-  return hexadecimal(new Uint8Array(await crypto.subtle.digest('SHA-256', await file.arrayBuffer())));
-}
-
-function hexadecimal(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

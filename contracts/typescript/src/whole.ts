@@ -1,0 +1,55 @@
+import { ErrorCode, type Media, type MediaId, type MediaProcedures, type UploadTicket } from 'mediarpc';
+import { call } from './call.js';
+import { isEndedUrl, MediaRpcError } from './errors.js';
+import { Progress } from './progress.js';
+import { isPassing, retrying } from './retry.js';
+import { send } from './send.js';
+import type { Uploading } from './upload.js';
+
+/** A file that goes by one PUT. */
+export interface Whole {
+  mediaId: MediaId;
+  ticket: UploadTicket;
+  /** The same upload, with a fresh URL. */
+  renewed: () => Promise<UploadTicket>;
+}
+
+export async function beginWhole(
+  { endpoint, retries, options }: Uploading,
+  input: MediaProcedures.InitiateUpload.Input,
+): Promise<Whole> {
+  const renewed = () => retrying(() => call(endpoint, 'media.initiateUpload', input), retries, options.signal);
+  const ticket = await renewed();
+  return { mediaId: ticket.mediaId, ticket, renewed };
+}
+
+export async function deliverWhole(uploading: Uploading, whole: Whole): Promise<Media> {
+  const { endpoint, retries, options, gate } = uploading;
+  const { signal } = options;
+  const deliver = delivery(uploading, whole);
+  const complete = () => call(endpoint, 'media.completeUpload', { mediaId: whole.mediaId }, signal);
+  const deliverAndComplete = async () => {
+    const passing = () => gate.pass(deliver, signal);
+    await retrying(passing, retries, signal, (error) => isPassing(error) || isEndedUrl(error));
+    return retrying(complete, retries, signal);
+  };
+  return (await retrying(deliverAndComplete, retries, signal, areOtherBytes)).media;
+}
+
+/** What sends the whole file, each time it is called, with a fresh URL once the one before has ended. */
+function delivery({ endpoint, file, options }: Uploading, whole: Whole): (signal: AbortSignal) => Promise<void> {
+  const onSent = new Progress(file.size, options.onProgress, options.signal).of(1);
+  let { ticket } = whole;
+  return async (signal) => {
+    try {
+      await send(ticket, file, onSent, signal, endpoint.fetch);
+    } catch (error) {
+      if (isEndedUrl(error) || Date.parse(ticket.expiresAt) <= Date.now()) ticket = await whole.renewed();
+      throw error;
+    }
+  };
+}
+
+function areOtherBytes(error: unknown): boolean {
+  return error instanceof MediaRpcError && error.is(ErrorCode.INVALID_INPUT);
+}

@@ -1,0 +1,146 @@
+"""The npm package in a real browser: its uploader, and Uppy, from a page of another origin than the server's."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from server.settings import Settings
+from server.token import sign_token
+from tests.deployment import SECRET, new_settings, variables_of
+from tests.node import PACKAGE
+from tests.processes import Dev, Site, running_dev
+from tests.services import new_database
+from tests.test_uploader_parts import FILM, PART, PARTS, SIZE, told
+from tests.test_uppy import PHOTO
+from tests.web_app import SOURCES
+
+NO_CHROMIUM = "Chromium is not on this machine; on Debian: apt-get install chromium"
+SENDERS = ["upload", "stock", "ours"]
+BUILD = ["--bundle", "--format=esm", "--outfile=page.js", "--log-level=warning"]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium."""
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip(NO_CHROMIUM)
+    return found
+
+
+@pytest.fixture(scope="session")
+def page(web_app):
+    """The compiled and bundled page, and what opens it."""
+    assert web_app.compile("page.ts", module="esnext", moduleResolution="bundler", noEmit=True) == ""
+    built = web_app.run(str(PACKAGE / "node_modules" / "esbuild" / "bin" / "esbuild"), "page.ts", *BUILD)
+    assert (built.returncode, built.stderr) == (0, "")
+    shutil.copy2(SOURCES / "chromium.mjs", web_app.folder)
+    return web_app
+
+
+@pytest.fixture(scope="session")
+def dev(servers, tmp_path_factory) -> Iterator[Dev]:
+    """`mediarpc dev`: with its own store under its own origin, or with one that the browser reaches itself."""
+    store = servers.stores[0]
+    with new_database(servers) as database_url:
+        variables = variables_of(new_settings(database_url, store))
+        own = {"PORT", *(name for name in variables if store.name == "embedded" and name.startswith("S3_"))}
+        named: dict[str, Any] = {name: value for name, value in variables.items() if name not in own}
+        with running_dev(tmp_path_factory.mktemp("dev") / "data", **named) as started:
+            yield started
+
+
+@pytest.fixture
+def site(dev, user) -> Site:
+    """The server, as a user of the test's own calls it."""
+    return Site(f"http://127.0.0.1:{dev.port}", sign_token(Settings(auth_jwt_secret=SECRET), user=user))
+
+
+@pytest.fixture
+def browse(chromium, page, site, tmp_path):
+    """Open the page and upload a file; all that the page told, in order."""
+
+    def run(sender: str, body: bytes = FILM, name: str = "film.mp4", **order: Any) -> list[dict[str, Any]]:
+        path = tmp_path / name
+        path.write_bytes(body)
+        uploader = {"url": f"{site.origin}/rpc", "token": site.token, "partSize": PART}
+        asked = {"executablePath": chromium, "path": str(path), "sender": sender, "uploader": uploader, **order}
+        ran = page.run("chromium.mjs", json.dumps(asked))
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return [json.loads(line) for line in ran.stdout.splitlines()]
+
+    return run
+
+
+def ends_well(site: Site, lines: list[dict[str, Any]], body: bytes = FILM) -> None:
+    """The page ended with the only media of its user, which has the file's bytes."""
+    media_id = lines[-1].get("uploaded")
+    listed = [*site.rpc("media.listMedia")["items"], *site.rpc("media.listMedia", status="pending")["items"]]
+    assert [found["id"] for found in listed] == [media_id], lines[-3:]
+    assert hashlib.sha256(site.download(str(media_id))).digest() == hashlib.sha256(body).digest()
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_a_large_file_goes_in_parts(browse, site, sender):
+    """Each part is sent once, and progress ends at the file's size."""
+    lines = browse(sender)
+
+    ends_well(site, lines)
+    assert sorted(told(lines, "put")) == PARTS
+    assert told(lines, "sent")[-1] == SIZE
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_a_small_file_goes_by_one_put(browse, site, sender):
+    """Of all its bytes."""
+    lines = browse(sender, PHOTO, "photo.jpg")
+
+    ends_well(site, lines, PHOTO)
+    assert len(told(lines, "put")) == 1
+
+
+def test_progress_is_told_within_a_part(browse):
+    """The browser tells it to XMLHttpRequest while the bytes go; it never falls."""
+    sent = told(browse("upload"), "sent")
+
+    assert (sent[0], sent[-1]) == (0, SIZE)
+    assert any(bytes_ % PART for bytes_ in sent[1:-1])
+    assert all(earlier < later for earlier, later in pairwise(sent))
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_it_pauses_and_resumes(browse, site, sender):
+    """Nothing goes during the pause, and everything in the end."""
+    lines = browse(sender, stop="pause", stopAt=2 * PART)
+
+    assert lines.index({"resumed": True}) == lines.index({"paused": True}) + 1
+    ends_well(site, lines)
+
+
+@pytest.mark.parametrize("sender", SENDERS)
+def test_a_cancelled_upload_leaves_nothing(browse, site, sender):
+    """The server has cancelled it."""
+    lines = browse(sender, stop="cancel", stopAt=2 * PART)
+
+    assert told(lines, "uploaded") == []
+    assert told(lines, "error") == (["AbortError"] if sender == "upload" else [])
+    assert site.rpc("media.listUploads")["items"] == []
+    assert site.rpc("media.listMedia", status="pending")["items"] == []
+
+
+@pytest.mark.parametrize("sender", ["stock", "ours"])
+def test_uppy_goes_on_after_a_reload(browse, site, sender):
+    """Golden Retriever brings back the file, and the server tells what storage lacks of it."""
+    lines = browse(sender, stop="leave", stopAt=5 * PART)
+
+    reloaded = lines.index({"reloaded": True})
+    before, after = told(lines[:reloaded], "put"), told(lines[reloaded:], "put")
+    ends_well(site, lines)
+    assert sorted({*before, *after}) == PARTS
+    assert len(after) <= 6
+    assert told(lines[reloaded:], "sent")[0] >= 4 * PART
