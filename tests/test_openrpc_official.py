@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from contracts.examples import EXAMPLES, PHOTO_ID
+from contracts.examples import EXAMPLES
+from contracts.examples.media import PHOTO_ID
 from procedures import PROCEDURES
 from tests.described import Described, Json, objects_in
 from tests.node import node_with_packages

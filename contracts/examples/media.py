@@ -1,0 +1,99 @@
+"""What the examples are made of: a call and its answer, and the media that they tell of."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.formats import MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One call of a procedure, and what it is answered."""
+
+    name: str
+    input: dict[str, Any]
+    output: dict[str, Any]
+
+
+PHOTO_ID = "019a2b6e-1f00-7c3a-9d41-5b8e7f60c2a1"
+VIDEO_ID = "019a2b6e-4a10-7e55-8c02-91d3a4b7e6f0"
+UNKNOWN_ID = "019a2b6e-9999-7000-8000-000000000000"
+PORTRAIT_ID = "019a2b6e-7c20-7b1f-a3d8-0e6f4c9b2d57"
+POST_ID = "harbour-walk"
+PHOTO_BYTES = 262_144
+VIDEO_BYTES = 8 * MIB
+FILM_ID = "019a2b6e-7b20-7d11-a5f3-0c4d92e1b8a7"
+FILM_BYTES = 20 * MIB
+PIER_ID = "019a2b6e-8d44-7a90-b6c1-2f5d7e3a9c08"
+
+STORAGE = "https://storage.example/media"
+STAGING = f"{STORAGE}/staging/users/ada/posts"
+PHOTO_URL = f"{STORAGE}/users/ada/posts/{PHOTO_ID}_1f0c7a3e_harbour.jpg?X-Amz-Expires=1800&X-Amz-Signature=5d0e"
+INITIATED_AT = "2026-01-02T03:04:05.678Z"
+COMPLETED_AT = "2026-01-02T03:04:09.012Z"
+READY_AT = "2026-01-02T03:04:10.345Z"
+EXPIRES_AT = "2026-01-02T03:19:05.678Z"
+TOMORROW = "2026-01-03T03:04:05.678Z"
+FILM_URL = f"{STORAGE}/users/ada/posts/{FILM_ID}_8d21f0b4_concert.mp4"
+DOWNLOAD_EXPIRES_AT = "2026-01-02T03:30:00.000Z"
+
+PHOTO: dict[str, Any] = {
+    "id": PHOTO_ID,
+    "ownerType": "user",
+    "ownerId": "ada",
+    "userId": "ada",
+    "type": "image",
+    "status": "processing",
+    "url": PHOTO_URL,
+    "thumbnailUrl": None,
+    "filename": "harbour.jpg",
+    "size": PHOTO_BYTES,
+    "mimeType": "image/jpeg",
+    "width": 640,
+    "height": 480,
+    "duration": None,
+    "renditions": [],
+    "hlsUrl": None,
+    "postId": None,
+    "metadata": {},
+    "error": None,
+    "createdAt": INITIATED_AT,
+    "updatedAt": COMPLETED_AT,
+}
+READY_PHOTO: dict[str, Any] = {**PHOTO, "status": "ready", "updatedAt": READY_AT}
+PENDING_VIDEO = {
+    **PHOTO,
+    "id": VIDEO_ID,
+    "type": "video",
+    "status": "pending",
+    "url": None,
+    "filename": "walk.mp4",
+    "size": VIDEO_BYTES,
+    "mimeType": "video/mp4",
+    "width": None,
+    "height": None,
+    "updatedAt": INITIATED_AT,
+}
+FILM = {
+    **PENDING_VIDEO,
+    "id": FILM_ID,
+    "status": "processing",
+    "url": f"{FILM_URL}?X-Amz-Expires=900&X-Amz-Signature=41bc",
+    "filename": "concert.mp4",
+    "size": FILM_BYTES,
+    "updatedAt": COMPLETED_AT,
+}
+
+ATTACHED_PHOTO = {**READY_PHOTO, "postId": POST_ID}
+PORTRAIT: dict[str, Any] = {
+    **READY_PHOTO,
+    "id": PORTRAIT_ID,
+    "url": f"{STORAGE}/users/ada/profile/{PORTRAIT_ID}_7be21c04_ada.jpg?X-Amz-Expires=900&X-Amz-Signature=88a1",
+    "filename": "ada.jpg",
+}
+PIER = {
+    **PHOTO,
+    "id": PIER_ID,
+    "url": f"{STORAGE}/users/ada/posts/{PIER_ID}_3c9ad2e7_pier.jpg?X-Amz-Expires=900&X-Amz-Signature=e2b9",
+    "filename": "pier.jpg",
+}

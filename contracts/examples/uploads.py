@@ -1,0 +1,181 @@
+"""Uploads from their first call to their last, and one given up."""
+
+from contracts.examples.media import (
+    EXPIRES_AT,
+    FILM,
+    FILM_BYTES,
+    FILM_ID,
+    FILM_URL,
+    INITIATED_AT,
+    PHOTO,
+    PHOTO_BYTES,
+    PHOTO_ID,
+    PIER,
+    STAGING,
+    TOMORROW,
+    VIDEO_BYTES,
+    VIDEO_ID,
+    Example,
+)
+from contracts.formats import FORMATS, MIB
+from contracts.media import MAX_FILENAME_CHARACTERS
+
+UPLOADS: dict[str, tuple[Example, ...]] = {
+    "media.getSupportedFormats": (
+        Example(
+            name="What may be uploaded",
+            input={},
+            output={
+                "formats": [
+                    {
+                        "contentType": accepted.content_type,
+                        "type": accepted.type.value,
+                        "extensions": list(accepted.extensions),
+                        "maxSize": accepted.max_bytes,
+                        "maxMultipartSize": accepted.multipart_max_bytes,
+                    }
+                    for accepted in FORMATS.values()
+                ],
+                "renditions": [],
+                "maxFilenameCharacters": MAX_FILENAME_CHARACTERS,
+            },
+        ),
+    ),
+    "media.initiateUpload": (
+        Example(
+            name="A photo",
+            input={"filename": "harbour.jpg", "contentType": "image/jpeg", "size": PHOTO_BYTES},
+            output={
+                "uploadId": PHOTO_ID,
+                "mediaId": PHOTO_ID,
+                "uploadUrl": f"{STAGING}/{PHOTO_ID}_harbour.jpg?X-Amz-Signature=9f3c",
+                "method": "PUT",
+                "headers": {"content-type": "image/jpeg"},
+                "expiresAt": EXPIRES_AT,
+            },
+        ),
+        Example(
+            name="A video whose bytes are bound by their digest, in a call that may be repeated",
+            input={
+                "filename": "walk.mp4",
+                "contentType": "video/mp4",
+                "size": VIDEO_BYTES,
+                "sha256": "2daeb1f36095b44b318410b3f4e8b5d989dcc7bb023d1426c492dab0a3053e74",
+                "idempotencyKey": "walk.mp4 of 2 January",
+            },
+            output={
+                "uploadId": VIDEO_ID,
+                "mediaId": VIDEO_ID,
+                "uploadUrl": f"{STAGING}/{VIDEO_ID}_walk.mp4?X-Amz-Signature=c07a",
+                "method": "PUT",
+                "headers": {
+                    "content-type": "video/mp4",
+                    "x-amz-checksum-sha256": "La6x82CVtEsxhBCz9Oi12Yncx7sCPRQmxJLasKMFPnQ=",
+                },
+                "expiresAt": EXPIRES_AT,
+            },
+        ),
+    ),
+    "media.completeUpload": (
+        Example(name="The photo has arrived", input={"mediaId": PHOTO_ID}, output={"media": PHOTO}),
+    ),
+    "media.initiateMultipartUpload": (
+        Example(
+            name="A long video",
+            input={"filename": "concert.mp4", "contentType": "video/mp4", "size": FILM_BYTES},
+            output={
+                "uploadId": FILM_ID,
+                "mediaId": FILM_ID,
+                "partSize": 8 * MIB,
+                "totalParts": 3,
+                "expiresAt": TOMORROW,
+            },
+        ),
+    ),
+    "media.signParts": (
+        Example(
+            name="The last part",
+            input={"mediaId": FILM_ID, "partNumbers": [3]},
+            output={
+                "parts": [
+                    {
+                        "partNumber": 3,
+                        "uploadUrl": f"{FILM_URL}?partNumber=3&uploadId=2~x1&X-Amz-Signature=77aa",
+                        "method": "PUT",
+                        "headers": {},
+                        "size": 4 * MIB,
+                        "expiresAt": EXPIRES_AT,
+                    }
+                ]
+            },
+        ),
+    ),
+    "media.completeMultipartUpload": (
+        Example(name="Every part has arrived", input={"mediaId": FILM_ID}, output={"media": FILM}),
+    ),
+    "media.upload": (
+        Example(name="A photo through the server", input={"filename": "pier.jpg"}, output={"media": PIER}),
+    ),
+    "media.uploadPart": (
+        Example(
+            name="The second part, through the server",
+            input={"mediaId": FILM_ID, "partNumber": 2},
+            output={
+                "partNumber": 2,
+                "size": 8 * MIB,
+                "uploadedBytes": 16 * MIB,
+                "totalBytes": FILM_BYTES,
+                "nextPart": 3,
+            },
+        ),
+    ),
+    "media.getUploadStatus": (
+        Example(
+            name="Two of three parts are there",
+            input={"mediaId": FILM_ID},
+            output={
+                "mediaId": FILM_ID,
+                "uploadId": FILM_ID,
+                "status": "pending",
+                "filename": "concert.mp4",
+                "contentType": "video/mp4",
+                "uploadedBytes": 16 * MIB,
+                "totalBytes": FILM_BYTES,
+                "progress": 80.0,
+                "partSize": 8 * MIB,
+                "totalParts": 3,
+                "parts": [{"partNumber": 1, "size": 8 * MIB}, {"partNumber": 2, "size": 8 * MIB}],
+                "missingParts": [3],
+                "nextPart": 3,
+                "etaSeconds": 4,
+                "expiresAt": TOMORROW,
+            },
+        ),
+    ),
+    "media.listUploads": (
+        Example(
+            name="What can be gone on with",
+            input={},
+            output={
+                "items": [
+                    {
+                        "mediaId": FILM_ID,
+                        "uploadId": FILM_ID,
+                        "filename": "concert.mp4",
+                        "contentType": "video/mp4",
+                        "size": FILM_BYTES,
+                        "partSize": 8 * MIB,
+                        "totalParts": 3,
+                        "uploadedBytes": 16 * MIB,
+                        "expiresAt": TOMORROW,
+                        "createdAt": INITIATED_AT,
+                    }
+                ],
+                "nextCursor": None,
+            },
+        ),
+    ),
+    "media.cancelUpload": (
+        Example(name="The video is given up", input={"mediaId": VIDEO_ID}, output={"success": True}),
+    ),
+}
