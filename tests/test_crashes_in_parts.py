@@ -221,7 +221,7 @@ def repeated(sender, call, recovered):
             return str(answer.media.status)
         media_id = str(answer.media_id) if name == "media.initiateMultipartUpload" else params["mediaId"]
         await sender.put(media_id, PHOTO)
-        return await sender.complete(media_id)
+        return str(await sender.complete(media_id))
 
     return repeat
 
