@@ -59,6 +59,14 @@ def test_a_subscription_is_typed(web_app, compiler):
     assert web_app.compile("watch.ts", compiler=compiler, noEmit=True) == ""
 
 
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_uppy_takes_what_the_package_gives(web_app, compiler):
+    """Options for its S3 plugin, and the uploader in the place of a plugin; only Uppy's own types go unchecked."""
+    bundled = {"module": "esnext", "moduleResolution": "bundler", "skipLibCheck": True}
+
+    assert web_app.compile("page.ts", compiler=compiler, **bundled, noEmit=True) == ""
+
+
 def test_a_type_error_is_seen(web_app):
     """The compilation that the tests above rely on does fail."""
     wrong = "import type { MediaId } from 'mediarpc';\nexport const id: MediaId = 'x';\n"
