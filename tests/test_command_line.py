@@ -41,7 +41,9 @@ def free_site(configured) -> Site:
     return Site(f"http://127.0.0.1:{configured['PORT']}", token)
 
 
-@pytest.mark.parametrize("command", ["dev", "serve", "worker", "migrate", "token", "openrpc", "typescript"])
+@pytest.mark.parametrize(
+    "command", ["dev", "serve", "worker", "migrate", "token", "purge-user", "openrpc", "typescript"]
+)
 def test_each_command_explains_itself(command):
     """`--help` of a command says how it is called."""
     asked = mediarpc(command, "--help")
@@ -50,9 +52,9 @@ def test_each_command_explains_itself(command):
 
 
 def test_help_lists_every_command():
-    """`--help` names the seven commands."""
-    told = re.findall(r"^ {4}(\w+)", mediarpc("--help").stdout, re.MULTILINE)
-    assert told == ["dev", "serve", "worker", "migrate", "token", "openrpc", "typescript"]
+    """`--help` names the eight commands."""
+    told = re.findall(r"^ {4}([a-z-]+)", mediarpc("--help").stdout, re.MULTILINE)
+    assert told == ["dev", "serve", "worker", "migrate", "token", "purge-user", "openrpc", "typescript"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("launch",), ("serve", "--port", "1")], ids=["none", "unknown", "option"])
@@ -67,6 +69,7 @@ def test_token_prints_a_token_and_nothing_else(tmp_path):
     """Standard output is the token alone, so that a shell can take it; every claim is as asked."""
     made = mediarpc(
         *("token", "--user", "ada@example.com", "--plan", "pro", "--scope", "service", "--ttl", "60"),
+        *("--owner", "event:42", "--owner", "team:a:b"),
         DATA_DIR=str(tmp_path),
         AUTH_JWT_SECRET=SECRET,
         AUTH_ISSUER="https://id.example",
@@ -79,6 +82,7 @@ def test_token_prints_a_token_and_nothing_else(tmp_path):
         "sub": "ada@example.com",
         "plan": "pro",
         "scope": "service",
+        "owners": ["event:42", "team:a:b"],
         "iss": "https://id.example",
         "aud": "media",
     }
@@ -116,6 +120,9 @@ def test_token_without_a_secret_says_where_one_comes_from(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+BAD_OWNER = "mediarpc: --owner must be like event:42, a type in lower case and an id of up to 64 characters, not '{}'\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -123,8 +130,10 @@ def test_token_without_a_secret_says_where_one_comes_from(tmp_path):
         (("--user", "a" * 65), "mediarpc: --user must have 1 to 64 printable characters\n"),
         (("--user", ""), "mediarpc: --user must have 1 to 64 printable characters\n"),
         (("--user", "a\nb"), "mediarpc: --user must have 1 to 64 printable characters\n"),
+        (("--user", "ada", "--owner", "event"), BAD_OWNER.format("event")),
+        (("--user", "ada", "--owner", "event:42", "--owner", "Event:43"), BAD_OWNER.format("Event:43")),
     ],
-    ids=["no time", "65 characters", "no user", "control character"],
+    ids=["no time", "65 characters", "no user", "control character", "no type", "bad type"],
 )
 def test_token_makes_none_that_the_server_would_refuse(arguments, sentence, tmp_path):
     """What no server accepts is not signed."""

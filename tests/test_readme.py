@@ -166,6 +166,14 @@ def test_the_procedure_table_is_the_codes():
     ]
 
 
+def test_what_is_to_be_called_instead_is_there():
+    """The page for those who come from another API names procedures that there are; every upload's are among them."""
+    page = (TREE / "docs" / "coming-from.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(media\.[a-z]+[A-Z]\w+|media\.upload|media\.watch)`", page))
+    assert named <= {procedure.name for procedure in PROCEDURES}
+    assert {procedure.name for procedure in PROCEDURES} - named == {"media.listAudit"}
+
+
 def members(cell: str) -> list[str]:
     """The names in a cell; a remark may follow a semicolon."""
     names = re.findall(r"\w+\??", cell.partition(";")[0])
