@@ -168,15 +168,21 @@ class Lifecycle(RuleBasedStateMachine):
         """A sweep and the jobs: what nobody finished is finished or buried, what is over goes."""
         self.runner.run(self.sweep_and_run())
         for upload in self.model.values():
-            if upload.ends_at <= self.now and upload.state == "pending":
-                upload.state = "completed" if upload.staged == "right" else "gone"
-            elif upload.ends_at <= self.now and upload.state == "deleted":
-                upload.state = "gone"
+            self.settle(upload)
+
+    def settle(self, upload: Upload) -> None:
+        """What a sweep and the jobs make of an upload."""
+        if upload.ends_at <= self.now and upload.state == "pending":
+            upload.state = "completed" if upload.staged == "right" else "gone"
+        elif upload.ends_at <= self.now and upload.state == "deleted":
+            upload.state = "gone"
 
     async def sweep_and_run(self) -> None:
+        """A second time for the jobs that a job has left, when the first pass had seen no more."""
         await sweep(self.resources.db, self.now)
         async with open_queue(self.resources.db.pool):
-            await run_jobs(self.resources.db, self.resources.store, wait=False, clock=lambda: self.now)
+            for _ in range(2):
+                await run_jobs(self.resources.db, self.resources.store, wait=False, clock=lambda: self.now)
 
     @invariant()
     def usage_is_what_exists(self) -> None:
