@@ -283,10 +283,14 @@ class Lifecycle(RuleBasedStateMachine):
         """A sweep and the jobs: what nobody finished is finished or buried, what is over goes."""
         self.runner.run(self.sweep_and_run())
         for upload in self.model.values():
-            if upload.ends_at <= self.now and upload.state == "pending":
-                upload.state = "completed" if upload.staged == "right" else "gone"
-            elif upload.ends_at <= self.now and upload.state == "deleted":
-                upload.state = "gone"
+            self.settle(upload)
+
+    def settle(self, upload: Upload) -> None:
+        """What a sweep and the jobs make of an upload."""
+        if upload.ends_at <= self.now and upload.state == "pending":
+            upload.state = "completed" if upload.staged == "right" else "gone"
+        elif upload.ends_at <= self.now and upload.state == "deleted":
+            upload.state = "gone"
 
     async def sweep_and_run(self) -> None:
         """A worker that does not wait may leave what its last job has enqueued, so it is run until nothing is left."""

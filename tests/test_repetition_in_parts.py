@@ -120,7 +120,6 @@ def said(answer: Any) -> Any:
 @pytest.fixture
 def made(call, client):
     """Take an upload through the steps that come before a call; the call's input."""
-
     more: dict[str, dict[str, Any]] = {"media.signParts": {"partNumbers": [1]}, "media.uploadPart": {"partNumber": 1}}
 
     async def make(mutation: Mutation) -> dict[str, Any]:
