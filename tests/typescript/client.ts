@@ -5,6 +5,7 @@ import {
   httpBatchStreamLink,
   httpLink,
   httpSubscriptionLink,
+  isNonJsonSerializable,
   splitLink,
   type HTTPLinkOptions,
   type TRPCClient,
@@ -43,7 +44,11 @@ export function clientOf({ url, link, methodOverride, token, added }: Order): TR
       splitLink({
         condition: ({ type }) => type === 'subscription',
         true: httpSubscriptionLink({ url, EventSource, connectionParams: token ? { token } : {} }),
-        false: calling(),
+        false: splitLink({
+          condition: ({ input }) => isNonJsonSerializable(input),
+          true: httpLink(options),
+          false: calling(),
+        }),
       }),
     ],
   });

@@ -1,5 +1,6 @@
 // An upload's life, in which every procedure is called.
 import { readFile } from 'node:fs/promises';
+import { told } from './errors.js';
 import { clientOf, order, requests, say, type Order } from './client.js';
 
 const asked = order<Order & { path: string }>();
@@ -30,6 +31,21 @@ async function upload(purpose: 'post' | 'profile') {
   return { mediaId, sent: status, completed: (await api.media.completeUpload.mutate({ mediaId })).media.status };
 }
 
+function form(fields: Record<string, string>, file: Buffer, name: string): FormData {
+  const made = new FormData();
+  for (const [field, value] of Object.entries(fields)) made.set(field, value);
+  made.set('file', new Blob([new Uint8Array(file)]), name);
+  return made;
+}
+
+async function codeOf(call: Promise<unknown>): Promise<unknown> {
+  try {
+    return await call;
+  } catch (error) {
+    return told(error).rpcCode;
+  }
+}
+
 const { mediaId, sent, completed } = await upload('profile');
 await ready;
 
@@ -47,7 +63,30 @@ const { items: attached } = await api.media.attachToPost.mutate(inPost);
 const { items: posted } = await api.media.listPostMedia.query({ postId: 'walk' });
 const { success: detached } = await api.media.detachFromPost.mutate(inPost);
 const { deleted: ofPost } = await api.media.deletePostMedia.mutate({ postId: 'walk' });
-const { results } = await api.media.deleteMany.mutate({ mediaIds: [first] });
+
+const clip = Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from('ftypmp42\0\0\0\0mp42isom')]);
+const film = { filename: 'walk.mp4', contentType: 'video/mp4', size: clip.length };
+const { mediaId: byUrl } = await api.media.initiateMultipartUpload.mutate(film);
+const { parts } = await api.media.signParts.mutate({ mediaId: byUrl, partNumbers: [1] });
+for (const { uploadUrl, method, headers } of parts) await fetch(uploadUrl, { method, headers, body: clip });
+const { progress, missingParts } = await api.media.getUploadStatus.query({ mediaId: byUrl });
+const { items: unfinished } = await api.media.listUploads.query();
+const { media: whole } = await api.media.completeMultipartUpload.mutate({ mediaId: byUrl });
+
+const { mediaId: byServer } = await api.media.initiateMultipartUpload.mutate(film);
+const part = await api.media.uploadPart.mutate(form({ mediaId: byServer, partNumber: '1' }, clip, film.filename));
+await api.media.cancelUpload.mutate({ mediaId: byServer });
+const { media: brought } = await api.media.upload.mutate(form({ purpose: 'post' }, body, photo.filename));
+
+const { events } = await api.media.pollEvents.query({ waitSeconds: 0, mediaId: brought.id });
+const forServices = [
+  await codeOf(api.media.setPlan.mutate({ userId: 'eve', plan: 'pro' })),
+  await codeOf(api.media.purgeUser.mutate({ userId: 'eve' })),
+  await codeOf(api.media.listAudit.query()),
+];
+
+const mediaIds = [first, byUrl, brought.id];
+const { results } = await api.media.deleteMany.mutate({ mediaIds });
 
 const { success: deleted } = await api.media.deleteMedia.mutate({ mediaId });
 const left = await api.media.listMedia.query();
@@ -64,7 +103,10 @@ say({
   used: usage.used,
   portrait: [portrait.id === mediaId, shown?.id === mediaId],
   post: [attached[0]?.postId, posted[0]?.id === first, detached, ofPost],
-  deletedMany: results.map(({ mediaId: id, success, error }) => [id === first, success, error]),
+  parts: [progress, missingParts, unfinished.map(({ mediaId: id }) => id === byUrl), whole.status, part.nextPart],
+  brought: [brought.filename, brought.size === body.length, events.slice(0, 3).map(({ type }) => type)],
+  forServices,
+  deletedMany: results.map(({ mediaId: id, success, error }, place) => [id === mediaIds[place], success, error]),
   deleted,
   left: left.items,
   requests,
