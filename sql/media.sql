@@ -34,7 +34,7 @@ where owner_id = %(owner_id)s
     and (%(before)s::uuid is null or id < %(before)s::uuid)
     and (%(type)s::text is null or type = %(type)s::text)
     and case when %(state)s::text is null then state <> 'pending' else state = %(state)s::text end
-    and case when %(search)s::text is null then true else filename_has(filename, %(search)s::text) end
+    and case when %(search)s::text is null then true else regexp_like(normalize(filename), %(search)s::text) end
 order by id desc
 limit %(limit)s;
 
@@ -46,7 +46,7 @@ where owner_id = %(owner_id)s
     and (%(before)s::uuid is null or id < %(before)s::uuid)
     and (%(type)s::text is null or type = %(type)s::text)
     and (%(state)s::text is null or state = %(state)s::text)
-    and (%(search)s::text is null or filename_has(filename, %(search)s::text))
+    and (%(search)s::text is null or regexp_like(normalize(filename), %(search)s::text))
 order by id desc
 limit %(limit)s;
 

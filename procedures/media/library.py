@@ -5,6 +5,7 @@ from uuid import UUID
 from contracts.errors import ForeignOwner, MediaNotFound, RenditionNotFound, UploadPending
 from contracts.media import DownloadUrl, GetDownloadUrl, ListMedia, MediaAnswer, MediaPage, MediaReference
 from procedures.media.answer import answer, download, shown
+from procedures.media.search import in_any_case
 from rpc.context import Context
 from rpc.procedure import query
 from sql.rows import MediaRow
@@ -27,7 +28,7 @@ async def list_media(ctx: Context, params: ListMedia) -> MediaPage:
         "before": params.cursor,
         "type": params.type,
         "state": params.status,
-        "search": params.search,
+        "search": params.search and in_any_case(params.search),
         "limit": params.limit + 1,
     }
     if params.post_id is None:

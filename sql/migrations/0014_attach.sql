@@ -18,11 +18,6 @@ $$;
 create trigger media_leave_post before update of state on media
     for each row when (new.state = 'deleted' and new.post_id is not null) execute function media_leave_post();
 
--- Whether a part of a filename reads so, in upper or lower case, and however its accents are written.
-create function filename_has(filename text, part text) returns boolean language sql stable as $$
-    select position(upper(normalize(part)) in upper(normalize(filename))) > 0
-$$;
-
 -- End the statement with a rule that it would break, and the facts.
 create function refuse(rule text, facts jsonb) returns void language plpgsql as $$
 begin
