@@ -1,0 +1,188 @@
+"""Everything at once: parts that arrive, completions, cancellations and sweeps, and a quota that all of them share."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from contracts.errors import RpcError
+from jobs.job import Bench
+from jobs.sweep import settle_media, sweep
+from procedures import PROCEDURES
+from rpc.content import Content
+from rpc.dispatch import context_of, validate
+from tests.at_once import at_once
+from tests.media_files import padded, photo, video
+from tests.test_races import FREE, sample
+
+pytestmark = pytest.mark.usefixtures("unhurried")
+
+MIB = 1024**2
+PHOTO = photo()
+UPLOAD = {"filename": "a.jpg", "contentType": "image/jpeg", "size": len(PHOTO)}
+TABLE = {procedure.name: procedure for procedure in PROCEDURES}
+# What may become of a call about an upload that others complete, cancel and bury meanwhile.
+OVERTAKEN = {"ok", "UploadCompleted", "UploadNotFound", "UploadExpired", "PartsMissing", "MediaNotFound"}
+
+
+async def outcome(work: Any) -> str:
+    """`ok`, or the name of the error."""
+    try:
+        await work
+    except RpcError as refused:
+        return type(refused).__name__
+    return "ok"
+
+
+@pytest.fixture
+def bring(resources, ada):
+    """Call a procedure with content, which arrives in pieces."""
+
+    async def run(name: str, body: bytes, **params: Any) -> Any:
+        async def pieces() -> AsyncIterator[bytes]:
+            for start in range(0, len(body), MIB):
+                yield body[start : start + MIB]
+                await asyncio.sleep(0)
+
+        told = validate(TABLE[name], params)
+        context = context_of(resources, TABLE[name], told, caller=ada, request_id="req_test", now=datetime.now(UTC))
+        return await TABLE[name].run(context, told, Content(pieces()))
+
+    return run
+
+
+@pytest.fixture
+def cleared(resources, run_pending):
+    """Let jobs and sweeps go on until long after every upload has ended."""
+
+    async def clear() -> None:
+        await run_pending()
+        for days in (1, 2):
+            later = datetime.now(UTC) + timedelta(days=days, minutes=20)
+            await sweep(resources.db, later)
+            for _ in range(2):
+                await run_pending(later)
+
+    return clear
+
+
+@pytest.fixture
+def signed(call):
+    """Begin an upload of one part; its id and the part's URL."""
+
+    async def begin() -> tuple[str, Any]:
+        media_id = str((await call("media.initiateMultipartUpload", **UPLOAD)).media_id)
+        (part,) = (await call("media.signParts", mediaId=media_id, partNumbers=[1])).parts
+        return media_id, part
+
+    return begin
+
+
+async def test_whoever_comes_first_decides_and_nothing_is_left_of_the_rest(
+    call, bring, client, resources, signed, cleared, objects, open_at_the_store
+):
+    """Twenty uploads, each sent, sent through the server, completed, cancelled and swept at the same moment."""
+    uploads = await at_once(*(signed() for _ in range(20)))
+    past = Bench(db=resources.db, store=resources.store, now=datetime.now(UTC) + timedelta(minutes=17))
+
+    async def put(part: Any) -> None:
+        with suppress(httpx.TransportError):  # the store may hang up on what it refuses
+            await client.put(part.upload_url, content=PHOTO, headers=part.headers)
+
+    async def live(media_id: str, part: Any) -> list[str]:
+        told = {"mediaId": media_id}
+        return await at_once(
+            outcome(put(part)),
+            outcome(bring("media.uploadPart", PHOTO, **told, partNumber=1)),
+            outcome(call("media.completeMultipartUpload", **told)),
+            outcome(call("media.signParts", **told, partNumbers=[1])),
+            outcome(call("media.cancelUpload", **told)),
+            outcome(settle_media.run(past, UUID(media_id))),
+            outcome(call("media.completeUpload", **told)),
+        )
+
+    answers = [name for told in await at_once(*(live(*upload) for upload in uploads)) for name in told]
+    assert set(answers) <= OVERTAKEN
+    await cleared()
+
+    page = await call("media.listMedia", limit=100)
+    usage = await call("media.getStorageUsage")
+    assert {item.status for item in page.items} <= {"ready"}
+    assert (usage.used, usage.reserved) == (len(page.items) * len(PHOTO), 0)
+    assert len(await objects()) == len(page.items)
+    assert await open_at_the_store() == []
+
+
+async def test_an_upload_that_was_put_off_in_time_is_not_buried(call, signed, resources, cleared, open_at_the_store):
+    """At the end of thirty uploads a sweep and a signing meet: whoever was given a URL has an upload."""
+    uploads = await at_once(*(signed() for _ in range(30)))
+    end = datetime.now(UTC) + timedelta(days=1)
+    ended = Bench(db=resources.db, store=resources.store, now=end + timedelta(seconds=1))
+    before = end - timedelta(minutes=1)
+
+    async def meet(media_id: str, delay_seconds: float) -> tuple[str, str]:
+        async def sign() -> None:
+            await asyncio.sleep(delay_seconds)
+            await call("media.signParts", now=before, mediaId=media_id, partNumbers=[1])
+
+        told, _ = await at_once(outcome(sign()), outcome(settle_media.run(ended, UUID(media_id))))
+        return told, await outcome(call("media.getUploadStatus", mediaId=media_id))
+
+    met = await at_once(*(meet(media_id, number / 1000) for number, (media_id, _) in enumerate(uploads)))
+    assert set(met) <= {("ok", "ok"), ("UploadExpired", "UploadNotFound"), ("UploadNotFound", "UploadNotFound")}
+    await cleared()
+    assert await open_at_the_store() == []
+
+
+async def test_uploads_of_every_kind_fit_to_the_byte(call, bring, database_url, cleared, objects, open_at_the_store):
+    """Single, in parts and through the server, they share one quota: what fits is let in, and not one byte more."""
+    size, samples = MIB, list[tuple[int, int]]()
+    facts = {"filename": "a.mp4", "contentType": "video/mp4", "size": size}
+    await call("media.initiateUpload", **{**facts, "size": FREE - 10 * size - 5})
+    sampling = asyncio.create_task(sample(database_url, samples))
+
+    def begin(number: int) -> Any:
+        match number % 3:
+            case 0:
+                return call("media.initiateUpload", **facts)
+            case 1:
+                return call("media.initiateMultipartUpload", **facts)
+        return bring("media.upload", padded(video(), size))
+
+    told = Counter(await at_once(*(outcome(begin(number)) for number in range(60))))
+    usage = await call("media.getStorageUsage")
+    # What grows as it comes and no longer fits goes again.
+    large = Counter(await at_once(*(outcome(bring("media.upload", padded(video(), 9 * MIB))) for _ in range(5))))
+    sampling.cancel()
+    await asyncio.wait([sampling])
+
+    assert told == {"ok": 10, "StorageLimitExceeded": 50}
+    assert usage.used + usage.reserved == FREE - 5
+    assert large == {"StorageLimitExceeded": 5}
+    assert max(total for total, _ in samples) == FREE - 5
+    await cleared()
+    left = await call("media.getStorageUsage")
+    assert (left.used, left.reserved) == (usage.used, 0)
+    assert (len(await objects()) * size, await open_at_the_store()) == (usage.used, [])
+
+
+async def test_uploads_that_grow_never_pass_the_quota(call, bring, database_url, cleared, objects, open_at_the_store):
+    """Six of 17 MiB of unknown size into 50: each part asks for its room, and those that get none leave nothing."""
+    samples = list[tuple[int, int]]()
+    sampling = asyncio.create_task(sample(database_url, samples))
+    told = await at_once(*(outcome(bring("media.upload", padded(video(), 17 * MIB))) for _ in range(6)))
+    sampling.cancel()
+    await asyncio.wait([sampling])
+
+    assert set(told) <= {"ok", "StorageLimitExceeded"}
+    assert max(total for total, _ in samples) <= FREE
+    await cleared()
+    usage = await call("media.getStorageUsage")
+    assert (usage.used, usage.reserved) == (told.count("ok") * 17 * MIB, 0)
+    assert (len(await objects()), await open_at_the_store()) == (told.count("ok"), [])
