@@ -19,8 +19,11 @@ from rpc.context import Context, Resources
 from rpc.limits import RateLimits
 from rpc.procedure import Procedure, mutation, query, subscription
 from server.http import listen, serve_http
+from sql.database import Database, create_pool
 
-UNUSED = cast("Resources", SimpleNamespace(db=None, limits=RateLimits(), introspection=None))
+UNUSED = cast(
+    "Resources", SimpleNamespace(db=Database(create_pool("", size=1)), limits=RateLimits(), introspection=None)
+)
 HANG_SECONDS = 30
 
 

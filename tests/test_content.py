@@ -366,7 +366,7 @@ async def test_a_call_beyond_the_limit_is_refused_before_its_content_is_read(res
 
     @mutation("content.counted")
     async def counted(ctx: Context, _params: NoInput, content: Content) -> Null:
-        await ctx.db.one(MediaRow, "find_media", id=uuid.uuid4(), owner_id=ctx.caller.id)
+        await ctx.db.one(MediaRow, "find_media", id=uuid.uuid4(), owners=ctx.owners)
         begun.append(ctx.caller.id)
         async for _ in content:
             pass

@@ -75,6 +75,7 @@ def test_every_procedure_is_called(run, deployment, user, tmp_path, link, overri
         "deleted": True,
         "left": [],
     }
+    refused = 200 if link == "httpBatchStreamLink" else 403  # a stream has begun before its calls are answered
     query = override.get("methodOverride", "GET")
     assert called == [
         f"{query} /rpc/media.getSupportedFormats 200",
@@ -104,9 +105,9 @@ def test_every_procedure_is_called(run, deployment, user, tmp_path, link, overri
         "POST /rpc/media.cancelUpload 200",
         "POST /rpc/media.upload 200",
         f"{query} /rpc/media.pollEvents 200",
-        "POST /rpc/media.setPlan 403",
-        "POST /rpc/media.purgeUser 403",
-        f"{query} /rpc/media.listAudit 403",
+        f"POST /rpc/media.setPlan {refused}",
+        f"POST /rpc/media.purgeUser {refused}",
+        f"{query} /rpc/media.listAudit {refused}",
         "POST /rpc/media.deleteMany 200",
         "POST /rpc/media.deleteMedia 200",
         f"{query} /rpc/media.listMedia 200",
