@@ -134,6 +134,9 @@ async def test_a_file_alone_is_a_form() -> None:
         ('name="file"; filename="plain.jpg"; filename*=UTF-8\'\'na%C3%AFve%20%2A.jpg', "na\u00efve *.jpg"),
         ('name="file"; filename*=iso-8859-1\'\'na%EFve.jpg; filename="plain.jpg"', "na\u00efve.jpg"),
         ("name=\"file\"; filename*=no-such-charset''a%20b.jpg", "a b.jpg"),
+        ("name=\"file\"; filename*=\0''a%20b.jpg", "a b.jpg"),
+        ("name=\"file\"; filename*=undefined''a%20b.jpg", "a b.jpg"),
+        ("name=\"file\"; filename*=idna''xn--%FF.jpg", "xn--\ufffd.jpg"),
         ('name="file"; FILENAME="a.jpg"', "a.jpg"),
     ],
 )
