@@ -207,7 +207,7 @@ class LifecycleInParts(Lifecycle):
         assert told(self.bring("media.uploadPart", other, self.now, b"x", mediaId=media_id, partNumber=1)) == 1300
 
     @rule(target=brought, owner=OWNERS, kind=strategies.sampled_from(["photo", "html", "video"]))
-    def upload(self, owner: str, kind: str) -> Any:
+    def bring_whole(self, owner: str, kind: str) -> Any:
         """Whole, through the server, whose clock is its own: stored, or nothing is left."""
         body = BODIES[kind]
         answer = self.bring("media.upload", owner, datetime.now(UTC), body)
