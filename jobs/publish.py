@@ -17,7 +17,7 @@ from jobs.job import enqueue
 from jobs.parts import assemble
 from jobs.process import process_media
 from jobs.purge import purge_media
-from processing.image import dimensions
+from processing.header import dimensions
 from processing.sniff import HEAD_BYTES, detect
 from sql.database import Database, Transaction
 from sql.rows import MediaRow, Transfer

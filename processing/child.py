@@ -1,0 +1,156 @@
+"""Processing a file of a stranger's: in a child process of its own, which may do little and cannot take this one along.
+
+The child's folder is removed with the child, whatever happens; those of a parent that was killed by `sweep_folders`.
+"""
+
+import asyncio
+import fcntl
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from processing.failures import ProcessingFailed, Reason
+from processing.processors import Limits, processor_of
+from processing.records import Answer, File, Order, Outcome, Task, from_json, to_json
+
+PREFIX = "mediarpc-processing-"
+UNLOCKED_SECONDS = 60  # a folder that is younger may be about to be locked
+MAX_ANSWER_BYTES = 1024 * 1024
+MAX_LOG_BYTES = 4096
+CHUNK_BYTES = 64 * 1024
+
+# Nothing of this process's environment, where its secrets are. Two arenas: each reserves address space.
+ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "VIPS_BLOCK_UNTRUSTED": "1"}
+
+# What ended a child that gave no answer; whatever stands in neither is a crash.
+SIGNALS: dict[int, Reason] = {signal.SIGXCPU: Reason.TOO_MUCH_WORK, signal.SIGXFSZ: Reason.OUTPUT_TOO_LARGE}
+OUT_OF_MEMORY = ("failed to allocate", "Cannot allocate memory", "bad_alloc", "MemoryError")  # GLib, libc, C++, Python
+
+
+@asynccontextmanager
+async def processed(
+    source: Path,
+    mime_type: str,
+    *,
+    square: bool = False,
+    keep_location: bool = False,
+    limits: Limits | None = None,
+    root: Path | None = None,
+) -> AsyncIterator[Outcome]:
+    """Process one file; the renditions are there until the block ends. ProcessingFailed says why there are none.
+
+    `source` is absolute, `mime_type` what its first bytes show. Whoever is cancelled here leaves nothing running and no file.
+    """
+    processor = processor_of(mime_type)
+    with _folder(root) as folder:
+        task = Task(source=source, mime_type=mime_type, folder=folder, square=square, keep_location=keep_location)
+        yield await _run(Order(task=task, limits=limits or processor.limits, parent=os.getpid()))
+
+
+def sweep_folders(root: Path | None = None) -> list[Path]:
+    """Remove the folders that killed processes left behind; those of processes that live are locked."""
+    left = []
+    for folder in Path(root or tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError), _locked(folder):
+            if time.time() - folder.stat().st_mtime > UNLOCKED_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+                left.append(folder)
+    return left
+
+
+@contextmanager
+def _folder(root: Path | None) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root)).resolve()
+    try:
+        with _locked(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, which ends with the process; OSError when another holds it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+async def _run(order: Order) -> Outcome:
+    log = order.task.folder / "log"
+    with log.open("wb") as errors:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-m", "processing", to_json(order)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            cwd=order.task.folder,
+            env={**ENVIRONMENT, "HOME": str(order.task.folder), "TMPDIR": str(order.task.folder)},
+            start_new_session=True,
+        )
+    try:
+        async with asyncio.timeout(order.limits.wall_seconds):
+            answer = await _answer(child)
+            status = await child.wait()
+    except TimeoutError:
+        raise ProcessingFailed(Reason.TIMED_OUT) from None
+    finally:
+        # Its group: it may have started others.
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        await child.wait()
+    return _outcome(answer, status, log, order.task.folder)
+
+
+async def _answer(child: asyncio.subprocess.Process) -> bytes:
+    assert child.stdout
+    answer = b""
+    while chunk := await child.stdout.read(CHUNK_BYTES):
+        answer += chunk
+        if len(answer) > MAX_ANSWER_BYTES:
+            raise ProcessingFailed(Reason.CRASHED, "the answer is too long")
+    return answer
+
+
+def _outcome(text: bytes, status: int, log: Path, folder: Path) -> Outcome:
+    """What a child said. It has read a stranger's bytes, so that what it says is believed only as far as it shows."""
+    try:
+        answer = from_json(Answer, text)
+    except msgspec.DecodeError:
+        raise _death(status, log) from None
+    if answer.outcome is None or not all(_is_in(folder, file) for file in answer.outcome.files):
+        raise ProcessingFailed(answer.failure or Reason.CRASHED, answer.detail)
+    return answer.outcome
+
+
+def _is_in(folder: Path, file: File) -> bool:
+    """Whether it is a plain file of the child's own: the parent will publish it."""
+    path = file.path
+    return (
+        path.is_relative_to(folder)
+        and path.resolve() == path
+        and path.is_file()
+        and path.stat().st_nlink == 1
+        and path.stat().st_size == file.size
+    )
+
+
+def _death(status: int, log: Path) -> ProcessingFailed:
+    """Why a child ended without an answer."""
+    with log.open("rb") as errors:
+        errors.seek(max(0, log.stat().st_size - MAX_LOG_BYTES))
+        detail = errors.read().decode(errors="replace").strip()
+    if any(words in detail for words in OUT_OF_MEMORY):
+        return ProcessingFailed(Reason.OUT_OF_MEMORY, detail)
+    return ProcessingFailed(SIGNALS.get(-status, Reason.CRASHED), f"status {status}: {detail}")

@@ -1,0 +1,74 @@
+"""Pictures: their headers, held against limits, and the ways from there to pixels that are upright and sRGB."""
+
+from pathlib import Path
+
+from processing.failures import ProcessingFailed, Reason
+from processing.libvips import LOADERS, Image, field, in_srgb, refusing_damage
+from processing.picture import Picture
+
+HEIC = frozenset({"image/heic", "image/heif"})
+ANIMATED = frozenset({"image/gif", "image/webp"})
+TURNED = frozenset({5, 6, 7, 8})  # EXIF orientations that exchange width and height
+
+MAX_BYTES = 32 * 1024 * 1024
+MAX_PIXELS = 100_000_000  # of one frame
+MAX_ANIMATED_PIXELS = 150_000_000  # of all frames together
+MAX_ANIMATED_SIDE = 16383  # of a frame: a WebP has no longer ones
+MAX_FRAMES = 1000
+
+
+def open_picture(source: Path, mime_type: str) -> Picture:
+    """Read the header and hold it against the limits, before any pixel is decoded."""
+    if source.stat().st_size > MAX_BYTES:
+        raise ProcessingFailed(Reason.IMAGE_TOO_LARGE)
+    picture = _open_heic(source) if mime_type in HEIC else _open(source, mime_type)
+    if picture.frames > MAX_FRAMES:
+        raise ProcessingFailed(Reason.IMAGE_TOO_MANY_FRAMES)
+    if not _has_accepted_size(picture):
+        raise ProcessingFailed(Reason.IMAGE_TOO_LARGE)
+    return picture
+
+
+def _has_accepted_size(picture: Picture) -> bool:
+    pixels = picture.width * picture.height
+    if picture.frames == 1:
+        return pixels <= MAX_PIXELS
+    longer = max(picture.width, picture.height)
+    return pixels * picture.frames <= MAX_ANIMATED_PIXELS and longer <= MAX_ANIMATED_SIDE
+
+
+def _open(source: Path, mime_type: str) -> Picture:
+    with refusing_damage():
+        header = Image.new_from_file(source, access="sequential")
+    loader, _ = LOADERS[mime_type]
+    if field(header, "vips-loader", "") != loader:
+        raise ProcessingFailed(Reason.FORMAT_MISMATCH, f"{field(header, 'vips-loader', '')} would read {mime_type}")
+    frames = field(header, "n-pages", 1) if mime_type in ANIMATED else 1
+    orientation = field(header, "orientation", 1)
+    # Rows that are turned are needed in another order than they come.
+    access = "sequential" if orientation == 1 else "random"
+    pages = {"n": -1} if frames > 1 else {}
+
+    def whole() -> Image:
+        return in_srgb(Image.new_from_file(source, access=access, fail_on="error", **pages).autorot())
+
+    def within(side: int, crop: str) -> Image:
+        shrunk = Image.thumbnail(source, side, height=side, crop=crop, size="down", fail_on="error")
+        # libvips has converted CMYK by now.
+        return shrunk if header.interpretation == "cmyk" else in_srgb(shrunk)
+
+    return Picture(
+        format=mime_type.removeprefix("image/"),
+        width=header.height if orientation in TURNED else header.width,
+        height=header.width if orientation in TURNED else header.height,
+        frames=frames,
+        exif=field(header, "exif-data", b""),
+        whole=whole,
+        within=within,
+    )
+
+
+def _open_heic(source: Path) -> Picture:
+    from processing.heic import open_heic  # noqa: PLC0415 - no other file needs its decoder
+
+    return open_heic(source)

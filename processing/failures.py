@@ -1,0 +1,59 @@
+"""Why a file cannot be processed: a stable word, a sentence for its owner, and whether another attempt could help."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Every reason; the value is the word that callers see."""
+
+    FORMAT_UNSUPPORTED = "format_unsupported"
+    FORMAT_MISMATCH = "format_mismatch"
+    IMAGE_DAMAGED = "image_damaged"
+    IMAGE_TOO_LARGE = "image_too_large"
+    IMAGE_TOO_MANY_FRAMES = "image_too_many_frames"
+    OUT_OF_MEMORY = "out_of_memory"
+    TOO_MUCH_WORK = "too_much_work"
+    OUTPUT_TOO_LARGE = "output_too_large"
+    TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
+
+
+SENTENCES = {
+    Reason.FORMAT_UNSUPPORTED: "Files of this format cannot be processed.",
+    Reason.FORMAT_MISMATCH: "The file is not what its first bytes say it is.",
+    Reason.IMAGE_DAMAGED: "The image is damaged or incomplete.",
+    Reason.IMAGE_TOO_LARGE: "The image has too many pixels or bytes.",
+    Reason.IMAGE_TOO_MANY_FRAMES: "The animation has too many frames.",
+    Reason.OUT_OF_MEMORY: "Processing the file needs too much memory.",
+    Reason.TOO_MUCH_WORK: "Processing the file takes too much computing time.",
+    Reason.OUTPUT_TOO_LARGE: "The processed file would be too large.",
+    Reason.TIMED_OUT: "Processing the file took too long.",
+    Reason.CRASHED: "Processing the file ended unexpectedly.",
+}
+
+# What the machine may have caused: it was busy, or something else on it needed the memory.
+PASSING = frozenset({Reason.TIMED_OUT, Reason.CRASHED})
+
+
+class ProcessingFailed(Exception):
+    """A file that cannot be processed, or cannot be now. `detail` is for the log, never for callers."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason.value)
+        self.reason = reason
+        self.detail = detail
+
+    @property
+    def code(self) -> str:
+        """The stable word."""
+        return self.reason.value
+
+    @property
+    def sentence(self) -> str:
+        """What a person is told."""
+        return SENTENCES[self.reason]
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether another attempt could end otherwise."""
+        return self.reason in PASSING

@@ -1,0 +1,27 @@
+"""A picture whose header is read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from processing.libvips import Image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """What a header says, and the two ways to decode the rest: whole, with all frames, or one frame made to fit a box.
+
+    Width and height are those of one frame as it is displayed.
+    """
+
+    format: str
+    width: int
+    height: int
+    frames: int
+    exif: bytes
+    whole: Callable[[], Image]
+    within: Callable[[int, str], Image]
+
+    def fitted(self, box: int, *, square: bool) -> Image:
+        """One frame that fits a box, cut square around the centre or uncut, and never larger than it is."""
+        side = min(box, self.width, self.height) if square else box
+        return self.within(side, "centre" if square else "none")

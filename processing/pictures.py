@@ -1,0 +1,30 @@
+"""The processor of images: a file becomes facts, thumbnails and a full size that holds nothing but the picture."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from processing.appearance import placeholder
+from processing.capture import read_capture
+from processing.decoding import open_picture
+from processing.libvips import Image, refusing_damage
+from processing.records import Facts, Outcome, Task
+from processing.renditions import THUMBNAILS, full_size, thumbnails
+
+
+def process(task: Task) -> Outcome:
+    """Decode the picture twice, whole and shrunken, and write what comes of it into the task's folder."""
+    picture = open_picture(task.source, task.mime_type)
+    with refusing_damage(), ThreadPoolExecutor(1) as threads:
+        full = threads.submit(lambda: full_size(picture.whole(), task.folder))
+        thumbs = thumbnails(picture.fitted(THUMBNAILS[-1], square=task.square), task.folder)
+        shown, dominant = placeholder(Image.new_from_file(thumbs[0].path))
+        files = (*thumbs, full.result())
+    facts = Facts(
+        format=picture.format,
+        width=picture.width,
+        height=picture.height,
+        frames=picture.frames,
+        placeholder=shown,
+        dominant_colour=dominant,
+        capture=read_capture(picture.exif, keep_location=task.keep_location),
+    )
+    return Outcome(facts=facts, files=files)
