@@ -47,7 +47,7 @@ async def processed(
 ) -> AsyncIterator[Outcome]:
     """Process one file; the renditions are there until the block ends. ProcessingFailed says why there are none.
 
-    `source` is absolute, `mime_type` what its first bytes show. Whoever is cancelled here leaves nothing running and no file.
+    `source` is absolute, `mime_type` what its first bytes show. Who is cancelled here leaves no process and no file.
     """
     processor = processor_of(mime_type)
     with _folder(root) as folder:
