@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from processing.failures import ProcessingFailed, Reason
+from processing.failures import ProcessingFailed, Reason, tells_of_memory
 from processing.processors import Limits, processor_of
 from processing.records import Answer, File, Order, Outcome, Task, from_json, to_json
 
@@ -32,7 +32,6 @@ ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "
 
 # What ended a child that gave no answer; whatever stands in neither is a crash.
 SIGNALS: dict[int, Reason] = {signal.SIGXCPU: Reason.TOO_MUCH_WORK, signal.SIGXFSZ: Reason.OUTPUT_TOO_LARGE}
-OUT_OF_MEMORY = ("failed to allocate", "Cannot allocate memory", "bad_alloc", "MemoryError")  # GLib, libc, C++, Python
 
 
 @asynccontextmanager
@@ -151,6 +150,6 @@ def _death(status: int, log: Path) -> ProcessingFailed:
     with log.open("rb") as errors:
         errors.seek(max(0, log.stat().st_size - MAX_LOG_BYTES))
         detail = errors.read().decode(errors="replace").strip()
-    if any(words in detail for words in OUT_OF_MEMORY):
+    if tells_of_memory(detail):
         return ProcessingFailed(Reason.OUT_OF_MEMORY, detail)
     return ProcessingFailed(SIGNALS.get(-status, Reason.CRASHED), f"status {status}: {detail}")

@@ -1,5 +1,6 @@
 """Why a file cannot be processed: a stable word, a sentence for its owner, and whether another attempt could help."""
 
+import re
 from enum import StrEnum
 
 
@@ -33,6 +34,14 @@ SENTENCES = {
 
 # What the machine may have caused: it was busy, or something else on it needed the memory.
 PASSING = frozenset({Reason.TIMED_OUT, Reason.CRASHED})
+
+# How libraries say that there was no more memory, or not enough for another thread.
+LACK_OF_MEMORY = re.compile("(?<!copy to )memory|alloc|MemoryError|creating thread|start new thread")
+
+
+def tells_of_memory(detail: str) -> bool:
+    """Whether a library failed for want of memory, by what it says."""
+    return LACK_OF_MEMORY.search(detail) is not None
 
 
 class ProcessingFailed(Exception):

@@ -10,7 +10,7 @@ from typing import Any
 import pyvips
 from pyvips import Image
 
-from processing.failures import ProcessingFailed, Reason
+from processing.failures import ProcessingFailed, Reason, tells_of_memory
 
 __all__ = ["BLOB", "LOADERS", "Image", "field", "in_srgb", "refusing_damage"]
 
@@ -57,5 +57,6 @@ def refusing_damage() -> Iterator[None]:
         yield
     except pyvips.Error as error:
         detail = str(error).strip()
-        lacking = "memory" in detail or "alloc" in detail
-        raise ProcessingFailed(Reason.OUT_OF_MEMORY if lacking else Reason.IMAGE_DAMAGED, detail) from error
+        raise ProcessingFailed(
+            Reason.OUT_OF_MEMORY if tells_of_memory(detail) else Reason.IMAGE_DAMAGED, detail
+        ) from error
