@@ -1,0 +1,331 @@
+"""Processing in a child: what it may not do, what becomes of it, and what it leaves behind."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from processing import child
+from processing.child import PREFIX, network_is_cut, processed, sweep_folders
+from processing.failures import SENTENCES, ProcessingFailed, Reason
+from processing.libvips import Image as Vips
+from processing.processors import MIB, PROCESSORS
+from processing.records import File
+from tests.images import encoded, scene
+
+LIMITS = PROCESSORS[0].limits
+DEADLINE_SECONDS = 60.0
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(encoded(scene()))
+    return path
+
+
+@pytest.fixture(scope="session")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture that takes seconds: 64 megapixels of noise."""
+    path = tmp_path_factory.mktemp("slow") / "slow.jpg"
+    noise = Vips.gaussnoise(1000, 1000, mean=128, sigma=20).cast("uchar").bandjoin([128, 64])
+    noise.replicate(8, 8).jpegsave(str(path))
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Where the folders of this test's children are."""
+    folder = tmp_path / "root"
+    folder.mkdir()
+    return folder
+
+
+async def reason_of(source: Path, root: Path, **limits: Any) -> ProcessingFailed:
+    """Why a file fails under these limits; nothing of it is left."""
+    with pytest.raises(ProcessingFailed) as failed:
+        async with processed(source, "image/jpeg", limits=replace(LIMITS, **limits), root=root):
+            pass
+    assert in_folder(root) == []
+    assert children() == []
+    return failed.value
+
+
+def in_folder(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+def children() -> list[psutil.Process]:
+    return [process for process in psutil.Process().children() if "processing" in _command(process)]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+async def eventually(found):
+    """What a function finds, as soon as that is something."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not (result := found()):  # noqa: ASYNC110 - what is waited for is in other processes
+            await asyncio.sleep(0.01)
+    return result
+
+
+@asynccontextmanager
+async def running(source: Path, root: Path) -> AsyncIterator[tuple[psutil.Process, asyncio.Task[None]]]:
+    """A child at its work, and the task that waits for it."""
+
+    async def process() -> None:
+        async with processed(source, "image/jpeg", root=root):
+            pass
+
+    task = asyncio.create_task(process())
+    (found,) = await eventually(children)
+    await eventually(lambda: found.status() == psutil.STATUS_ZOMBIE or found.num_threads() > 1)
+    try:
+        yield found, task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, ProcessingFailed):
+            await task
+
+
+async def test_the_files_are_there_until_the_block_ends(photo, root):
+    async with processed(photo, "image/jpeg", root=root) as outcome:
+        (folder,) = root.iterdir()
+        assert {file.path.parent for file in outcome.files} == {folder}
+        assert [file.path.stat().st_size for file in outcome.files] == [file.size for file in outcome.files]
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+    assert list(root.iterdir()) == []
+
+
+async def test_an_exception_inside_the_block_removes_them_too(photo, root):
+    with pytest.raises(ZeroDivisionError):
+        async with processed(photo, "image/jpeg", root=root):
+            raise ZeroDivisionError
+
+    assert list(root.iterdir()) == []
+
+
+async def test_too_much_memory_is_refused(slow, root):
+    failed = await reason_of(slow, root, memory_bytes=350 * MIB)
+
+    assert failed.reason in {Reason.OUT_OF_MEMORY, Reason.CRASHED}
+
+
+async def test_too_much_computing_is_ended(slow, root):
+    failed = await reason_of(slow, root, cpu_seconds=1)
+
+    assert (failed.code, failed.may_pass) == ("too_much_work", False)
+
+
+async def test_too_much_time_is_ended_and_may_pass(slow, root):
+    failed = await reason_of(slow, root, wall_seconds=0.5)
+
+    assert (failed.code, failed.may_pass) == ("timed_out", True)
+
+
+async def test_too_much_output_is_ended(photo, root):
+    failed = await reason_of(photo, root, file_bytes=1000)
+
+    assert (failed.code, failed.may_pass) == ("output_too_large", False)
+
+
+async def test_a_child_that_is_killed_may_pass(slow, root):
+    async with running(slow, root) as (process, task):
+        process.send_signal(signal.SIGSEGV)
+        with pytest.raises(ProcessingFailed) as failed:
+            await task
+
+    assert (failed.value.code, failed.value.may_pass) == ("crashed", True)
+    assert "status -11" in failed.value.detail
+    assert list(root.iterdir()) == []
+
+
+async def test_a_stopped_child_is_ended_in_time(slow, root):
+    task = asyncio.create_task(reason_of(slow, root, wall_seconds=2.0))
+    (process,) = await eventually(children)
+    process.suspend()
+
+    assert (await task).reason == Reason.TIMED_OUT
+    assert not process.is_running()
+
+
+async def test_cancelling_kills_at_once(slow, root):
+    async with running(slow, root) as (process, task):
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        assert not process.is_running()
+        assert list(root.iterdir()) == []
+
+
+async def test_the_event_loop_goes_on(slow, root):
+    """Others are answered while a picture is made."""
+    async with running(slow, root) as (_, task):
+        turns = 0
+        while turns < 20:
+            await asyncio.sleep(0.01)
+            turns += 1
+        assert not task.done()
+
+
+async def test_a_child_knows_nothing_of_its_parent(slow, root, monkeypatch):
+    """Neither its variables nor its files; its own are those of its folder."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://secret@db/media")
+    monkeypatch.setenv("S3_SECRET_ACCESS_KEY", "secret")
+    async with running(slow, root) as (process, _):
+        known = process.environ()
+        held = {str(descriptor.readlink()) for descriptor in in_folder(Path(f"/proc/{process.pid}/fd"))}
+        (folder,) = root.iterdir()
+
+    assert set(known) == {"PATH", "LANG", "HOME", "TMPDIR", "MALLOC_ARENA_MAX", "VIPS_BLOCK_UNTRUSTED"}
+    assert known["HOME"] == known["TMPDIR"] == str(folder)
+    files = {file for file in held if file.startswith("/") and not file.startswith(("/dev/null", "/dev/urandom"))}
+    assert files <= {str(slow), str(folder / "log")}
+    assert not any(file.startswith("socket:") for file in held)
+
+
+async def test_a_child_is_bound(slow, root):
+    """Limits as told, no core, no new privileges, a filter on system calls, a process group of its own."""
+    async with running(slow, root) as (process, _):
+        status = _status(process)
+        limits = {what: psutil.Process(process.pid).rlimit(what) for what in (psutil.RLIMIT_AS, psutil.RLIMIT_CORE)}
+        cpu = process.rlimit(psutil.RLIMIT_CPU)
+        output = process.rlimit(psutil.RLIMIT_FSIZE)
+        group = os.getpgid(process.pid)
+
+    assert limits == {psutil.RLIMIT_AS: (2048 * MIB, 2048 * MIB), psutil.RLIMIT_CORE: (0, 0)}
+    assert cpu == (60, 61)
+    assert output == (512 * MIB, 512 * MIB)
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    assert group == process.pid
+
+
+def _status(process: psutil.Process) -> dict[str, str]:
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def test_no_socket_opens_in_a_child():
+    assert network_is_cut()
+
+
+FORBIDDEN = """
+import subprocess, sys
+from processing.sockets import forbid_sockets
+
+assert forbid_sockets()
+subprocess.run([sys.executable, "-c", sys.argv[1]])
+"""
+
+
+@pytest.mark.parametrize("family", ["AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"])
+def test_sockets_are_forbidden_to_what_a_child_starts_too(family):
+    command = [sys.executable, "-c", FORBIDDEN, f"import socket; socket.socket(socket.{family})"]
+
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stderr
+
+    assert "PermissionError" in said
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from processing.child import processed
+
+async def main():
+    async with processed(Path(sys.argv[1]), "image/jpeg", root=Path(sys.argv[2])):
+        pass
+
+asyncio.run(main())
+"""
+
+
+async def test_a_killed_parent_takes_its_child_along_and_its_folder_is_swept(slow, root):
+    """Folders of those who live, and such as are younger than a minute, are left alone."""
+    with subprocess.Popen([sys.executable, "-c", PARENT, slow, root]) as parent:  # noqa: ASYNC220 - it starts at once
+        (process,) = await eventually(psutil.Process(parent.pid).children)
+        await eventually(lambda: process.num_threads() > 1)
+        (folder,) = root.iterdir()
+        _age(folder)
+        assert sweep_folders(root) == []
+
+        parent.kill()
+
+    await eventually(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    young = root / f"{PREFIX}young"
+    young.mkdir()
+    _age(folder)
+    assert sweep_folders(root) == [folder]
+    assert list(root.iterdir()) == [young]
+
+
+def _age(folder: Path) -> None:
+    long_ago = time.time() - 3600
+    os.utime(folder, (long_ago, long_ago))
+
+
+@pytest.mark.parametrize("told", ["outside", "through a link", "linked", "of another size", "above", "a folder"])
+def test_a_child_cannot_name_files_that_are_not_its_own(tmp_path, told):
+    """It has read a stranger's bytes, and what it names is published."""
+    folder = tmp_path / "folder"
+    (folder / "inner").mkdir(parents=True)
+    secret, own = tmp_path / "secret", folder / "own"
+    secret.write_bytes(b"12345")
+    own.write_bytes(b"12345")
+    (folder / "link").symlink_to(secret)
+    os.link(secret, folder / "hard")
+    paths = {
+        "outside": secret,
+        "through a link": folder / "link",
+        "linked": folder / "hard",
+        "of another size": own,
+        "above": folder / ".." / "secret",
+        "a folder": folder / "inner",
+    }
+    file = File(name="full", path=paths[told], mime_type="image/webp", size=4, width=1, height=1)
+    size = 4 if told == "of another size" else 5
+
+    assert not child._is_in(folder, replace(file, size=size))
+    assert child._is_in(folder, replace(file, path=own, size=5))
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'{"outcome": {"files": []}}', b"\xff", b'{"outcome": null}'])
+def test_an_answer_that_is_none_is_a_crash(tmp_path, text):
+    log = tmp_path / "log"
+    log.write_bytes(b"said in the end")
+
+    with pytest.raises(ProcessingFailed) as failed:
+        child._outcome(text, 0, log, tmp_path)
+
+    assert failed.value.reason == Reason.CRASHED
+
+
+def test_every_reason_has_a_sentence():
+    assert set(SENTENCES) == set(Reason)
+    assert [ProcessingFailed(reason).sentence for reason in Reason] == [SENTENCES[reason] for reason in Reason]
+
+
+async def test_many_at_once_are_all_answered(photo, root):
+    async def process() -> int:
+        async with processed(photo, "image/jpeg", root=root) as outcome:
+            return len(outcome.files)
+
+    assert await asyncio.gather(*(process() for _ in range(6))) == [5] * 6
+    assert list(root.iterdir()) == []
