@@ -1,13 +1,15 @@
 """`python -m bench`: mediarpc beside a peer and beside the floor. `python -m bench growth`: with more and more rows."""
 
 import argparse
+import asyncio
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
-from bench import growth, report, servers
+from bench import growth, images, report, servers
 from bench.load import Run
 from bench.measure import Stage, measures, memory, streams
 from bench.uploads import MIB, make_file, uploads_over
@@ -43,6 +45,8 @@ def parser() -> argparse.ArgumentParser:
         "uploads", help="files of 500 MB, over the embedded store or the one that S3_ENDPOINT names"
     )
     _options(files, run_uploads, RESULTS / "uploads.json")
+    photos = commands.add_parser("images", help="thumbnails of a photo, beside sharp and Pillow")
+    _options(photos, run_images, RESULTS / "images.json")
     return top
 
 
@@ -123,6 +127,23 @@ def run_uploads(chosen: argparse.Namespace) -> None:
     found = report.uploads(measured[1:])
     report.save(chosen.out, {"machine": report.machine(), "bytes": size, "rounds": measured[1:]})
     print(f"{report.table(found)}\n\n{report.machine()}; {rounds} rounds, {size / 1e6:,.0f} MB, {small // MIB} MiB.")
+
+
+def run_images(chosen: argparse.Namespace) -> None:
+    """Make thumbnails on every side, round after round, in turns."""
+    rounds = 3 if chosen.quick else 15
+    with tempfile.TemporaryDirectory(prefix="mediarpc-bench-") as name:
+        folder = Path(name)
+        photo = images.make_photo(folder / "photo.jpg")
+        with images.sides(photo, folder) as sides:
+            measured = []
+            for number in range(rounds + 1):
+                _say(f"round {number} of {rounds}" if number else "warming up")
+                measured.append({side: sides[side]() for side in list(sides)[:: -1 if number % 2 else 1]})
+        wholes = [asyncio.run(images.whole(photo)) for _ in range(rounds)]
+    found = images.rows(measured[1:], wholes)
+    report.save(chosen.out, {"machine": report.machine(), "rows": [asdict(row) for row in found]})
+    print(f"{report.table(found)}\n\n{report.machine()}; {rounds} rounds.")
 
 
 def _say(what: str) -> None:
