@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 import traceback
+from datetime import UTC, datetime
 from typing import Any, Self, TextIO
 
 import msgspec
@@ -17,7 +18,7 @@ def configure_logging(level: str = "INFO") -> None:
     """Send structlog's and the standard library's lines to stderr in one form."""
     shared: list[Any] = [
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        with_time,
         without_exception_text,
     ]
     renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else json_line
@@ -91,6 +92,12 @@ class Lines:
 def json_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     """One line of JSON."""
     return _encoder.encode(event).decode()
+
+
+def with_time(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Say when: a time that the encoder writes, which is quicker at it than `isoformat`."""
+    event["timestamp"] = datetime.now(UTC)
+    return event
 
 
 def without_exception_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
