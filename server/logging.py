@@ -66,13 +66,8 @@ class Lines:
     def info(self, line: str) -> None:
         """Write a line soon: now, where no event loop runs."""
         self._waiting.append(line)
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.flush()
-        else:
-            if len(self._waiting) == 1:
-                loop.call_soon(self.flush)
+        if len(self._waiting) == 1:
+            self._flush_soon()
 
     def warning(self, line: str) -> None:
         """Write a line, and what waits before it, now."""
@@ -81,6 +76,12 @@ class Lines:
 
     debug = info
     error = critical = exception = warning
+
+    def _flush_soon(self) -> None:
+        try:
+            asyncio.get_running_loop().call_soon(self.flush)
+        except RuntimeError:
+            self.flush()
 
     def flush(self) -> None:
         """Write what waits."""
