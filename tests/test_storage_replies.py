@@ -32,6 +32,7 @@ class Stored:
     """An object, and an upload of the same bytes in one part."""
 
     key: str
+    etag: str
     upload_key: str
     upload_id: str
     parts: list[Part]
@@ -42,7 +43,7 @@ Call = Callable[[ObjectStore, Stored], Awaitable[Any]]
 
 async def first_copy(store: ObjectStore, there: Stored) -> None:
     store.conditions = None
-    await store.copy(there.key, f"{there.key}-copy", etag=ETAG)
+    await store.copy(there.key, f"{there.key}-copy", etag=there.etag)
 
 
 CALLS: dict[str, Call] = {
@@ -54,7 +55,7 @@ CALLS: dict[str, Call] = {
     "read": lambda store, there: store.read(there.key, 2, 3),
     "read past the end": lambda store, there: store.read(there.key, 50, 5),
     "sha256": lambda store, there: store.sha256(there.key),
-    "copy": lambda store, there: store.copy(there.key, f"{there.key}-copy", etag=ETAG),
+    "copy": lambda store, there: store.copy(there.key, f"{there.key}-copy", etag=there.etag),
     "first copy": first_copy,
     "keys_under": lambda store, there: store.keys_under(there.key),
     "keys_under nothing": lambda store, there: store.keys_under(f"{there.key}-nothing"),
@@ -74,7 +75,7 @@ CALLS: dict[str, Call] = {
 def true_answer(name: str, there: Stored) -> Any:
     """What a call says when its reply comes whole; an upload's id may be any."""
     answers = {
-        "head": ObjectFacts(10, ETAG, "t-0"),
+        "head": ObjectFacts(10, there.etag, "t-0"),
         "head of nothing": ObjectMissing,
         "read": b"234",
         "read past the end": b"",
@@ -131,7 +132,8 @@ def prepared(store):
         store._client.put_object(Bucket=store.bucket, Key=key, Body=BODY, Metadata={"mediarpc-token": "t-0"})
         upload_id = await store.multipart.begin(upload_key, content_type="video/mp4", token="t-1")
         await store.multipart.write_part(upload_key, upload_id, 1, io.BytesIO(BODY), 10)
-        return Stored(key, upload_key, upload_id, await store.multipart.parts(upload_key, upload_id))
+        parts = await store.multipart.parts(upload_key, upload_id)
+        return Stored(key, (await store.head(key)).etag, upload_key, upload_id, parts)
 
     return prepare
 
@@ -190,6 +192,6 @@ async def test_a_success_that_says_nothing_is_none(name, body, config, dying_sto
         endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         opened = ObjectStore(replace(config, endpoint=endpoint))
         opened.conditions = Conditions(of_source=False, of_target=False)
-        nothing = Stored("k", "k", NEVER_BEGUN, [Part(1, 10, ETAG, datetime.now(UTC))])
+        nothing = Stored("k", ETAG, "k", NEVER_BEGUN, [Part(1, 10, ETAG, datetime.now(UTC))])
         assert await outcome(CALLS[name](opened, nothing)) is ServiceUnavailable
         opened.close()
