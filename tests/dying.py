@@ -1,11 +1,12 @@
-"""A store that dies in the middle of a reply, as its clients see it."""
+"""A store that dies in the middle of a reply, or leaves a request without one, as its clients see it."""
 
 import asyncio
 import contextlib
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 CHUNK_BYTES = 65_536
@@ -13,12 +14,17 @@ CHUNK_BYTES = 65_536
 
 @dataclass
 class DyingStore:
-    """A way to a store that ends every connection once this many bytes of replies have come through."""
+    """A way to a store that ends every connection once this many bytes of replies have come through.
+
+    From the first request on that `withholds` matches, nothing is said any more; what is asked for is done.
+    """
 
     endpoint: str
     behind: str
     bytes_left: int = sys.maxsize
     replies: bytes = b""
+    withholds: bytes | None = None
+    silent: asyncio.Event = field(default_factory=asyncio.Event)
 
     def live(self, bytes_left: int = sys.maxsize) -> None:
         """Let this many bytes through from now on."""
@@ -28,9 +34,11 @@ class DyingStore:
         """Hand on what comes on one connection."""
         address = urlsplit(self.behind)
         replies, requests = await asyncio.open_connection(address.hostname, address.port)
-        sending = asyncio.create_task(_send(reader, requests))
+        sending = asyncio.create_task(self._send(reader, requests))
         with contextlib.closing(writer), contextlib.closing(requests), contextlib.suppress(ConnectionError):
             while chunk := (await replies.read(CHUNK_BYTES))[: self.bytes_left]:
+                if self.silent.is_set():
+                    continue
                 self.bytes_left -= len(chunk)
                 self.replies += chunk
                 writer.write(chunk)
@@ -39,13 +47,14 @@ class DyingStore:
                     break
         sending.cancel()
 
-
-async def _send(reader: asyncio.StreamReader, requests: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while chunk := await reader.read(CHUNK_BYTES):
-            requests.write(chunk)
-            await requests.drain()
-        requests.close()
+    async def _send(self, reader: asyncio.StreamReader, requests: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while chunk := await reader.read(CHUNK_BYTES):
+                if self.withholds and re.match(self.withholds, chunk):
+                    self.silent.set()
+                requests.write(chunk)
+                await requests.drain()
+            requests.close()
 
 
 @asynccontextmanager
