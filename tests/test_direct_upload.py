@@ -132,6 +132,20 @@ async def test_what_is_stored_is_what_was_sent(upload, fetched, size):
     assert await fetched(media) == body
 
 
+@pytest.mark.parametrize("size", [2241, len(CLIP)], ids=["in one piece", "in parts"])
+async def test_deleted_bytes_can_be_used_again_a_minute_after_they_came(upload, call, resources, run_pending, size):
+    """Nobody has a URL that could bring more; what the server itself has sent is in storage by then."""
+    media = await upload(CLIP[:size])
+    await call("media.deleteMedia", mediaId=str(media.id))
+    await run_pending()
+    assert (await call("media.getStorageUsage")).reserved == size
+
+    a_minute_later = datetime.now(UTC) + timedelta(seconds=61)
+    await sweep(resources.db, a_minute_later)
+    await run_pending(a_minute_later)
+    assert (await call("media.getStorageUsage")).reserved == 0
+
+
 async def test_an_image_has_its_dimensions_and_its_own_name(upload):
     """The file's name, unless the input names another."""
     media = await upload(photo(), told={"filename": "Göteborg.jpg", "content_type": "image/jpeg; charset=binary"})
