@@ -32,6 +32,7 @@ PART_MISSING = {
     "message": "Parts are missing: send them, then complete",
     "data": {"rpcCode": 1400, "requestId": "req_1", "details": {"missingParts": [3]}},
 }
+UNFIT = {"code": 1100, "message": "Forbidden", "data": {"rpcCode": 1100, "requestId": "req_1"}}
 NEVER_SEEN = "01890000-0000-7000-8000-000000000000"
 
 
@@ -324,6 +325,41 @@ def test_what_cannot_be_resumed_is_uploaded_anew(upload, site, proxy, resume):
 
     assert told(lines, "mediaId") == [ends_well(site, lines)]
     assert proxy.names.count(INITIATE) == 1
+
+
+@pytest.mark.parametrize("finished", [False, True], ids=["unfinished", "finished"])
+def test_a_file_of_another_digest_is_not_taken_for_the_same(upload, proxy, finished):
+    """Where both digests are known; then `auto` uploads it anew, and by its id the upload is refused."""
+    by_digest = {"body": SHORT_FILM, "uploader": {**IN_TURN, "multipartThreshold": PART}}
+    if not finished:
+        proxy.faults = {COMPLETE: [UNFIT]}
+    media_id = told(upload(**by_digest, options={"sha256": True}), "mediaId")[0]
+    other = {**by_digest, "body": SHORT_FILM[:-1] + b"!"}
+    proxy.requests.clear()
+
+    refused = upload(**other, options={"sha256": True, "resume": media_id})
+    anew = upload(**other, options={"sha256": True, "resume": "auto"})
+
+    message = "The upload was declared with another SHA-256 than that of the file: it is another file"
+    assert refused[-1] == {"error": {"name": "TypeError", "message": message}}
+    assert told(anew, "mediaId") != [media_id]
+    assert proxy.inputs("PUT") == [1, 2, 3]
+    assert anew[-1]["media"]["size"] == len(SHORT_FILM)
+
+
+def test_an_upload_that_was_refused_for_its_bytes_is_uploaded_anew(upload, proxy):
+    """Its id is of no more use than one that nobody knows."""
+    named = {"body": SHORT_FILM, "uploader": {**IN_TURN, "multipartThreshold": PART}}
+    refused = upload(**named, options={"sha256": "0" * 64})
+    media_id = told(refused, "mediaId")[0]
+    assert refused[-1]["error"]["code"] == 1201
+    proxy.requests.clear()
+
+    anew = upload(**named, options={"resume": media_id})
+
+    assert told(anew, "mediaId") != [media_id]
+    assert proxy.inputs("PUT") == [1, 2, 3]
+    assert anew[-1]["media"]["size"] == len(SHORT_FILM)
 
 
 def test_another_file_is_not_mixed_into_an_upload(killed_at, upload, proxy):
