@@ -79,7 +79,7 @@ async def upload(ctx: Context, params: Upload, content: Content) -> MediaAnswer:
     with TemporaryFile() as file:
         await arrival.fill(file, PART_BYTES)
         initiated = await _initiated(params, content, arrival, file)
-        reserved = await _reserve(ctx, params, initiated)
+        reserved = await _reserve(ctx, params, initiated, arrival)
         if isinstance(reserved, MediaAnswer):
             return reserved
         try:
@@ -134,7 +134,7 @@ async def _initiated(params: Upload, content: Content, arrival: Arrival, file: B
     )
 
 
-async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload) -> MediaRow | MediaAnswer:
+async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload, arrival: Arrival) -> MediaRow | MediaAnswer:
     """The row of a new upload, or the media that the idempotency key finds."""
     owner, media_id = ctx.owner(params.owner), uuid7()
     plan = Plan(
@@ -153,7 +153,14 @@ async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload) -> M
         return row
     if row.state == MediaState.PENDING:
         raise UploadPending(media_id=str(row.id))
+    if await _size(params, arrival) not in {None, row.size_bytes}:
+        raise IdempotencyKeyTaken
     return answer(ctx, row)
+
+
+async def _size(params: Upload, arrival: Arrival) -> int | None:
+    """How many bytes it will be altogether, None when nobody knows yet."""
+    return params.size or (None if await arrival.has_more() else arrival.size_bytes)
 
 
 async def _publish(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival, file: BinaryIO) -> MediaRow:
