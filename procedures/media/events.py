@@ -3,6 +3,7 @@
 Storage tells nobody when a part arrives, so whoever waits looks there now and then, and puts what is new into the log.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -42,12 +43,16 @@ class Log:
 
     async def grows(self, ring: Ring, *, within: float) -> bool:
         """Wait for more, so many seconds at most, with an eye on what is being sent: whether the log has grown."""
-        until = time.monotonic() + within
-        while (left := until - time.monotonic()) > 0:
-            sending = await note_progress(self.ctx.db, self.ctx.store, self.owner, self.media_id)
-            if await ring.heard(within=min(left, PROGRESS_SECONDS) if sending else left):
-                return True
-        return False
+        if within <= 0:
+            return False
+        try:
+            async with asyncio.timeout(within):
+                while True:
+                    sending = await note_progress(self.ctx.db, self.ctx.store, self.owner, self.media_id)
+                    if await ring.heard(within=PROGRESS_SECONDS if sending else None):
+                        return True
+        except TimeoutError:
+            return False
 
 
 @subscription("media.watch", raises=(ForeignOwner, MediaNotFound))
