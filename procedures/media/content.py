@@ -23,6 +23,7 @@ from contracts.errors import (
     SizeDiffers,
     StorageLimitExceeded,
     UploadExpired,
+    UploadIncomplete,
     UploadPending,
 )
 from contracts.formats import FORMATS, Format
@@ -166,7 +167,10 @@ async def _size(params: Upload, arrival: Arrival) -> int | None:
 async def _publish(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival, file: BinaryIO) -> MediaRow:
     """Store what comes, and verify it; UploadExpired when somebody else has buried the upload meanwhile."""
     stored = await _store(ctx, params, row, arrival, file)
-    media = await complete_upload(ctx.db, ctx.store, stored, datetime.now(UTC))
+    try:
+        media = await complete_upload(ctx.db, ctx.store, stored, datetime.now(UTC))
+    except UploadIncomplete:
+        media = None
     if media is None:
         raise UploadExpired
     return media
