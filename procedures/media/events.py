@@ -88,10 +88,12 @@ async def poll_events(ctx: Context, params: PollEvents) -> MediaEvents:
 
 
 async def _log(ctx: Context, params: WatchMedia | PollEvents, *, after: str | None) -> Log:
-    """The log of the media's owner, or of the one who is named."""
+    """The log of the owner who is named, or of a media's, when it is that owner's."""
+    owner = ctx.owner(params.owner)
     if params.media_id is None:
-        return Log(ctx, ctx.owner(params.owner), None, int(after or 0))
-    event = await ctx.db.one(EventRow, "find_event", owners=ctx.owners, media_id=params.media_id)
+        return Log(ctx, owner, None, int(after or 0))
+    owners = [owner] if params.owner else ctx.owners
+    event = await ctx.db.one(EventRow, "find_event", owners=owners, media_id=params.media_id)
     if event is None:
         raise MediaNotFound
     return Log(ctx, event.owner_id, params.media_id, int(after or 0))
