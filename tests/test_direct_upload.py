@@ -159,6 +159,23 @@ async def test_declared_facts_are_held_to(upload, cleaned, call):
     assert (usage.used, usage.reserved) == (kept.size, 0)
 
 
+async def test_what_is_more_than_declared_is_not_read(upload, cleaned):
+    """Refused at the first part that goes beyond, however much would follow."""
+    read = list[int]()
+
+    async def counted() -> AsyncIterator[bytes]:
+        async for piece in pieces(CLIP, of=MIB):
+            read.append(len(piece))
+            yield piece
+
+    for size, most in ((MIB, 10 * MIB), (9 * MIB, 18 * MIB)):
+        read.clear()
+        with pytest.raises(SizeDiffers):
+            await upload(counted(), filename="a.mp4", size=size)
+        assert sum(read) <= most
+    assert await cleaned() == []
+
+
 @pytest.mark.parametrize("body", [HTML, b"x", b"\0" * 9 * MIB], ids=["html", "one byte", "zeroes"])
 async def test_bytes_of_no_accepted_type_are_refused(upload, objects, call, body):
     """As soon as the first part has come; nothing is reserved or stored."""

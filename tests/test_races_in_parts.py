@@ -165,7 +165,8 @@ async def test_who_completes_what_is_taken_away_meanwhile_is_told_so(
         (part,) = (await call("media.signParts", mediaId=media_id, partNumbers=[1])).parts
         (await client.put(part.upload_url, content=body, headers=part.headers)).raise_for_status()
         completing = outcome(call("media.completeMultipartUpload", mediaId=media_id))
-        return (await at_once(completing, purge(media_id, delay_seconds)))[0]
+        told, _ = await at_once(completing, purge(media_id, delay_seconds))
+        return str(told)
 
     async def through_the_server(delay_seconds: float) -> str:
         uploading = asyncio.create_task(outcome(bring("media.upload", body, filename=str(delay_seconds), **facts)))

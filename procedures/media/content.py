@@ -123,7 +123,8 @@ async def _initiated(params: Upload, content: Content, arrival: Arrival, file: B
         raise unreadable("file", "The file is empty")
     file.seek(0)
     accepted = _format(params, content, detect(file.read(HEAD_BYTES)))
-    size = max(params.size or 0, arrival.size_bytes)
+    size = params.size or arrival.size_bytes
+    _check_room(params, accepted, arrival)
     _check_ceiling(accepted, size)
     return InitiateUpload(
         filename=params.filename or _filename(content, accepted),
@@ -193,7 +194,7 @@ async def _store_in_parts(ctx: Context, params: Upload, row: MediaRow, arrival: 
         while size:
             await multipart.write_part(key, upload_id, number, file, size)
             number, size = number + 1, await arrival.fill(file, PART_BYTES)
-            _check_ceiling(FORMATS[row.mime_type], arrival.size_bytes)
+            _check_room(params, FORMATS[row.mime_type], arrival)
             row = await _grow(ctx, row, arrival)
         _check(params, arrival)
         await multipart.assemble(key, upload_id, await multipart.parts(key, upload_id))
@@ -261,6 +262,13 @@ def _filename(content: Content, accepted: Format) -> str:
 def _check_ceiling(accepted: Format, size: int) -> None:
     if size > accepted.multipart_max_bytes:
         raise FileTooLarge(size=size, max_size=accepted.multipart_max_bytes, content_type=accepted.content_type)
+
+
+def _check_room(params: Upload, accepted: Format, arrival: Arrival) -> None:
+    """Raise FileTooLarge or SizeDiffers when more has come than may."""
+    _check_ceiling(accepted, arrival.size_bytes)
+    if params.size and arrival.size_bytes > params.size:
+        raise SizeDiffers(declared=params.size, actual=arrival.size_bytes)
 
 
 def _check(params: Upload, arrival: Arrival) -> None:
