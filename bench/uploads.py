@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ Measured = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Uploads:
-    """One server over one store, and a caller of it; a file is sent by four threads, eight mebibytes at a time."""
+    """One server over one store, and a caller; a file is sent by four threads, eight mebibytes at a time."""
 
     server: Server
     store: StoreConfig
@@ -62,6 +62,10 @@ class Uploads:
             "through_mib": directly[0],
             "many_mib": crowd[0],
         }
+
+    def of_another_caller(self, user: str) -> "Uploads":
+        """The same for a user whose quota is whole: what is deleted stays reserved for a while."""
+        return replace(self, token=token(user))
 
     def send(self, file: Path) -> None:
         """Send a file in parts, through the procedures, and delete what it became."""

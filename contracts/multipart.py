@@ -115,9 +115,10 @@ class StoredPart(Wire):
 
 
 class UploadStatus(Wire):
-    """How far an upload is, as storage says. `etaSeconds` by the rate of the last parts, null while there is none.
+    """How far an upload is, as storage says. `etaSeconds` by the rate of the last minute's parts, null without one.
 
-    `partSize` and `totalParts` are null for an upload by one PUT. `nextPart` is the first of `missingParts`.
+    `partSize` and `totalParts` are null for an upload by one PUT. `nextPart` is the first of `missingParts`. `sha256`
+    is what was declared.
     """
 
     media_id: MediaId
@@ -128,6 +129,7 @@ class UploadStatus(Wire):
     uploaded_bytes: int
     total_bytes: int
     progress: float
+    sha256: str | None
     part_size: int | None
     total_parts: int | None
     parts: list[StoredPart]

@@ -111,14 +111,22 @@ async def publish(store: ObjectStore, upload: MediaRow) -> Published:
             raise
     except ObjectMissing:
         # Never sent; or sent and completed by another call, whose job cleans up.
-        raise UploadIncomplete(media_id=str(upload.id), expires_at=iso_milliseconds(upload.url_expires_at)) from None
+        raise _incomplete(upload) from None
 
 
 async def _assembled(store: ObjectStore, upload: MediaRow) -> Published:
     """Make one object of the parts, and verify it where it stands: nobody can change it any more."""
     if upload.transfer == Transfer.PARTS:
         await assemble(store, upload)
-    return await _verify(store, upload, upload.staging_key)
+    try:
+        return await _verify(store, upload, upload.staging_key)
+    except ObjectMissing:
+        # Cancelled by another call, whose job has taken it away.
+        raise _incomplete(upload) from None
+
+
+def _incomplete(upload: MediaRow) -> UploadIncomplete:
+    return UploadIncomplete(media_id=str(upload.id), expires_at=iso_milliseconds(upload.url_expires_at))
 
 
 async def _copy(store: ObjectStore, upload: MediaRow) -> str:

@@ -49,7 +49,7 @@ def create_app(
 ) -> Starlette:
     """The application over open resources; `routes` come beside its own."""
     table = {procedure.name: procedure for procedure in procedures}
-    document = describe(table.values())
+    document = describe(tuple(table.values()))
     discover = discovery(document)
     dispatcher = Dispatcher({**table, discover.name: discover}, resources, rpc_path=config.rpc_path)
     authenticator = Authenticator(

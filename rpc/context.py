@@ -64,10 +64,11 @@ class Context:
 
     def owner(self, named: Owner | None) -> str:
         """The key of the owner that a call names, the caller when it names none; ForeignOwner when that may not be."""
-        key = self.caller.key if named is None else named.key
-        if self.owners is not None and key not in self.owners:
-            raise ForeignOwner(owner=f"{named.type}:{named.id}" if named else key)
-        return key
+        if named is None:
+            return self.caller.key
+        if self.owners is not None and named.key not in self.owners:
+            raise ForeignOwner(owner=f"{named.type}:{named.id}")
+        return named.key
 
     def quota_of(self, owner: str) -> int | None:
         """The quota that the caller's plan gives an owner: to the caller alone; None leaves what is stored."""

@@ -1,11 +1,14 @@
 """What a Content-Disposition header says (RFC 6266, RFC 7578)."""
 
+import re
 from dataclasses import dataclass
-from email.message import Message
-from email.utils import collapse_rfc2231_value
-from typing import Any
+from urllib.parse import unquote
 
 _CHARSETS = frozenset({"utf-8", "iso-8859-1"})  # RFC 8187, and RFC 5987 before it; Python knows some that always fail
+_PARAMETER = re.compile(
+    r';[ \t]*(?P<name>[^\s;="]+)[ \t]*=[ \t]*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^;]*))', re.DOTALL
+)
+_ESCAPED = re.compile(r'\\(["\\])')
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,23 +21,25 @@ class Disposition:
 
 def disposition_of(header: bytes) -> Disposition:
     """The header's parameters; one in the extended notation (`filename*`, RFC 8187) counts before the plain one."""
-    message = Message()
-    message["content-disposition"] = _text(header)
     said: dict[str, str] = {}
-    parameters: list[tuple[str, Any]] = list(message.get_params([], "content-disposition"))[1:]
-    for name, value in parameters:
-        if isinstance(value, tuple):
-            said[name.lower()] = _extended(value)
-        else:
-            said.setdefault(name.lower(), value)
-    return Disposition(said.get("name"), said.get("filename"))
+    for found in _PARAMETER.finditer(_text(header)):
+        said.setdefault(found["name"].lower(), _value(found))
+    extended = {name.removesuffix("*"): _extended(value) for name, value in said.items() if name.endswith("*")}
+    told = said | extended
+    return Disposition(told.get("name"), told.get("filename"))
 
 
-def _extended(value: tuple[str | None, str | None, str]) -> str:
+def _value(found: re.Match[str]) -> str:
+    """The text between the quotes; only quotes and backslashes are escaped, and not by every browser."""
+    return found["plain"].strip() if found["quoted"] is None else _ESCAPED.sub(r"\1", found["quoted"])
+
+
+def _extended(value: str) -> str:
     """The text of an extended parameter; one in any other charset is read as if it named none."""
-    charset, language, text = value
-    known = charset if charset is not None and charset.lower() in _CHARSETS else None
-    return collapse_rfc2231_value((known, language, text))
+    charset, _, rest = value.partition("'")
+    _, told, text = rest.partition("'")
+    known = charset.lower() if charset.lower() in _CHARSETS else "ascii"
+    return unquote(text if told else value, encoding=known)
 
 
 def _text(header: bytes) -> str:

@@ -1,18 +1,17 @@
 """JSON-RPC 2.0 (jsonrpc.org/specification): request objects in, responses out.
 
-jsonrpcserver calls the methods and makes the responses. What it does not do by the book stays here: the check of each
-member, the batch, and what an error tells.
+jsonrpcserver calls the methods. What it does not do by the book stays here: the check of each member, the batch, and
+what an error tells.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
 from jsonrpcserver import JsonRpcError, Result, Success
 from jsonrpcserver.async_dispatcher import call
-from jsonrpcserver.dispatcher import create_request, to_response
-from jsonrpcserver.response import ErrorResponse, Response
-from jsonrpcserver.sentinels import NODATA
+from jsonrpcserver.dispatcher import create_request
+from jsonrpcserver.sentinels import NODATA, NOID
 from oslash.either import Left
 
 from contracts.errors import (
@@ -54,7 +53,9 @@ class JsonRpc:
 
     async def answer_all(self, members: list[Any], authenticate: Authenticate) -> list[Document | None]:
         """The response to each member of a batch, all run side by side; None to a notification."""
-        return await asyncio.gather(*(self._answer(member, authenticate) for member in members))
+        async with asyncio.TaskGroup() as side_by_side:
+            answering = [side_by_side.create_task(self._answer(member, authenticate)) for member in members]
+        return [answer.result() for answer in answering]
 
     async def _answer(self, member: Any, authenticate: Authenticate) -> Document | None:
         if not is_request(member):
@@ -62,24 +63,24 @@ class JsonRpc:
         request = create_request(member)
         method = self._methods.get(request.method) or self._unknown(request.method)
         result = await call(request, authenticate, method)
-        return None if "id" not in member else _document(to_response(request, result))
+        return None if request.id is NOID else _document(result, request.id)
 
     def _method(self, procedure: Procedure) -> Callable[..., Any]:
         parameters = procedure.parameters
 
-        async def method(authenticate: Authenticate, /, *positional: Any, **named: Any) -> Result:
+        def method(authenticate: Authenticate, /, *positional: Any, **named: Any) -> Awaitable[Result]:
             params: Any = named or dict(zip(parameters, positional, strict=False))
             if len(positional) > len(parameters):
                 params = positional  # no model takes a list, so this fails as any other bad input does
-            return await self._call(procedure.name, params, authenticate)
+            return self._call(procedure.name, params, authenticate)
 
         return method
 
     def _unknown(self, name: str) -> Callable[..., Any]:
         """The method of a name that no procedure has: dispatched all the same, to be logged like any call."""
 
-        async def method(authenticate: Authenticate, /, *_positional: Any, **_named: Any) -> Result:
-            return await self._call(name, None, authenticate)
+        def method(authenticate: Authenticate, /, *_positional: Any, **_named: Any) -> Awaitable[Result]:
+            return self._call(name, None, authenticate)
 
         return method
 
@@ -117,12 +118,11 @@ def _raise(error: RpcError, outcome: Outcome) -> NoReturn:
     raise JsonRpcError(error.code.jsonrpc, message, data)
 
 
-def _document(response: Response) -> Document:
-    if isinstance(response, Left):
-        failure: ErrorResponse = response._error  # noqa: SLF001 - the library's Either has no accessor
+def _document(result: Result, id_: Any) -> Document:
+    if isinstance(result, Left):
+        failure = result._error  # noqa: SLF001 - the library's Either has no accessor
         error = {"code": failure.code, "message": failure.message}
         if failure.data is not NODATA:
             error["data"] = failure.data
-        return {"jsonrpc": "2.0", "error": error, "id": failure.id}
-    success = response._value  # noqa: SLF001
-    return {"jsonrpc": "2.0", "result": success.result, "id": success.id}
+        return {"jsonrpc": "2.0", "error": error, "id": id_}
+    return {"jsonrpc": "2.0", "result": result._value.result, "id": id_}  # noqa: SLF001

@@ -5,7 +5,8 @@ none. A method lists each number of `error.code` once; `x-errors` tells the erro
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
+from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 from inspect import getdoc
@@ -54,8 +55,9 @@ class OpenRpc(Wire):
     x_errors: dict[str, Any] = Field(alias="x-errors")
 
 
-def describe(procedures: Iterable[Procedure]) -> OpenRpc:
-    """The document of every procedure that answers once."""
+@cache
+def describe(procedures: tuple[Procedure, ...]) -> OpenRpc:
+    """The document of every procedure that answers once; made once for the same procedures."""
     answering = [procedure for procedure in procedures if procedure.kind is not Kind.SUBSCRIPTION]
     data = {error: data_of(error) for procedure in answering for error in procedure.errors}
     schemas = Schemas(

@@ -185,7 +185,10 @@ def run_openrpc(_chosen: argparse.Namespace) -> None:
     from procedures import PROCEDURES  # noqa: PLC0415
     from rpc.openrpc import describe  # noqa: PLC0415
 
-    print(describe(PROCEDURES).model_dump_json(by_alias=True, indent=2))
+    try:
+        print(describe(PROCEDURES).model_dump_json(by_alias=True, indent=2), flush=True)
+    except BrokenPipeError:  # `| head` has read enough; what is still to be flushed goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run_typescript(chosen: argparse.Namespace) -> None:

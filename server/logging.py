@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 import traceback
+from datetime import UTC, datetime
 from typing import Any, Self, TextIO
 
 import msgspec
@@ -17,7 +18,7 @@ def configure_logging(level: str = "INFO") -> None:
     """Send structlog's and the standard library's lines to stderr in one form."""
     shared: list[Any] = [
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        with_time,
         without_exception_text,
     ]
     renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else json_line
@@ -65,13 +66,8 @@ class Lines:
     def info(self, line: str) -> None:
         """Write a line soon: now, where no event loop runs."""
         self._waiting.append(line)
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.flush()
-        else:
-            if len(self._waiting) == 1:
-                loop.call_soon(self.flush)
+        if len(self._waiting) == 1:
+            self._flush_soon()
 
     def warning(self, line: str) -> None:
         """Write a line, and what waits before it, now."""
@@ -80,6 +76,12 @@ class Lines:
 
     debug = info
     error = critical = exception = warning
+
+    def _flush_soon(self) -> None:
+        try:
+            asyncio.get_running_loop().call_soon(self.flush)
+        except RuntimeError:
+            self.flush()
 
     def flush(self) -> None:
         """Write what waits."""
@@ -91,6 +93,12 @@ class Lines:
 def json_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     """One line of JSON."""
     return _encoder.encode(event).decode()
+
+
+def with_time(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Say when: a time that the encoder writes, which is quicker at it than `isoformat`."""
+    event["timestamp"] = datetime.now(UTC)
+    return event
 
 
 def without_exception_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

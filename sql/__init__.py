@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import LiteralString
 
+from msgspec import Struct
+
 from sql.rows import AuditRow, EventRow, MediaRow, UsageRow, columns
 
-ROWS = {"media": MediaRow, "event": EventRow, "audit": AuditRow, "usage": UsageRow}
+ROWS: dict[str, type[Struct]] = {"media": MediaRow, "event": EventRow, "audit": AuditRow, "usage": UsageRow}
 
 _BLOCK = re.compile(
     r"^-- name: (?P<name>\w+) :(?P<kind>one|many|run|shared)\n(?P<text>.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL

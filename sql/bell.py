@@ -32,8 +32,11 @@ class Ring:
         self.is_last = True
         self.rung.set()
 
-    async def heard(self, *, within: float) -> bool:
-        """Wait for the bell, so many seconds at most: whether it rang. ServiceUnavailable at the last ring."""
+    async def heard(self, *, within: float | None) -> bool:
+        """Wait for the bell, so many seconds at most, or for ever: whether it rang.
+
+        ServiceUnavailable at the last ring.
+        """
         try:
             async with asyncio.timeout(within):
                 await self.rung.wait()

@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
@@ -223,12 +223,11 @@ class Database(Statements):
         self.pool = pool
         self._shared: dict[str, Shared] = {}
 
-    async def shared(self, row: type[Row], name: str, **parameters: Any) -> Row:
+    def shared(self, row: type[Row], name: str, **parameters: Any) -> Awaitable[Row]:
         """The row that a shared query answers to this call, run together with the calls that wait beside it."""
         if name not in self._shared:
             self._shared[name] = Shared(partial(self._run_shared, row, name))
-        answer: Row = await self._shared[name].one(parameters)
-        return answer
+        return self._shared[name].one(parameters)
 
     def for_call(self, *, toll: Parameters | None, record: Parameters | None) -> "CallDatabase":
         """The same database for one call, which `count_call` counts and `append_audit` records by these."""

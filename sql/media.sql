@@ -113,8 +113,7 @@ where not exists (select from media where media.id = asked.id and owned_by(owner
 -- Leave tombstones of some of an owner's media, however far their uploads are.
 update media set
     state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s,
-    sweep_at = case when state = 'pending' then greatest(url_ends_at, %(now)s)
-        else coalesce(sweep_at, %(now)s::timestamptz + interval '15 minutes') end
+    sweep_at = next_look_after_deletion(state, url_ends_at, %(now)s)
 where id in (
     select id from media where owner_id = %(owner_id)s and state <> 'deleted'
     order by id limit %(limit)s for no key update

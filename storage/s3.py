@@ -20,6 +20,7 @@ from contracts.errors import ServiceUnavailable
 from storage import multipart
 from storage.calls import Calls, ObjectsRemain, error_code, whole
 from storage.conditions import Conditions, enforced
+from storage.replies import require_whole_replies
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,9 +31,6 @@ ATTEMPTS = 2
 THREADS = 32
 CHUNK_BYTES = 1024 * 1024
 DELETE_BATCH = 1000  # S3's own limit
-
-# A reply that is cut inside its headers is taken for a whole one below us; the last of these tells.
-_HEAD_MEMBERS = {"ContentLength", "ETag", "LastModified"}
 
 
 class ObjectMissing(LookupError):
@@ -81,8 +79,11 @@ def _session() -> boto3.session.Session:
 
 
 def create_client(config: StoreConfig, endpoint: str | None) -> Any:
-    """A boto3 client for `endpoint`, with timeouts, and without the checksum headers that not every store knows."""
-    return _session().client(
+    """A boto3 client for `endpoint`, with timeouts, which takes no part of a reply for all of it.
+
+    It sends none of the checksum headers that not every store knows.
+    """
+    client = _session().client(
         "s3",
         endpoint_url=endpoint,
         region_name=config.region,
@@ -102,6 +103,8 @@ def create_client(config: StoreConfig, endpoint: str | None) -> Any:
             response_checksum_validation="when_required",
         ),
     )
+    require_whole_replies(client)
+    return client
 
 
 class ObjectStore:
@@ -181,8 +184,6 @@ class ObjectStore:
 
     def _head(self, key: str) -> ObjectFacts:
         answer = self._client.head_object(Bucket=self.bucket, Key=key)
-        if not _HEAD_MEMBERS.issubset(answer):
-            raise ServiceUnavailable(service="storage")
         kept = {name.lower(): value for name, value in answer.get("Metadata", {}).items()}
         return ObjectFacts(size_bytes=answer["ContentLength"], etag=answer["ETag"], token=kept.get(multipart.TOKEN))
 

@@ -33,6 +33,19 @@ from tests.web_app import WebApp, make_web_app
 _stack = pytest.StashKey[ExitStack]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    about = "run only the tests that talk to the servers of the run; over any others the rest would say the same"
+    parser.addoption("--of-servers", action="store_true", help=about)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --of-servers, leave out what no fixture leads to the servers."""
+    if config.option.of_servers:
+        kept = {item: "servers" in getattr(item, "fixturenames", ()) for item in items}
+        config.hook.pytest_deselected(items=[item for item in items if not kept[item]])
+        items[:] = [item for item in items if kept[item]]
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers once, in the process that starts the workers."""
     if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:

@@ -40,6 +40,7 @@ class Proxy:
     hides_etags: bool = False
     let_go: Event = field(default_factory=Event)
     requests: list[tuple[str, Any]] = field(default_factory=list)
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(verify=False, timeout=30))
 
     @property
     def names(self) -> list[str]:
@@ -65,7 +66,7 @@ class Proxy:
         if fault in {Cut.BEFORE, Cut.HELD}:
             return None
         upstream = self.server if method == "POST" else self.storage
-        answer = httpx.request(method, f"{upstream}{path}", headers=headers, content=body, timeout=30)
+        answer = self.client.request(method, f"{upstream}{path}", headers=headers, content=body)
         etag = "" if self.hides_etags else answer.headers.get("etag", "")
         return None if fault is Cut.AFTER else (answer.status_code, etag, answer.content)
 
@@ -74,9 +75,9 @@ class Proxy:
 def proxy_of(server: str, storage: str) -> Iterator[Proxy]:
     """A proxy on a free port."""
     proxy = Proxy(server, storage)
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy)) as listening:
+    with proxy.client, ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy)) as listening:
         proxy.origin = f"http://127.0.0.1:{listening.server_port}"
-        thread = Thread(target=listening.serve_forever)
+        thread = Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield proxy

@@ -2,6 +2,7 @@
 
 import json
 import random
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ from procedures import PROCEDURES
 from rpc.procedure import Kind
 
 LONGEST_IN_A_URL = 8_000
+WAIT = "waitSeconds"  # a call that takes it waits for 25 s when it is told nothing
 TEXTS = [
     "",
     " ",
@@ -51,6 +53,7 @@ class Generator:
             "size": [1, 1000, 10**7, *NUMBERS],
             "sha256": ["0" * 64, None],
             "idempotencyKey": ["k", "é", None],
+            WAIT: [0, 0, -1, 26, "1", None, 0.5],
         }
         if name in known:
             return pick(known[name])
@@ -62,13 +65,14 @@ class Generator:
     def params(self, procedure: Any) -> Any:
         """An input from the procedure's contract: as it is, or with something wrong."""
         schema = SCHEMAS[procedure.name].get("properties", {})
-        params = {name: self.fitting(name, told) for name, told in schema.items() if self.random.random() < 0.9}
+        wanted = [name for name in schema if name == WAIT or self.random.random() < 0.9]
+        params = {name: self.fitting(name, schema[name]) for name in wanted}
         roll = self.random.random()
         if roll < 0.3 and params:
             params[self.random.choice(list(params))] = self.value()
         elif roll < 0.4:
             params[self.random.choice(TEXTS)] = self.value()
-        elif roll < 0.5:
+        elif roll < 0.5 and WAIT not in schema:
             return self.value()
         return params
 
@@ -79,13 +83,12 @@ class Generator:
 
     def jsonrpc(self) -> Any:
         name, params = self.name_and_params()
-        return self.spoiled(
-            {"jsonrpc": "2.0", "id": self.random.choice([1, "a", 0.5]), "method": name, "params": params}
-        )
+        document = {"jsonrpc": "2.0", "id": self.random.choice([1, "a", 0.5]), "method": name, "params": params}
+        return self.spoiled(document, params)
 
     def envelope(self) -> Any:
         name, params = self.name_and_params()
-        return self.spoiled({"procedure": name, "input": params, "context": self.random.choice([None, {}])})
+        return self.spoiled({"procedure": name, "input": params, "context": self.random.choice([None, {}])}, params)
 
     def trpc(self) -> tuple[str, str, bytes]:
         """Method, target and body of a single call or a batch; now and then a wrong verb or a broken query string."""
@@ -100,8 +103,10 @@ class Generator:
             return method, f"/rpc/{path}?{batch}&input={quote(raw)}", b""
         return method, f"/rpc/{path}?{batch}", raw
 
-    def spoiled(self, document: dict[str, Any]) -> Any:
-        """The document, now and then without a member or with another one."""
+    def spoiled(self, document: dict[str, Any], params: Any) -> Any:
+        """The document, now and then without a member or with another one, unless it would wait then."""
+        if isinstance(params, dict) and WAIT in params:
+            return document
         if self.random.random() < 0.05:
             document.pop(self.random.choice(list(document)))
         if self.random.random() < 0.05:
@@ -185,8 +190,12 @@ class FormGenerator:
         )
 
     def pieces(self, body: bytes) -> list[bytes]:
-        length = self.random.choice([1, 7, *[50, 300, 3_000] * 4])
-        return [body[place : place + length] for place in range(0, len(body), length)]
+        """The body, cut at some places of it; a fifth of them byte for byte from somewhere on."""
+        cuts = {self.random.randrange(len(body) + 1) for _ in range(self.random.choice([0, 1, 3, 10]))}
+        if self.random.random() < 0.2:
+            start = self.random.randrange(len(body) + 1)
+            cuts |= set(range(start, min(start + 100, len(body))))
+        return [body[start:end] for start, end in pairwise([0, *sorted(cuts - {0, len(body)}), len(body)])]
 
 
 def nested(depth: int) -> Any:

@@ -1,24 +1,34 @@
-"""A running server whose callers reach it, and storage, through a proxy that spoils requests."""
+"""A server whose callers reach it, and storage, through a proxy that spoils requests."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 
-from server.embedded import free_port
+from anyio.from_thread import start_blocking_portal
+
+from procedures import PROCEDURES
+from rpc.app import create_app
+from server.resources import app_config, open_resources
 from server.settings import Settings
 from server.token import sign_token
 from tests.faults import Proxy
-from tests.processes import MEDIARPC, Site, running
+from tests.on_a_socket import free_listener, served_on
+from tests.processes import Site
 
 
 @contextmanager
-def served_behind(
-    proxy: Proxy, settings: Settings, configured: Mapping[str, str], folder: Path, **variables: str
-) -> Iterator[Site]:
-    """Start a server whose signed URLs lead through the proxy, and let the proxy pass calls on to it."""
-    port = free_port()  # now that the proxy has its own
-    told = {**configured, "PORT": str(port), "S3_PUBLIC_ENDPOINT": proxy.origin, "RATE_LIMITS": "off", **variables}
-    with running([MEDIARPC, "serve"], folder, **told) as serve:
-        proxy.server = f"http://127.0.0.1:{port}"
-        serve.wait_for("mediarpc serves on")
-        yield Site(proxy.server, sign_token(settings, user="ada"))
+def served_behind(proxy: Proxy, configured: Mapping[str, str], **variables: str) -> Iterator[Site]:
+    """Serve in a thread, with signed URLs that lead through the proxy, and let the proxy pass calls on to it."""
+    told = {**configured, "S3_PUBLIC_ENDPOINT": proxy.origin, "RATE_LIMITS": "off", **variables}
+    settings = Settings.from_environment(told)
+    with start_blocking_portal() as thread, thread.wrap_async_context_manager(served(settings)) as origin:
+        proxy.server = origin
+        yield Site(origin, sign_token(settings, user="ada"))
+
+
+@asynccontextmanager
+async def served(settings: Settings) -> AsyncIterator[str]:
+    """The origin of a server over the resources that settings name."""
+    async with open_resources(settings) as resources:
+        app = create_app(resources, PROCEDURES, app_config(settings))
+        async with served_on(free_listener(), app) as origin:
+            yield origin

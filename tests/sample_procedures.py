@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -18,8 +18,8 @@ from rpc.auth import AuthConfig
 from rpc.context import Context, Resources
 from rpc.limits import RateLimits
 from rpc.procedure import Procedure, mutation, query, subscription
-from server.http import listen, serve_http
 from sql.database import Database, create_pool
+from tests.on_a_socket import free_listener, served_on
 
 UNUSED = cast(
     "Resources", SimpleNamespace(db=Database(create_pool("", size=1)), limits=RateLimits(), introspection=None)
@@ -226,15 +226,9 @@ async def listening(
     procedures: Iterable[Procedure], *, resources: Resources = UNUSED, config: AppConfig | None = None
 ) -> AsyncIterator[str]:
     """The URL of a server of these procedures that really listens, so that answers come as they are written."""
-    listener = listen("127.0.0.1", 0)
     app = create_app(resources, procedures, config or AppConfig(auth=AuthConfig()))
-    serving_it = asyncio.create_task(serve_http(app, listener))
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        serving_it.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving_it
+    async with served_on(free_listener(), app) as origin:
+        yield origin
 
 
 @asynccontextmanager

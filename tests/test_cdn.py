@@ -21,7 +21,8 @@ from tests.services import Servers, every_store
 
 BODY = b"twelve bytes"
 KEY = "users/ada/thumb150.webp"
-ETAG = '"c91fa94e14cf2fa5474beceff788c0dc"'  # the MD5 of BODY
+MD5 = '"c91fa94e14cf2fa5474beceff788c0dc"'  # of BODY
+XXH128 = '"09276921dedb8fafc77bd89cae94cf89"'
 WEB_APP = "https://app.example.com"
 GUARD = "default-src 'none'; sandbox"
 
@@ -47,6 +48,12 @@ def stored(config) -> Iterator[Callable[..., None]]:
 
     yield put
     s3.close()
+
+
+@pytest.fixture
+def etag(request) -> str:
+    """What the store says of BODY."""
+    return XXH128 if request.node.callspec.params["config"] == "embedded" else MD5
 
 
 @pytest.fixture
@@ -84,7 +91,7 @@ async def exact(site: str, path: str) -> tuple[int, bytes]:
     return await asyncio.to_thread(ask)
 
 
-async def test_an_object_is_served_to_everybody(stored, fetch):
+async def test_an_object_is_served_to_everybody(stored, fetch, etag):
     """Bytes, length, validators, type and caching, and nothing of the store's own."""
     stored()
     answer = await fetch()
@@ -95,7 +102,7 @@ async def test_an_object_is_served_to_everybody(stored, fetch):
     assert headers.pop("date")
     assert headers == {
         "content-length": "12",
-        "etag": ETAG,
+        "etag": etag,
         "content-type": "image/webp",
         "cache-control": "public, max-age=31536000, immutable",
         "accept-ranges": "bytes",
@@ -147,12 +154,12 @@ async def test_each_kind_has_its_type_and_caching(stored, fetch, name, content_t
         ("BYTES=0-3", b"twel", "bytes 0-3/12"),
     ],
 )
-async def test_a_part_is_answered(stored, fetch, asked, part, content_range):
+async def test_a_part_is_answered(stored, fetch, etag, asked, part, content_range):
     stored()
     answer = await fetch(range=asked)
     assert (answer.status_code, answer.content, answer.headers["content-range"]) == (206, part, content_range)
     assert answer.headers["content-length"] == str(len(part))
-    assert (answer.headers["etag"], answer.headers["accept-ranges"]) == (ETAG, "bytes")
+    assert (answer.headers["etag"], answer.headers["accept-ranges"]) == (etag, "bytes")
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
@@ -183,19 +190,19 @@ async def test_what_is_not_one_range_of_bytes_is_not_looked_at(stored, fetch, as
     assert (answer.status_code, answer.content, "content-range" in answer.headers) == (200, BODY, False)
 
 
-async def test_a_part_of_the_same_object_only(stored, fetch):
+async def test_a_part_of_the_same_object_only(stored, fetch, etag):
     """With If-Range, a part is sent to those who have the rest of this object; others get the whole."""
     stored()
     modified = (await fetch()).headers["last-modified"]
     outcomes = {
         condition: (await fetch(range="bytes=0-3", if_range=condition)).status_code
-        for condition in (ETAG, modified, '"another"', f"W/{ETAG}", before(modified), after(modified), "")
+        for condition in (etag, modified, '"another"', f"W/{etag}", before(modified), after(modified), "")
     }
     assert outcomes == {
-        ETAG: 206,
+        etag: 206,
         modified: 206,
         '"another"': 200,
-        f"W/{ETAG}": 200,
+        f"W/{etag}": 200,
         before(modified): 200,
         after(modified): 200,
         "": 200,
@@ -203,13 +210,13 @@ async def test_a_part_of_the_same_object_only(stored, fetch):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("tags", [ETAG, f"W/{ETAG}", f'"a", {ETAG}', "*"])
-async def test_what_the_client_has_is_not_sent_again(stored, fetch, method, tags):
+@pytest.mark.parametrize("tags", ["{}", "W/{}", '"a", {}', "*"])
+async def test_what_the_client_has_is_not_sent_again(stored, fetch, etag, method, tags):
     """304 repeats the headers that a cache renews its copy by; a range makes no difference."""
     stored()
     for more in ({}, {"range": "bytes=0-3"}, {"if_modified_since": "Thu, 01 Jan 1970 00:00:00 GMT"}):
-        answer = await fetch(method=method, if_none_match=tags, **more)
-        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", ETAG)
+        answer = await fetch(method=method, if_none_match=tags.format(etag), **more)
+        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert answer.headers["access-control-allow-origin"] == "*"
         assert answer.headers.keys() & {"content-length", "content-type", "content-range"} == set()

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.types import Message
 
 from contracts.errors import ValidationFailed
 from rpc.body import Arriving
+from rpc.disposition import Disposition, disposition_of
 from rpc.form import Form
 from tests.sample_content import BOUNDARY, CONTENT, FORM, form, part, recording, told
 from tests.sample_procedures import listening, serving, settled
@@ -138,12 +140,25 @@ async def test_a_file_alone_is_a_form() -> None:
         ("name=\"file\"; filename*=undefined''a%20b.jpg", "a b.jpg"),
         ("name=\"file\"; filename*=idna''xn--%FF.jpg", "xn--\ufffd.jpg"),
         ('name="file"; FILENAME="a.jpg"', "a.jpg"),
+        ("name=\"file\"; filename*=UTF-8''a%20b.jpg; filename*0=c.jpg", "a b.jpg"),
+        (f'name="file"; filename="a.jpg"; filename*{"1" * 5000}=b.jpg', "a.jpg"),
+        ('name="file"; filename="a.jpg"; filename*=a%20b.jpg', "a b.jpg"),
+        ('name="file"; filename="a.jpg"; filename', "a.jpg"),
+        ('name="file" ;filename = "a\\\\b.jpg" ', "a\\b.jpg"),
     ],
 )
 async def test_a_file_has_the_name_that_its_part_says(disposition: str, filename: str | None) -> None:
     body = f"--{BOUNDARY}\r\ncontent-disposition: form-data; {disposition}\r\n\r\nbytes\r\n--{BOUNDARY}--\r\n"
 
     assert (await kept(body.encode()))["filename"] == filename
+
+
+def test_however_long_a_name_is_it_is_read_in_one_pass() -> None:
+    """What takes the square of its length keeps every other call of the process waiting."""
+    name, began = ";" * 300_000, time.monotonic()
+
+    assert disposition_of(f'form-data; name=file; filename="{name}"'.encode()) == Disposition("file", name)
+    assert time.monotonic() - began < 10
 
 
 async def test_a_name_in_latin_1_is_read_as_such() -> None:

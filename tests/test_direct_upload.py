@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import psutil
+import psycopg
 import pytest
 
 from contracts.errors import (
@@ -39,6 +40,7 @@ from rpc.dispatch import context_of, validate
 from rpc.limits import RateLimits
 from server.token import sign_token
 from tests.at_once import at_once
+from tests.locks import until_waiting
 from tests.media_files import HTML, padded, photo, video
 from tests.processes import MEDIARPC, running
 
@@ -132,6 +134,20 @@ async def test_what_is_stored_is_what_was_sent(upload, fetched, size):
     assert await fetched(media) == body
 
 
+@pytest.mark.parametrize("size", [2241, len(CLIP)], ids=["in one piece", "in parts"])
+async def test_deleted_bytes_can_be_used_again_a_minute_after_they_came(upload, call, resources, run_pending, size):
+    """Nobody has a URL that could bring more; what the server itself has sent is in storage by then."""
+    media = await upload(CLIP[:size])
+    await call("media.deleteMedia", mediaId=str(media.id))
+    await run_pending()
+    assert (await call("media.getStorageUsage")).reserved == size
+
+    a_minute_later = datetime.now(UTC) + timedelta(seconds=61)
+    await sweep(resources.db, a_minute_later)
+    await run_pending(a_minute_later)
+    assert (await call("media.getStorageUsage")).reserved == 0
+
+
 async def test_an_image_has_its_dimensions_and_its_own_name(upload):
     """The file's name, unless the input names another."""
     media = await upload(photo(), told={"filename": "Göteborg.jpg", "content_type": "image/jpeg; charset=binary"})
@@ -155,6 +171,23 @@ async def test_declared_facts_are_held_to(upload, cleaned, call):
     assert len(await cleaned()) == 1
     usage = await call("media.getStorageUsage")
     assert (usage.used, usage.reserved) == (kept.size, 0)
+
+
+async def test_what_is_more_than_declared_is_not_read(upload, cleaned):
+    """Refused at the first part that goes beyond, however much would follow."""
+    read = list[int]()
+
+    async def counted() -> AsyncIterator[bytes]:
+        async for piece in pieces(CLIP, of=MIB):
+            read.append(len(piece))
+            yield piece
+
+    for size, most in ((MIB, 10 * MIB), (9 * MIB, 18 * MIB)):
+        read.clear()
+        with pytest.raises(SizeDiffers):
+            await upload(counted(), filename="a.mp4", size=size)
+        assert sum(read) <= most
+    assert await cleaned() == []
 
 
 @pytest.mark.parametrize("body", [HTML, b"x", b"\0" * 9 * MIB], ids=["html", "one byte", "zeroes"])
@@ -323,6 +356,22 @@ async def test_a_key_makes_a_repetition_safe(upload, cleaned):
     assert len(await cleaned()) == 1
 
 
+async def test_a_key_is_not_good_for_a_file_of_another_size(upload, cleaned):
+    """Declared or counted, as far as the size is known before everything has come."""
+    await upload(photo(), filename="a.jpg", idempotencyKey="k")
+    await upload(CLIP, filename="a.mp4", idempotencyKey="l")
+    larger = photo() + b"more"
+    for body, told in (
+        (larger, {"filename": "a.jpg", "idempotencyKey": "k"}),
+        (larger, {"filename": "a.jpg", "idempotencyKey": "k", "size": len(larger)}),
+        (CLIP[:-1], {"filename": "a.mp4", "idempotencyKey": "l", "size": len(CLIP) - 1}),
+        (CLIP[:MIB], {"filename": "a.mp4", "idempotencyKey": "l"}),
+    ):
+        with pytest.raises(IdempotencyKeyTaken):
+            await upload(body, **told)
+    assert len(await cleaned()) == 2
+
+
 async def test_a_key_whose_upload_is_under_way_says_so(upload, call):
     """Of two at once one is stored; the other is told, or finds the finished one."""
     outcomes = await asyncio.gather(
@@ -417,6 +466,31 @@ async def test_a_part_that_does_not_fit_is_not_stored(in_parts, bring, call):
     with pytest.raises(UploadNotFound):
         await bring("media.uploadPart", part_of(1), caller=Caller("ben"), mediaId=media_id, partNumber=1)
     assert (await call("media.getUploadStatus", mediaId=media_id)).parts == []
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [
+        ("state = 'processing', original_key = staging_key", UploadCompleted),
+        ("state = 'deleted', deleted_at = now(), sweep_at = now()", UploadNotFound),
+    ],
+    ids=["completed", "cancelled"],
+)
+async def test_a_part_that_arrives_while_its_upload_ends_is_told_how(in_parts, bring, database_url, ended, told):
+    """Completed is not expired: nobody need begin anew."""
+    media_id = await in_parts()
+    await bring("media.uploadPart", part_of(1), mediaId=media_id, partNumber=1)
+    async with (
+        await psycopg.AsyncConnection.connect(database_url, autocommit=True) as beside,
+        await psycopg.AsyncConnection.connect(database_url) as ending,
+    ):
+        await ending.execute(f"update media set {ended} where id = %s", [media_id])
+        sending = asyncio.create_task(bring("media.uploadPart", part_of(2), mediaId=media_id, partNumber=2))
+        await until_waiting(1, beside)
+        await ending.commit()
+
+    with pytest.raises(told):
+        await sending
 
 
 async def test_all_parts_at_once(in_parts, bring, call, fetched):

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import psycopg
+import pytest
 from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
@@ -357,7 +358,7 @@ class Lifecycle(RuleBasedStateMachine):
             self.statement(f"drop database {self.name} with (force)")
 
 
-TestLifecycle = Lifecycle.TestCase
+TestLifecycle = pytest.mark.usefixtures("servers")(Lifecycle.TestCase)
 TestLifecycle.settings = settings(
     max_examples=20,
     stateful_step_count=50,

@@ -29,6 +29,8 @@ from contracts.multipart import MultipartTicket, SignedPart
 from contracts.plans import Plan
 from jobs.sweep import sweep
 from procedures.media.multipart import part_bytes
+from procedures.media.progress import eta_seconds
+from storage.multipart import Part
 from tests.at_once import at_once
 from tests.media_files import HTML, padded, video
 
@@ -192,6 +194,43 @@ async def test_a_status_tells_what_is_missing(begin):
     done = await upload.status()
     assert (done.status, done.progress, done.missing_parts, done.next_part) == ("processing", 100.0, [], None)
     assert done.eta_seconds == 0
+
+
+async def test_a_list_tells_what_a_status_has_found(begin, call):
+    """A list does not ask storage; what somebody has seen there is in it, and in the log."""
+    upload = await begin()
+    await upload.send(1)
+    await upload.status()
+    await upload.status()
+
+    assert [item.uploaded_bytes for item in (await call("media.listUploads")).items] == [PART]
+    events = (await call("media.pollEvents", since="0", waitSeconds=0)).events
+    assert [(event.type, event.data.uploaded_bytes) for event in events] == [
+        ("upload.started", None),
+        ("upload.progress", PART),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "eta"),
+    [
+        ([30, 20, 10], 40),  # two parts in twenty seconds, and four are left
+        ([50, 40, 10], 80),  # two in forty
+        ([500, 400, 10], None),  # one of the last minute shows no rate
+        ([500, 80, 70], None),  # nothing comes any more
+        ([10, 10], None),  # at once
+        ([10], None),
+        ([], None),
+    ],
+)
+def test_the_rest_takes_as_long_as_the_last_minute_tells(seconds_ago, eta):
+    """The first of the parts only starts the clock."""
+    now = datetime.now(UTC)
+    parts = [
+        Part(number, PART, f"etag {number}", now - timedelta(seconds=ago))
+        for number, ago in enumerate(seconds_ago, start=1)
+    ]
+    assert eta_seconds(parts, 4 * PART, now) == eta
 
 
 async def test_a_status_tells_of_one_put(pending_upload, arrived_upload, call):

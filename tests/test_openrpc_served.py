@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from procedures import PROCEDURES
 from tests.described import Described
-from tests.processes import mediarpc
+from tests.processes import MEDIARPC, environment, mediarpc
 from tests.sample_procedures import serving
 
 DOCUMENT = Described.of(*PROCEDURES).document
@@ -29,6 +30,18 @@ def test_the_command_prints_the_same_document_every_time(seed):
     printed = mediarpc("openrpc", PYTHONHASHSEED=seed)
     assert (printed.returncode, printed.stderr) == (0, "")
     assert printed.stdout == json.dumps(DOCUMENT, indent=2, ensure_ascii=False) + "\n"
+
+
+def test_a_reader_of_the_command_may_stop_early():
+    """As `head` does, which hangs up once it has its bytes."""
+    with subprocess.Popen(
+        [MEDIARPC, "openrpc"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as printing:
+        assert printing.stdout
+        assert printing.stderr
+        assert printing.stdout.read(1) == b"{"
+        printing.stdout.close()
+        assert (printing.stderr.read(), printing.wait(30)) == (b"", 0)
 
 
 async def test_the_document_is_read_without_a_caller(client: httpx.AsyncClient):

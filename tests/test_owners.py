@@ -117,6 +117,16 @@ async def test_whoever_the_owner_is_not_listed_for_may_do_nothing(call, of_event
     assert (await call("media.getMedia", caller=HOST, mediaId=media_id)).media.status == "pending"
 
 
+async def test_events_of_a_media_are_those_of_the_owner_who_is_named(call, of_event):
+    """Foreign is foreign, whichever media stands beside it; of any other owner's events it has none."""
+    media_id, poll = await of_event(), "media.pollEvents"
+    assert len((await call(poll, caller=HOST, mediaId=media_id, owner=EVENT, waitSeconds=0)).events) == 1
+    with pytest.raises(ForeignOwner):
+        await call(poll, caller=HOST, mediaId=media_id, owner={"type": "event", "id": "43"}, waitSeconds=0)
+    with pytest.raises(MediaNotFound):
+        await call(poll, caller=HOST, mediaId=media_id, owner={"type": "user", "id": "host"}, waitSeconds=0)
+
+
 async def test_a_foreign_owner_changes_nothing(call, database_url):
     with pytest.raises(ForeignOwner):
         await call("media.initiateUpload", owner=EVENT, **NAMED["media.initiateUpload"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -11,7 +12,11 @@ import httpx
 import psycopg
 import pytest
 
+from contracts.events import MediaEvents, PollEvents
+from procedures.media.events import poll_events
 from rpc.auth import Caller
+from server.resources import store_config
+from storage.s3 import ObjectStore
 from tests.processes import MEDIARPC, Site, mediarpc, running, until
 
 SOON = 0.1
@@ -142,6 +147,31 @@ async def test_the_wait_ends_empty(poll):
 async def test_the_wait_and_the_page_have_bounds(envelope, params, sentence):
     error = await envelope(**params)
     assert (error["code"], error["message"]) == (1200, sentence)
+
+
+@pytest.fixture
+def silent_store(settings):
+    """A store that takes requests and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host, port = server.getsockname()
+        store = ObjectStore(store_config(replace(settings, s3_endpoint=f"http://{host}:{port}")))
+        yield store
+    store.close()
+
+
+async def test_the_wait_ends_when_storage_does_not_answer(context, ada, call, silent_store):
+    """Who asks for two seconds waits no twenty for word of parts."""
+    ticket = await call("media.initiateMultipartUpload", filename="a.jpg", contentType="image/jpeg", size=9)
+    await call("media.signParts", mediaId=str(ticket.media_id), partNumbers=[1])
+    since = (await call("media.pollEvents", waitSeconds=0)).last_event_id
+    began = time.monotonic()
+
+    answer = await poll_events.run(
+        context("media.getStorageUsage", ada, store=silent_store), PollEvents(since=since, wait_seconds=2)
+    )
+
+    assert answer == MediaEvents(events=[], last_event_id=since)
+    assert time.monotonic() - began < 10
 
 
 async def test_a_poll_is_sent_to_another_process_when_this_one_ends(poll, waiting, resources):

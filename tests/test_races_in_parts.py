@@ -1,6 +1,7 @@
 """Everything at once: parts that arrive, completions, cancellations and sweeps, and a quota that all of them share."""
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -13,10 +14,13 @@ import pytest
 
 from contracts.errors import RpcError
 from jobs.job import Bench
+from jobs.purge import purge_media
 from jobs.sweep import settle_media, sweep
 from procedures import PROCEDURES
+from rpc.auth import Caller
 from rpc.content import Content
 from rpc.dispatch import context_of, validate
+from storage.calls import ObjectsRemain
 from tests.at_once import at_once
 from tests.media_files import padded, photo, video
 from tests.test_races import FREE, sample
@@ -27,6 +31,7 @@ MIB = 1024**2
 PHOTO = photo()
 UPLOAD = {"filename": "a.jpg", "contentType": "image/jpeg", "size": len(PHOTO)}
 TABLE = {procedure.name: procedure for procedure in PROCEDURES}
+SERVICE = Caller("backend", scopes=frozenset({"service"}))
 # What may become of a call about an upload that others complete, cancel and bury meanwhile.
 OVERTAKEN = {"ok", "UploadCompleted", "UploadNotFound", "UploadExpired", "PartsMissing", "MediaNotFound"}
 
@@ -137,6 +142,47 @@ async def test_an_upload_that_was_put_off_in_time_is_not_buried(call, signed, re
     met = await at_once(*(meet(media_id, number / 1000) for number, (media_id, _) in enumerate(uploads)))
     assert set(met) <= {("ok", "ok"), ("UploadExpired", "UploadNotFound"), ("UploadNotFound", "UploadNotFound")}
     await cleared()
+    assert await open_at_the_store() == []
+
+
+async def test_who_completes_what_is_taken_away_meanwhile_is_told_so(
+    call, bring, client, resources, cleared, objects, open_at_the_store
+):
+    """Forty uploads, in parts and through the server, are purged at every moment of their completion."""
+    await call("media.setPlan", caller=SERVICE, userId="ada", plan="pro")
+    past = Bench(db=resources.db, store=resources.store, now=datetime.now(UTC) + timedelta(minutes=17))
+    body = padded(video(), 5 * MIB)
+    facts = {"contentType": "video/mp4", "size": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+
+    async def purge(media_id: str, delay_seconds: float) -> None:
+        await asyncio.sleep(delay_seconds)
+        if await outcome(call("media.cancelUpload", mediaId=media_id)) == "ok":
+            with suppress(ObjectsRemain):  # the job would come back
+                await purge_media.run(past, UUID(media_id))
+
+    async def in_parts(delay_seconds: float) -> str:
+        media_id = str((await call("media.initiateMultipartUpload", filename="a.mp4", **facts)).media_id)
+        (part,) = (await call("media.signParts", mediaId=media_id, partNumbers=[1])).parts
+        (await client.put(part.upload_url, content=body, headers=part.headers)).raise_for_status()
+        completing = outcome(call("media.completeMultipartUpload", mediaId=media_id))
+        told, _ = await at_once(completing, purge(media_id, delay_seconds))
+        return str(told)
+
+    async def through_the_server(delay_seconds: float) -> str:
+        uploading = asyncio.create_task(outcome(bring("media.upload", body, filename=str(delay_seconds), **facts)))
+        while not uploading.done():
+            pending = (await call("media.listMedia", status="pending", search=str(delay_seconds))).items
+            if pending:
+                await purge(str(pending[0].id), delay_seconds)
+                break
+        return await uploading
+
+    for number in range(20):
+        assert await in_parts(number / 400) in {"ok", "UploadNotFound"}
+        assert await through_the_server(number / 400) in {"ok", "UploadExpired"}
+
+    await cleared()
+    assert len(await objects()) == len((await call("media.listMedia", limit=100)).items)
     assert await open_at_the_store() == []
 
 

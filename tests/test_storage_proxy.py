@@ -1,10 +1,10 @@
 """`/storage`: the embedded store under the server's own origin, over real sockets."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from socket import socket
 from uuid import UUID
 
 import pytest
@@ -14,10 +14,10 @@ from procedures import PROCEDURES
 from rpc.app import create_app
 from server.dev import LOCAL_ORIGINS
 from server.embedded import free_port
-from server.http import listen, serve_http
 from server.resources import app_config
 from server.storage_proxy import storage_routes
 from storage.keys import staging_key
+from tests.on_a_socket import free_listener, origin_of, served_on
 
 MEDIA_ID = UUID("01890000-0000-7000-8000-000000000000")
 WEB_APP = "http://localhost:5173"
@@ -38,14 +38,14 @@ def store_server(servers):
 
 
 @pytest.fixture
-def listener() -> Iterator[object]:
-    with listen("127.0.0.1", 0) as socket:
-        yield socket
+def listener() -> Iterator[socket]:
+    with free_listener() as listening:
+        yield listening
 
 
 @pytest.fixture
 def origin(listener) -> str:
-    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+    return origin_of(listener)
 
 
 @pytest.fixture
@@ -64,11 +64,8 @@ async def site(resources, settings, upstream, listener) -> AsyncIterator[None]:
     """The application with its proxy, served on a socket."""
     async with storage_routes(upstream) as routes:
         config = app_config(settings, cors_origin_regex=LOCAL_ORIGINS)
-        serving = asyncio.create_task(serve_http(create_app(resources, PROCEDURES, config, routes=routes), listener))
-        yield
-        serving.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await serving
+        async with served_on(listener, create_app(resources, PROCEDURES, config, routes=routes)):
+            yield
 
 
 @pytest.fixture

@@ -35,9 +35,9 @@ def rate_limits() -> str:
 
 
 @pytest.fixture
-def site(resources, settings, store_server, configured, proxy, rate_limits, tmp_path) -> Iterator[Site]:
+def site(resources, configured, proxy, rate_limits) -> Iterator[Site]:
     """A running server, whose signed URLs lead through the proxy."""
-    with served_behind(proxy, settings, configured, tmp_path, RATE_LIMITS=rate_limits) as served:
+    with served_behind(proxy, configured, RATE_LIMITS=rate_limits) as served:
         yield served
 
 

@@ -25,12 +25,14 @@ PART = 5 * 1024**2
 SIZE = 9 * PART + 1000
 PARTS = list(range(1, 11))
 FILM = media_files.video() + random.Random(6).randbytes(SIZE - len(media_files.video()))
+SHORT_FILM = FILM[: 2 * PART + 1000]
 IN_TURN = {"parallel": 1, "partSize": PART}
 PART_MISSING = {
     "code": -32009,
     "message": "Parts are missing: send them, then complete",
     "data": {"rpcCode": 1400, "requestId": "req_1", "details": {"missingParts": [3]}},
 }
+UNFIT = {"code": 1100, "message": "Forbidden", "data": {"rpcCode": 1100, "requestId": "req_1"}}
 NEVER_SEEN = "01890000-0000-7000-8000-000000000000"
 
 
@@ -48,9 +50,9 @@ def url_ttl() -> str:
 
 
 @pytest.fixture
-def site(resources, settings, configured, proxy, url_ttl, tmp_path) -> Iterator[Site]:
+def site(resources, configured, proxy, url_ttl) -> Iterator[Site]:
     """A running server behind the proxy."""
-    with served_behind(proxy, settings, configured, tmp_path, UPLOAD_URL_TTL_SECONDS=url_ttl) as served:
+    with served_behind(proxy, configured, UPLOAD_URL_TTL_SECONDS=url_ttl) as served:
         yield served
 
 
@@ -114,14 +116,14 @@ def told(lines: list[dict[str, Any]], name: str) -> list[Any]:
     return [line[name] for line in lines if name in line]
 
 
-def ends_well(site: Site, lines: list[dict[str, Any]]) -> str:
-    """The id of the media that a client ended with: the only one of ada, with the film's bytes."""
+def ends_well(site: Site, lines: list[dict[str, Any]], body: bytes = FILM) -> str:
+    """The id of the media that a client ended with: the only one of ada, with the file's bytes."""
     assert "media" in lines[-1], lines[-1]
     media = lines[-1]["media"]
     listed = [*site.rpc("media.listMedia")["items"], *site.rpc("media.listMedia", status="pending")["items"]]
     assert [found["id"] for found in listed] == [media["id"]]
     assert site.rpc("media.listUploads")["items"] == []
-    assert hashlib.sha256(site.download(media["id"])).digest() == hashlib.sha256(FILM).digest()
+    assert hashlib.sha256(site.download(media["id"])).digest() == hashlib.sha256(body).digest()
     return str(media["id"])
 
 
@@ -248,9 +250,9 @@ def test_a_call_that_may_pass_is_made_again(upload, site, proxy, name, fault):
     """In the end there is one media, and each part was sent once."""
     proxy.faults = {name: [fault]}
 
-    ends_well(site, upload(uploader=IN_TURN))
+    ends_well(site, upload(body=SHORT_FILM, uploader={**IN_TURN, "multipartThreshold": PART}), SHORT_FILM)
 
-    assert proxy.inputs("PUT") == PARTS
+    assert proxy.inputs("PUT") == [1, 2, 3]
     assert len({asked["idempotencyKey"] for asked in proxy.inputs(INITIATE)}) == 1
 
 
@@ -323,6 +325,41 @@ def test_what_cannot_be_resumed_is_uploaded_anew(upload, site, proxy, resume):
 
     assert told(lines, "mediaId") == [ends_well(site, lines)]
     assert proxy.names.count(INITIATE) == 1
+
+
+@pytest.mark.parametrize("finished", [False, True], ids=["unfinished", "finished"])
+def test_a_file_of_another_digest_is_not_taken_for_the_same(upload, proxy, finished):
+    """Where both digests are known; then `auto` uploads it anew, and by its id the upload is refused."""
+    by_digest = {"body": SHORT_FILM, "uploader": {**IN_TURN, "multipartThreshold": PART}}
+    if not finished:
+        proxy.faults = {COMPLETE: [UNFIT]}
+    media_id = told(upload(**by_digest, options={"sha256": True}), "mediaId")[0]
+    other = {**by_digest, "body": SHORT_FILM[:-1] + b"!"}
+    proxy.requests.clear()
+
+    refused = upload(**other, options={"sha256": True, "resume": media_id})
+    anew = upload(**other, options={"sha256": True, "resume": "auto"})
+
+    message = "The upload was declared with another SHA-256 than that of the file: it is another file"
+    assert refused[-1] == {"error": {"name": "TypeError", "message": message}}
+    assert told(anew, "mediaId") != [media_id]
+    assert proxy.inputs("PUT") == [1, 2, 3]
+    assert anew[-1]["media"]["size"] == len(SHORT_FILM)
+
+
+def test_an_upload_that_was_refused_for_its_bytes_is_uploaded_anew(upload, proxy):
+    """Its id is of no more use than one that nobody knows."""
+    named = {"body": SHORT_FILM, "uploader": {**IN_TURN, "multipartThreshold": PART}}
+    refused = upload(**named, options={"sha256": "0" * 64})
+    media_id = told(refused, "mediaId")[0]
+    assert refused[-1]["error"]["code"] == 1201
+    proxy.requests.clear()
+
+    anew = upload(**named, options={"resume": media_id})
+
+    assert told(anew, "mediaId") != [media_id]
+    assert proxy.inputs("PUT") == [1, 2, 3]
+    assert anew[-1]["media"]["size"] == len(SHORT_FILM)
 
 
 def test_another_file_is_not_mixed_into_an_upload(killed_at, upload, proxy):

@@ -13,7 +13,20 @@ from tests import media_files
 from tests.faults import Cut, Proxy, proxy_of
 from tests.processes import Running, Site, until
 from tests.proxied import served_behind
-from tests.test_uploader_parts import CANCEL, COMPLETE, FILM, INITIATE, PART, PARTS, SIGN, SIZE, STATUS, said, told
+from tests.test_uploader_parts import (
+    CANCEL,
+    COMPLETE,
+    FILM,
+    INITIATE,
+    PART,
+    PARTS,
+    SHORT_FILM,
+    SIGN,
+    SIZE,
+    STATUS,
+    said,
+    told,
+)
 from tests.web_app import SOURCES
 
 PHOTO = media_files.padded(media_files.photo(), 200_000)
@@ -27,9 +40,9 @@ def proxy(settings, store_server) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def site(resources, settings, configured, proxy, tmp_path) -> Iterator[Site]:
+def site(resources, configured, proxy) -> Iterator[Site]:
     """A running server behind the proxy."""
-    with served_behind(proxy, settings, configured, tmp_path) as served:
+    with served_behind(proxy, configured) as served:
         yield served
 
 
@@ -162,13 +175,13 @@ def test_it_resumes_after_a_restart(killed_at, upload, site, proxy, parts):
     assert ends_well(site, lines) in noted.values() or noted["s3Multipart"].values()
 
 
-def test_a_cancelled_upload_is_cancelled_on_the_server(upload, site, proxy):
+def test_a_cancelled_upload_is_cancelled_on_the_server(client, site, proxy):
     """Nothing of it is left to its owner."""
-    upload(cancelAt=PART + 1000)
+    with client(cancelAt=PART + 1000):
+        until(lambda: CANCEL in proxy.names and site.rpc("media.listUploads")["items"] == [])
 
     assert proxy.names.count(CANCEL) == 1
     assert COMPLETE not in proxy.names
-    assert site.rpc("media.listUploads")["items"] == []
     assert site.rpc("media.listMedia", status="pending")["items"] == []
 
 
@@ -178,10 +191,10 @@ def test_a_call_that_may_pass_is_made_again(upload, site, proxy, name, fault):
     """In the end there is one media, and each part was sent once."""
     proxy.faults = {name: [fault]}
 
-    lines = upload()
+    lines = upload(body=SHORT_FILM, multipartThreshold=PART)
 
-    assert proxy.inputs("PUT") == PARTS
-    ends_well(site, lines)
+    assert proxy.inputs("PUT") == [1, 2, 3]
+    ends_well(site, lines, SHORT_FILM)
 
 
 def test_a_refusal_keeps_its_code(upload, proxy):

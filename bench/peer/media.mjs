@@ -50,7 +50,7 @@ export async function storageUsage(sql, caller) {
   return { used, limit: caller.quotaBytes, percentage, reserved: Number(usage?.reserved_bytes ?? 0), breakdown };
 }
 
-export async function initiateUpload(sql, caller, input) {
+export async function initiateUpload(sql, caller, requestId, input) {
   const type = input.contentType.split("/")[0];
   if (input.size > CEILINGS[type]) {
     throw new TRPCError({ code: "PAYLOAD_TOO_LARGE", message: `File size exceeds maximum for ${input.contentType}` });
@@ -58,14 +58,14 @@ export async function initiateUpload(sql, caller, input) {
   const id = uuidv7();
   const key = stagingKey(caller.id, id, input.filename);
   const expiresAt = new Date(Date.now() + URL_TTL_SECONDS * 1000);
-  await reserve(sql, caller, { ...input, id, key, type, expiresAt });
+  await reserve(sql, caller, requestId, { ...input, id, key, type, expiresAt });
   const url = await signPut(key, input);
   const headers = { "content-type": input.contentType };
   return { uploadId: id, mediaId: id, uploadUrl: url, method: "PUT", headers, expiresAt: expiresAt.toISOString() };
 }
 
-// Count the call, take room under the quota, write the upload and its event: together or not at all.
-async function reserve(sql, caller, upload) {
+// Count the call, take room under the quota, write the upload, its event and who did it: together or not at all.
+async function reserve(sql, caller, requestId, upload) {
   await sql.begin(async (tx) => {
     const [window] = await tx`
       insert into rate_windows as held (caller_id, procedure, began_at, calls)
@@ -98,6 +98,11 @@ async function reserve(sql, caller, upload) {
           ${upload.contentType}, ${upload.size}, ${upload.sha256 ?? null}, ${upload.key}, ${upload.expiresAt},
           ${new Date(upload.expiresAt.getTime() + GRACE_SECONDS * 1000)})
         returning *
+      ), record as (
+        insert into audit (at, user_id, procedure, request_id, owner_id, media_id, input)
+        select now(), ${caller.id}, 'media.initiateUpload', ${requestId}, owner_id, id,
+          jsonb_build_object('filename', filename, 'contentType', mime_type, 'size', size_bytes)
+        from upload
       )
       insert into events (type, media_id, owner_id, data)
       select 'upload.started', id, owner_id, jsonb_build_object('status', state, 'type', type, 'size', size_bytes)

@@ -1,4 +1,5 @@
--- The same job's tables: what is kept of an upload, what its owner uses, what happened, how often it was called.
+-- The same job's tables: what is kept of an upload, what its owner uses, what happened, who did what,
+-- how often it was called.
 create table media (
     id uuid primary key,
     owner_id text not null,
@@ -36,6 +37,19 @@ create table events (
 );
 create index events_of_owner on events (owner_id, id);
 create index events_of_media on events (media_id, id);
+
+create table audit (
+    id bigint generated always as identity primary key,
+    at timestamptz not null,
+    user_id text not null,
+    procedure text not null,
+    request_id text not null,
+    owner_id text not null,
+    media_id uuid,
+    input jsonb not null
+);
+create index audit_of_owner on audit (owner_id, id desc);
+create index audit_of_media on audit (media_id, id desc) where media_id is not null;
 
 create unlogged table rate_windows (
     caller_id text not null,

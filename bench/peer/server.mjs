@@ -15,7 +15,7 @@ function createContext({ req }) {
   if (scheme.toLowerCase() !== "bearer" || !token) return { caller: null };
   try {
     const { sub, plan } = verify(token);
-    return { caller: { id: sub, quotaBytes: QUOTA_BYTES[plan ?? "free"] } };
+    return { caller: { id: sub, quotaBytes: QUOTA_BYTES[plan ?? "free"] }, requestId: req.id };
   } catch {
     return { caller: null };
   }
@@ -32,7 +32,7 @@ const router = t.router({
     getStorageUsage: signedIn.query(({ ctx }) => storageUsage(sql, ctx.caller)),
     initiateUpload: signedIn
       .input(initiateUploadInput)
-      .mutation(({ ctx, input }) => initiateUpload(sql, ctx.caller, input)),
+      .mutation(({ ctx, input }) => initiateUpload(sql, ctx.caller, ctx.requestId, input)),
   }),
 });
 

@@ -142,6 +142,7 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
                 "uploadedBytes": 16 * MIB,
                 "totalBytes": FILM_BYTES,
                 "progress": 80.0,
+                "sha256": None,
                 "partSize": 8 * MIB,
                 "totalParts": 3,
                 "parts": [{"partNumber": 1, "size": 8 * MIB}, {"partNumber": 2, "size": 8 * MIB}],

@@ -284,9 +284,10 @@ export interface UploadPage {
 }
 
 /**
- * How far an upload is, as storage says. `etaSeconds` by the rate of the last parts, null while there is none.
+ * How far an upload is, as storage says. `etaSeconds` by the rate of the last minute's parts, null without one.
  *
- * `partSize` and `totalParts` are null for an upload by one PUT. `nextPart` is the first of `missingParts`.
+ * `partSize` and `totalParts` are null for an upload by one PUT. `nextPart` is the first of `missingParts`. `sha256`
+ * is what was declared.
  */
 export interface UploadStatus {
   mediaId: MediaId;
@@ -297,6 +298,7 @@ export interface UploadStatus {
   uploadedBytes: number;
   totalBytes: number;
   progress: number;
+  sha256: string | null;
   partSize: number | null;
   totalParts: number | null;
   parts: StoredPart[];

@@ -23,6 +23,7 @@ from contracts.errors import (
     SizeDiffers,
     StorageLimitExceeded,
     UploadExpired,
+    UploadIncomplete,
     UploadPending,
 )
 from contracts.formats import FORMATS, Format
@@ -79,7 +80,7 @@ async def upload(ctx: Context, params: Upload, content: Content) -> MediaAnswer:
     with TemporaryFile() as file:
         await arrival.fill(file, PART_BYTES)
         initiated = await _initiated(params, content, arrival, file)
-        reserved = await _reserve(ctx, params, initiated)
+        reserved = await _reserve(ctx, params, initiated, arrival)
         if isinstance(reserved, MediaAnswer):
             return reserved
         try:
@@ -122,7 +123,8 @@ async def _initiated(params: Upload, content: Content, arrival: Arrival, file: B
         raise unreadable("file", "The file is empty")
     file.seek(0)
     accepted = _format(params, content, detect(file.read(HEAD_BYTES)))
-    size = max(params.size or 0, arrival.size_bytes)
+    size = params.size or arrival.size_bytes
+    _check_room(params, accepted, arrival)
     _check_ceiling(accepted, size)
     return InitiateUpload(
         filename=params.filename or _filename(content, accepted),
@@ -134,7 +136,7 @@ async def _initiated(params: Upload, content: Content, arrival: Arrival, file: B
     )
 
 
-async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload) -> MediaRow | MediaAnswer:
+async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload, arrival: Arrival) -> MediaRow | MediaAnswer:
     """The row of a new upload, or the media that the idempotency key finds."""
     owner, media_id = ctx.owner(params.owner), uuid7()
     plan = Plan(
@@ -153,13 +155,23 @@ async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload) -> M
         return row
     if row.state == MediaState.PENDING:
         raise UploadPending(media_id=str(row.id))
+    if await _size(params, arrival) not in {None, row.size_bytes}:
+        raise IdempotencyKeyTaken
     return answer(ctx, row)
+
+
+async def _size(params: Upload, arrival: Arrival) -> int | None:
+    """How many bytes it will be altogether, None when nobody knows yet."""
+    return params.size or (None if await arrival.has_more() else arrival.size_bytes)
 
 
 async def _publish(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival, file: BinaryIO) -> MediaRow:
     """Store what comes, and verify it; UploadExpired when somebody else has buried the upload meanwhile."""
     stored = await _store(ctx, params, row, arrival, file)
-    media = await complete_upload(ctx.db, ctx.store, stored, datetime.now(UTC))
+    try:
+        media = await complete_upload(ctx.db, ctx.store, stored, datetime.now(UTC))
+    except UploadIncomplete:
+        media = None
     if media is None:
         raise UploadExpired
     return media
@@ -182,7 +194,7 @@ async def _store_in_parts(ctx: Context, params: Upload, row: MediaRow, arrival: 
         while size:
             await multipart.write_part(key, upload_id, number, file, size)
             number, size = number + 1, await arrival.fill(file, PART_BYTES)
-            _check_ceiling(FORMATS[row.mime_type], arrival.size_bytes)
+            _check_room(params, FORMATS[row.mime_type], arrival)
             row = await _grow(ctx, row, arrival)
         _check(params, arrival)
         await multipart.assemble(key, upload_id, await multipart.parts(key, upload_id))
@@ -250,6 +262,13 @@ def _filename(content: Content, accepted: Format) -> str:
 def _check_ceiling(accepted: Format, size: int) -> None:
     if size > accepted.multipart_max_bytes:
         raise FileTooLarge(size=size, max_size=accepted.multipart_max_bytes, content_type=accepted.content_type)
+
+
+def _check_room(params: Upload, accepted: Format, arrival: Arrival) -> None:
+    """Raise FileTooLarge or SizeDiffers when more has come than may."""
+    _check_ceiling(accepted, arrival.size_bytes)
+    if params.size and arrival.size_bytes > params.size:
+        raise SizeDiffers(declared=params.size, actual=arrival.size_bytes)
 
 
 def _check(params: Upload, arrival: Arrival) -> None:

@@ -3,6 +3,7 @@
 Storage tells nobody when a part arrives, so whoever waits looks there now and then, and puts what is new into the log.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -42,12 +43,16 @@ class Log:
 
     async def grows(self, ring: Ring, *, within: float) -> bool:
         """Wait for more, so many seconds at most, with an eye on what is being sent: whether the log has grown."""
-        until = time.monotonic() + within
-        while (left := until - time.monotonic()) > 0:
-            sending = await note_progress(self.ctx.db, self.ctx.store, self.owner, self.media_id)
-            if await ring.heard(within=min(left, PROGRESS_SECONDS) if sending else left):
-                return True
-        return False
+        if within <= 0:
+            return False
+        try:
+            async with asyncio.timeout(within):
+                while True:
+                    sending = await note_progress(self.ctx.db, self.ctx.store, self.owner, self.media_id)
+                    if await ring.heard(within=PROGRESS_SECONDS if sending else None):
+                        return True
+        except TimeoutError:
+            return False
 
 
 @subscription("media.watch", raises=(ForeignOwner, MediaNotFound))
@@ -83,10 +88,12 @@ async def poll_events(ctx: Context, params: PollEvents) -> MediaEvents:
 
 
 async def _log(ctx: Context, params: WatchMedia | PollEvents, *, after: str | None) -> Log:
-    """The log of the media's owner, or of the one who is named."""
+    """The log of the owner who is named, or of a media's, when it is that owner's."""
+    owner = ctx.owner(params.owner)
     if params.media_id is None:
-        return Log(ctx, ctx.owner(params.owner), None, int(after or 0))
-    event = await ctx.db.one(EventRow, "find_event", owners=ctx.owners, media_id=params.media_id)
+        return Log(ctx, owner, None, int(after or 0))
+    owners = [owner] if params.owner else ctx.owners
+    event = await ctx.db.one(EventRow, "find_event", owners=owners, media_id=params.media_id)
     if event is None:
         raise MediaNotFound
     return Log(ctx, event.owner_id, params.media_id, int(after or 0))

@@ -117,22 +117,15 @@ def part_bytes(size: int, wish: int | None) -> int:
 
 
 async def put_off(ctx: Context, upload: MediaRow, *, uploaded_bytes: int) -> MediaRow:
-    """Put the end of an upload off, and tell those who watch how far it is. Raises UploadExpired."""
-    async with ctx.db.transaction() as tx:
-        row = await tx.one(
-            MediaRow,
-            "sign_parts",
-            id=upload.id,
-            url_expires_at=url_expiry(ctx),
-            url_ends_at=url_end(ctx),
-            upload_expires_at=_upload_expiry(ctx),
-            uploaded_bytes=min(uploaded_bytes, upload.size_bytes),
-            now=ctx.now,
-        )
-        if row is None:
-            raise UploadExpired
-        await tx.run("ring", owner_id=upload.owner_id)
-    return row
+    """Put the end of an upload off, and tell those who watch how far it is.
+
+    Raises UploadExpired, and UploadCompleted or UploadNotFound for one that has ended in another way meanwhile.
+    """
+    try:
+        return await _put_off(ctx, upload, min(uploaded_bytes, upload.size_bytes))
+    except UploadExpired:
+        await find_in_parts(ctx, upload.id)
+        raise
 
 
 async def find_in_parts(ctx: Context, media_id: UUID) -> MediaRow:
@@ -162,6 +155,24 @@ async def begun(ctx: Context, upload: MediaRow) -> tuple[MediaRow, list[Part]]:
     await ctx.store.multipart.abort(upload.staging_key, begun)
     upload = await find_in_parts(ctx, upload.id)
     return upload, await stored_parts(ctx.store, upload)
+
+
+async def _put_off(ctx: Context, upload: MediaRow, uploaded_bytes: int) -> MediaRow:
+    async with ctx.db.transaction() as tx:
+        row = await tx.one(
+            MediaRow,
+            "sign_parts",
+            id=upload.id,
+            url_expires_at=url_expiry(ctx),
+            url_ends_at=url_end(ctx),
+            upload_expires_at=_upload_expiry(ctx),
+            uploaded_bytes=uploaded_bytes,
+            now=ctx.now,
+        )
+        if row is None:
+            raise UploadExpired
+        await tx.run("ring", owner_id=upload.owner_id)
+    return row
 
 
 async def _check_said(ctx: Context, upload: MediaRow, said: list[SentPart]) -> None:

@@ -28,6 +28,8 @@ async def get_upload_status(ctx: Context, params: MediaReference) -> UploadStatu
     parts = await _parts(ctx, upload) if in_parts and upload.state == MediaState.PENDING else None
     missing = missing_parts(upload, parts) if parts is not None else []
     uploaded = await _uploaded_bytes(ctx, upload, parts)
+    if parts is not None:
+        await _note(ctx.db, upload, uploaded, ctx.now)
     return UploadStatus(
         media_id=upload.id,
         upload_id=upload.id,
@@ -37,12 +39,13 @@ async def get_upload_status(ctx: Context, params: MediaReference) -> UploadStatu
         uploaded_bytes=uploaded,
         total_bytes=upload.size_bytes,
         progress=round(uploaded / upload.size_bytes * 100, 2),
+        sha256=upload.sha256,
         part_size=upload.part_bytes,
         total_parts=total_parts(upload) if in_parts else None,
         parts=[StoredPart(part_number=part.number, size=part.size_bytes) for part in parts or ()],
         missing_parts=missing,
         next_part=missing[0] if missing else None,
-        eta_seconds=eta_seconds(parts or [], upload.size_bytes - uploaded),
+        eta_seconds=eta_seconds(parts or [], upload.size_bytes - uploaded, ctx.now),
         expires_at=upload.expires_at,
     )
 
@@ -72,23 +75,27 @@ async def note_progress(db: Database, store: ObjectStore, owner: str, media_id: 
     sending = await db.many(MediaRow, "list_sending", owner_id=owner, media_id=media_id, now=now)
     for upload in sending:
         with suppress(UploadGone, ServiceUnavailable):
-            stored = sum(part.size_bytes for part in await stored_parts(store, upload))
-            if stored > upload.uploaded_bytes:
-                await db.run("note_progress", id=upload.id, uploaded_bytes=min(stored, upload.size_bytes), now=now)
+            await _note(db, upload, _bytes_of(await stored_parts(store, upload), upload), now)
     return bool(sending)
 
 
-def eta_seconds(parts: list[Part], left_bytes: int) -> int | None:
+def eta_seconds(parts: list[Part], left_bytes: int, now: datetime) -> int | None:
     """How long the rest takes at the rate of the last minute's parts; None when they show no rate."""
     if left_bytes == 0:
         return 0
     by_age = sorted(parts, key=lambda part: part.modified_at)
-    lately = [part for part in by_age if by_age[-1].modified_at - part.modified_at <= RATE_WINDOW]
+    lately = [part for part in by_age if now - part.modified_at <= RATE_WINDOW]
     if len(lately) <= 1:
         return None
     took = (lately[-1].modified_at - lately[0].modified_at).total_seconds()
     arrived = sum(part.size_bytes for part in lately[1:])
     return ceil(left_bytes * took / arrived) if took > 0 else None
+
+
+async def _note(db: Database, upload: MediaRow, stored_bytes: int, now: datetime) -> None:
+    """Tell the log how far an upload is, unless it knows."""
+    if stored_bytes > upload.uploaded_bytes:
+        await db.run("note_progress", id=upload.id, uploaded_bytes=stored_bytes, now=now)
 
 
 async def _parts(ctx: Context, upload: MediaRow) -> list[Part] | None:
@@ -101,13 +108,17 @@ async def _parts(ctx: Context, upload: MediaRow) -> list[Part] | None:
 
 async def _uploaded_bytes(ctx: Context, upload: MediaRow, parts: list[Part] | None) -> int:
     if parts is not None:
-        return min(upload.size_bytes, sum(part.size_bytes for part in parts))
+        return _bytes_of(parts, upload)
     if upload.state != MediaState.PENDING or upload.transfer == Transfer.PARTS:
         return upload.size_bytes
     try:
         return min(upload.size_bytes, (await ctx.store.head(upload.staging_key)).size_bytes)
     except ObjectMissing:
         return 0
+
+
+def _bytes_of(parts: list[Part], upload: MediaRow) -> int:
+    return min(upload.size_bytes, sum(part.size_bytes for part in parts))
 
 
 def _unfinished(row: MediaRow) -> UnfinishedUpload:

@@ -53,3 +53,6 @@ uppy.on('upload-error', (_, error) => say({ error: error.message, ...(error inst
 
 const result = await uppy.upload();
 for (const file of result?.successful ?? []) say({ uploaded: file.response?.body });
+// Timers of Uppy would keep the process for up to 30 seconds: of its notices, of requests that it aborted. A cancelled
+// upload is still to be cancelled on the server.
+if (cancelAt === Infinity) process.exit();

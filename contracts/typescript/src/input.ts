@@ -2,14 +2,23 @@ import type { MediaProcedures } from 'mediarpc';
 import type { UploadOptions } from './upload.js';
 
 /** What a new upload of a file is begun with. */
-export async function inputOf(file: Blob, options: UploadOptions): Promise<MediaProcedures.InitiateUpload.Input> {
+export function inputOf(
+  file: Blob,
+  options: UploadOptions,
+  sha256: string | undefined,
+): MediaProcedures.InitiateUpload.Input {
   const { filename, contentType } = described(file, options);
-  const { purpose, owner, sha256 } = options;
+  const { purpose, owner } = options;
   const input: MediaProcedures.InitiateUpload.Input = { filename, contentType, size: file.size, idempotencyKey: newKey() };
   if (purpose) input.purpose = purpose;
   if (owner) input.owner = owner;
-  if (sha256) input.sha256 = sha256 === true ? await digestOf(file) : sha256;
+  if (sha256) input.sha256 = sha256;
   return input;
+}
+
+/** The SHA-256 that the bytes must have, when that is asked for. */
+export async function declaredDigest(file: Blob, { sha256 }: UploadOptions): Promise<string | undefined> {
+  return sha256 === true ? digestOf(file) : sha256 || undefined;
 }
 
 /** The name and the type of a file. */

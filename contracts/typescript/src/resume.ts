@@ -7,12 +7,20 @@ import { retrying } from './retry.js';
 import type { Uploading } from './upload.js';
 
 /** What storage lacks of an earlier upload of the file; nothing when there is none that can be resumed. */
-export async function found(uploading: Uploading, resume: MediaId | 'auto'): Promise<Parts | undefined> {
+export async function found(
+  uploading: Uploading,
+  resume: MediaId | 'auto',
+  sha256: string | undefined,
+): Promise<Parts | undefined> {
   const mediaId = resume === 'auto' ? await alike(uploading) : resume;
   const status = mediaId && (await statusOf(uploading, mediaId));
   if (!status || isLost(status)) return undefined;
   if (status.totalBytes !== uploading.file.size) {
     throw new TypeError(`The upload is of ${status.totalBytes} bytes, the file of ${uploading.file.size}: it is another file`);
+  }
+  if (sha256 && status.sha256 && status.sha256 !== sha256) {
+    if (resume === 'auto') return undefined;
+    throw new TypeError('The upload was declared with another SHA-256 than that of the file: it is another file');
   }
   const { partSize, parts, missingParts } = status;
   return { mediaId: status.mediaId, partSize: partSize ?? status.totalBytes, stored: parts, missing: missingParts };
@@ -40,9 +48,14 @@ async function statusOf({ endpoint, retries, options }: Uploading, mediaId: Medi
   try {
     return await retrying(() => call(endpoint, 'media.getUploadStatus', { mediaId }), retries, options.signal);
   } catch (error) {
-    if (error instanceof MediaRpcError && error.is(ErrorCode.NOT_FOUND)) return undefined;
+    if (error instanceof MediaRpcError && (error.is(ErrorCode.NOT_FOUND) || areRefusedBytes(error))) return undefined;
     throw error;
   }
+}
+
+/** Whether an upload is over because of what had come: other bytes than were declared. */
+function areRefusedBytes(error: MediaRpcError): boolean {
+  return error.is(ErrorCode.INVALID_INPUT) || error.is(ErrorCode.INVALID_FILE_TYPE);
 }
 
 /** Whether an upload takes no more bytes: it has expired, or it was begun as one PUT. */

@@ -68,7 +68,7 @@ type Input = MediaProcedures.InitiateUpload.Input;
 
 /** Takes each call of the S3 API that an upload in parts consists of to the procedure that does the same. */
 class S3Calls {
-  readonly #inputs = new Map<string, () => Promise<Input>>();
+  readonly #inputs = new Map<string, () => Input>();
 
   constructor(
     readonly options: AwsS3OptionsInput,
@@ -84,8 +84,8 @@ class S3Calls {
   expect({ id, name, type, data }: UppyFile): string {
     const { purpose, owner } = this.options;
     const told = { filename: name, contentType: type, ...(purpose && { purpose }), ...(owner && { owner }) };
-    let input: Promise<Input> | undefined; // made once, so that a repeated call finds the same upload
-    this.#inputs.set(id, () => (input ??= inputOf(data as Blob, told)));
+    let input: Input | undefined; // made once, so that a repeated call finds the same upload
+    this.#inputs.set(id, () => (input ??= inputOf(data as Blob, told, undefined)));
     return id;
   }
 
@@ -100,7 +100,7 @@ class S3Calls {
   }
 
   async #begin(key: string): Promise<SignedRequest> {
-    const input = await this.#inputs.get(key)?.();
+    const input = this.#inputs.get(key)?.();
     if (!input) throw new TypeError(`${key} is of no file: generateObjectKey must not be replaced`);
     const partSize = this.partSizeOf(input.size);
     const ticket = await this.#retry(() => call(this.options, 'media.initiateMultipartUpload', { ...input, partSize }));

@@ -2,7 +2,7 @@ import type { Media, MediaId, MediaProcedures, Purpose } from 'mediarpc';
 import { call, type Endpoint } from './call.js';
 import { MediaRpcError, MediaTransportError } from './errors.js';
 import { Gate } from './gate.js';
-import { inputOf } from './input.js';
+import { declaredDigest, inputOf } from './input.js';
 import { beginParts, deliverParts, type Parts } from './parts.js';
 import type { UploadProgress } from './progress.js';
 import { found } from './resume.js';
@@ -97,9 +97,10 @@ async function upload(uploading: Uploading): Promise<Media> {
 /** It goes on when the signal aborts, to tell what is to be cancelled. */
 async function begin(uploading: Uploading): Promise<Whole | Parts> {
   const { file, options, threshold } = uploading;
-  const earlier = options.resume && (await found(uploading, options.resume));
+  const sha256 = await declaredDigest(file, options);
+  const earlier = options.resume && (await found(uploading, options.resume, sha256));
   if (earlier) return earlier;
-  const input = await inputOf(file, options);
+  const input = inputOf(file, options, sha256);
   return file.size > threshold ? beginParts(uploading, input) : beginWhole(uploading, input);
 }
 
