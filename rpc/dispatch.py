@@ -84,7 +84,8 @@ class Dispatcher:
         """The outcome of one call of a query or a mutation; never raises but for cancellation."""
         started, facts = time.perf_counter(), _facts(call)
         outcome = await _outcome(call, facts, self._answer(call, facts))
-        log.info("call", **facts, milliseconds=_milliseconds_since(started))
+        # Bound, since the proxy that `log` is looks a method up anew for each line.
+        log.bind().info("call", **facts, milliseconds=_milliseconds_since(started))
         return outcome
 
     async def subscribe(self, call: Call) -> AsyncGenerator[Outcome, None]:
