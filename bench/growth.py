@@ -27,8 +27,6 @@ CHUNK = 1000
 Connection = psycopg.Connection[tuple[object, ...]]
 Parameters = dict[str, object]
 Medians = dict[str, float]
-
-
 Round = dict[int, Medians]
 
 
