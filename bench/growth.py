@@ -2,7 +2,8 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -10,7 +11,9 @@ import msgspec
 import psycopg
 from uuid_utils.compat import uuid7
 
+from bench.servers import create_database
 from sql import QUERIES
+from sql.migrate import migrate
 
 LARGE_OWNER, LARGE_OWNER_MEDIA = "large-owner", 1000
 MEDIA_PER_OWNER = 100
@@ -24,20 +27,40 @@ CHUNK = 1000
 Connection = psycopg.Connection[tuple[object, ...]]
 Parameters = dict[str, object]
 Medians = dict[str, float]
+Round = dict[int, Medians]
 
 
-def measure(url: str, sizes: Sequence[int], say: Callable[[str], None]) -> dict[int, Medians]:
-    """The median milliseconds of each path at each number of rows."""
-    found: dict[int, Medians] = {}
-    with psycopg.connect(url, autocommit=True, prepare_threshold=1) as connection:
-        held = 0
-        for size in sizes:
-            say(f"loading {size:,} rows")
+def measure(url: str, sizes: Sequence[int], rounds: int, say: Callable[[str], None]) -> list[Round]:
+    """The median milliseconds of each path at each number of rows, round after round.
+
+    Each number has a database of its own, so that all are timed in turn, in every other round backwards.
+    """
+    loaded = load_databases(url, sizes, say)
+    found = []
+    with ExitStack() as stack:
+        connections = {
+            size: stack.enter_context(psycopg.connect(database, autocommit=True, prepare_threshold=1))
+            for size, database in loaded.items()
+        }
+        for number in range(rounds + 1):
+            say(f"round {number} of {rounds}" if number else "warming up")
+            order = sizes[:: -1 if number % 2 else 1]
+            found.append({size: time_paths(connections[size], owners=size // MEDIA_PER_OWNER) for size in order})
+    return found[1:]
+
+
+def load_databases(url: str, sizes: Sequence[int], say: Callable[[str], None]) -> dict[int, str]:
+    """The URLs of databases of so many rows, each made from the one before."""
+    loaded: dict[int, str] = {}
+    for size in sizes:
+        say(f"loading {size:,} rows")
+        held = max(loaded, default=0)
+        database = create_database(url, f"rows_{size}", template=f"rows_{held}" if held else None)
+        migrate(database)
+        with psycopg.connect(database, autocommit=True) as connection:
             load_media(connection, held, size)
-            held = size
-            say(f"timing with {size:,} rows")
-            found[size] = time_paths(connection, owners=size // MEDIA_PER_OWNER)
-    return found
+        loaded[size] = database
+    return loaded
 
 
 def load_media(connection: Connection, held: int, size: int) -> None:
@@ -168,14 +191,14 @@ def _purge(connection: Connection, media_id: object, owner: object, now: datetim
     return run
 
 
-def table(found: Mapping[int, Medians]) -> str:
-    """Medians and their ratio to the smallest size, in Markdown."""
-    sizes = list(found)
-    smallest = found[sizes[0]]
+def table(rounds: Sequence[Round], sizes: Sequence[int]) -> str:
+    """Medians over the rounds, and the ratio of the largest to the smallest within a round, in Markdown."""
     head = "| Path | " + " | ".join(f"{size:,} rows" for size in sizes) + " | Largest / smallest | Asked for |\n"
     head += "|---|" + "---:|" * (len(sizes) + 1) + "---|\n"
     lines = []
-    for path, first in smallest.items():
-        times = " | ".join(f"{found[size][path]:.3f} ms" for size in sizes)
-        lines.append(f"| {path} | {times} | {found[sizes[-1]][path] / first:.2f} | ≤ 1.3 |")
+    for path in rounds[0][sizes[0]]:
+        times = " | ".join(f"{statistics.median(found[size][path] for found in rounds):.3f} ms" for size in sizes)
+        ratios = [found[sizes[-1]][path] / found[sizes[0]][path] for found in rounds]
+        spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        lines.append(f"| {path} | {times} | {spread} | ≤ 1.3 |")
     return head + "\n".join(lines)

@@ -52,10 +52,10 @@ def databases(folder: Path) -> Iterator[str]:
         yield url
 
 
-def create_database(url: str, name: str) -> str:
-    """The URL of a new database of the same server."""
+def create_database(url: str, name: str, *, template: str | None = None) -> str:
+    """The URL of a new database of the same server, empty or a copy of another."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"create database {name}")
+        connection.execute(f"create database {name}" + (f" template {template}" if template else ""))
     return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 

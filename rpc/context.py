@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+
 from contracts.errors import AuthenticationRequired, ForeignOwner, ServiceOnly
 from contracts.owners import Owner
 from rpc.auth import Caller
@@ -40,8 +42,7 @@ class Resources:
     introspection: Introspection | None
 
 
-@dataclass(slots=True, kw_only=True)
-class Context:
+class Context(Struct, kw_only=True):
     """One call: who calls, when, under which request id, and the resources it may use."""
 
     identity: Caller | None

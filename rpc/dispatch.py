@@ -8,11 +8,11 @@ import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from msgspec import Struct, field
 from pydantic import ValidationError
 
 from contracts.errors import InternalError, RpcError, ServiceUnavailable, UnknownProcedure, ValidationFailed
@@ -30,6 +30,8 @@ Authenticate = Callable[[], Awaitable[Caller]]
 Open = Callable[[type[Wire]], Awaitable[tuple[Any, Content]]]
 Answered = tuple[Written | None, str | None]
 
+# Looked up once: an enum takes 0.4 us to find a member of its own.
+MUTATION, SUBSCRIPTION = Kind.MUTATION, Kind.SUBSCRIPTION
 # What stands in columns of the record, and a key by which a call can be repeated.
 _NOT_RECORDED = {"owner", "media_id", "media_ids", "idempotency_key"}
 _OVER: Answered = (Written(b""), None)
@@ -40,8 +42,7 @@ def new_request_id() -> str:
     return f"req_{time.time_ns() // 1_000_000}_{random.getrandbits(36):09x}"
 
 
-@dataclass(slots=True, kw_only=True)
-class Call:
+class Call(Struct, kw_only=True):
     """One procedure call as a dialect read it.
 
     A request that brings bytes has nothing read yet: `open` answers the input and the content, by the input's model.
@@ -55,8 +56,7 @@ class Call:
     request_id: str = field(default_factory=new_request_id)
 
 
-@dataclass(slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, kw_only=True):
     """What came of a call: the answer as JSON text, or an error.
 
     One event of a subscription has its id beside it; a subscription that has nothing to tell says so now and then, by
@@ -84,7 +84,8 @@ class Dispatcher:
         """The outcome of one call of a query or a mutation; never raises but for cancellation."""
         started, facts = time.perf_counter(), _facts(call)
         outcome = await _outcome(call, facts, self._answer(call, facts))
-        log.info("call", **facts, milliseconds=_milliseconds_since(started))
+        # Bound, since the proxy that `log` is looks a method up anew for each line.
+        log.bind().info("call", **facts, milliseconds=_milliseconds_since(started))
         return outcome
 
     async def subscribe(self, call: Call) -> AsyncGenerator[Outcome, None]:
@@ -102,7 +103,7 @@ class Dispatcher:
 
     async def _answer(self, call: Call, facts: Facts) -> Answered:
         procedure = self.procedures.get(call.name)
-        if procedure is None or procedure.kind is Kind.SUBSCRIPTION:
+        if procedure is None or procedure.kind is SUBSCRIPTION:
             raise UnknownProcedure(call.name)
         context, *arguments = await self._prepared(procedure, call, facts)
         return written(await procedure.run(context, *arguments)), None
@@ -172,7 +173,7 @@ def context_of(
     if caller is not None and not procedure.counts_itself:
         limit = resources.limits.of(procedure.name)
         toll = _toll(procedure, caller, limit, now) if limit else None
-        record = _record(procedure, caller, request_id, now, params) if procedure.kind is Kind.MUTATION else None
+        record = _record(procedure, caller, request_id, now, params) if procedure.kind is MUTATION else None
         if toll or record:
             db = db.for_call(toll=toll, record=record)
     return Context(identity=caller, now=now, request_id=request_id, resources=resources, db=db)

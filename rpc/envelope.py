@@ -3,12 +3,12 @@
 `{batch: [{id, procedure, input}]}` is answered `{results: [{id, success, ...}]}`.
 """
 
-import asyncio
 import time
 from http import HTTPStatus
 from typing import Any
 
 from contracts.errors import ErrorCode, RateLimitExceeded, RpcError
+from rpc.batch import side_by_side
 from rpc.dispatch import Authenticate, Call, Dispatcher, new_request_id
 
 Document = dict[str, Any]
@@ -38,7 +38,7 @@ class Envelope:
 
     async def answer_all(self, documents: list[Any], authenticate: Authenticate) -> list[Document]:
         """The body that answers each envelope, all run side by side."""
-        answers = await asyncio.gather(*(self._answer_member(document, authenticate) for document in documents))
+        answers = await side_by_side([self._answer_member(document, authenticate) for document in documents])
         return [body for _, body, _ in answers]
 
     async def answer_batch(self, batch: Any, authenticate: Authenticate) -> Answer:

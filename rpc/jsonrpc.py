@@ -4,7 +4,6 @@ jsonrpcserver calls the methods. What it does not do by the book stays here: the
 what an error tells.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
@@ -21,6 +20,7 @@ from contracts.errors import (
     RpcError,
     UnknownProcedure,
 )
+from rpc.batch import side_by_side
 from rpc.dispatch import Authenticate, Call, Dispatcher, Outcome
 from rpc.procedure import Procedure
 
@@ -53,9 +53,7 @@ class JsonRpc:
 
     async def answer_all(self, members: list[Any], authenticate: Authenticate) -> list[Document | None]:
         """The response to each member of a batch, all run side by side; None to a notification."""
-        async with asyncio.TaskGroup() as side_by_side:
-            answering = [side_by_side.create_task(self._answer(member, authenticate)) for member in members]
-        return [answer.result() for answer in answering]
+        return await side_by_side([self._answer(member, authenticate) for member in members])
 
     async def _answer(self, member: Any, authenticate: Authenticate) -> Document | None:
         if not is_request(member):

@@ -34,14 +34,17 @@ _stack = pytest.StashKey[ExitStack]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    about = "run only the tests that talk to the servers of the run; over any others the rest would say the same"
+    about = (
+        "run only the tests of the server that talk to the servers of the run; the rest says the same over any others"
+    )
     parser.addoption("--of-servers", action="store_true", help=about)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --of-servers, leave out what no fixture leads to the servers."""
+    """With --of-servers, leave out what no fixture leads to the servers, and what the npm package does with them."""
     if config.option.of_servers:
-        kept = {item: "servers" in getattr(item, "fixturenames", ()) for item in items}
+        fixtures = {item: set(getattr(item, "fixturenames", ())) for item in items}
+        kept = {item: "servers" in names and "web_app" not in names for item, names in fixtures.items()}
         config.hook.pytest_deselected(items=[item for item in items if not kept[item]])
         items[:] = [item for item in items if kept[item]]
 

@@ -135,12 +135,16 @@ def test_a_cancelled_upload_leaves_nothing(browse, site, sender):
 
 @pytest.mark.parametrize("sender", ["stock", "ours"])
 def test_uppy_goes_on_after_a_reload(browse, site, sender):
-    """Golden Retriever brings back the file, and the server tells what storage lacks of it."""
+    """Golden Retriever brings back the file, and only what storage lacks of it, as the server tells, is sent again.
+
+    When five parts' bytes had gone, up to four parts were still on their way.
+    """
     lines = browse(sender, stop="leave", stopAt=5 * PART)
 
     reloaded = lines.index({"reloaded": True})
     before, after = told(lines[:reloaded], "put"), told(lines[reloaded:], "put")
     ends_well(site, lines)
     assert sorted({*before, *after}) == PARTS
-    assert len(after) <= 6
-    assert told(lines[reloaded:], "sent")[0] >= 4 * PART
+    stored = told(lines[reloaded:], "sent")[0] // PART
+    assert stored >= 2
+    assert len(after) == len(PARTS) - stored

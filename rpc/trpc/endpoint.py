@@ -1,6 +1,5 @@
 """`GET|POST /rpc/{path}`: from an HTTP request to the calls that tRPC means by it, and back."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from http import HTTPStatus
@@ -10,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from rpc.auth import Authenticator
+from rpc.batch import side_by_side
 from rpc.body import Arriving, media_type
 from rpc.dispatch import Authenticate, Call, Dispatcher
 from rpc.endpoint import once
@@ -86,7 +86,7 @@ class Trpc:
         calls = [self._answer(asked, position, authenticate) for position in range(len(asked.paths))]
         if asked.streamed:
             return Stream(lines(calls), media_type=JSON_LINES, headers=VARY)
-        answers = await asyncio.gather(*calls)
+        answers = await side_by_side(calls)
         return _batch(answers) if asked.batched else _single(answers[0])
 
     async def _answer(self, asked: Asked, position: int, authenticate: Authenticate) -> Answer:
