@@ -12,10 +12,11 @@ from PIL import Image, ImageOps
 
 from bench.report import Row
 from bench.servers import PEER
+from contracts.renditions import THUMBNAILS
 from processing.child import processed
 from processing.decoding import open_picture
 from processing.libvips import Image as Vips
-from processing.renditions import THUMBNAIL_EFFORT, THUMBNAIL_QUALITY, THUMBNAILS, thumbnails
+from processing.renditions import THUMBNAIL_EFFORT, THUMBNAIL_QUALITY, thumbnails
 
 WIDTH, HEIGHT = 4032, 3024
 LARGEST = THUMBNAILS[-1]

@@ -289,6 +289,13 @@ class UploadPending(RpcError):
     media_id: str
 
 
+class MediaProcessed(RpcError):
+    """The media is ready: there is nothing to cancel any more."""
+
+    code = ErrorCode.CONFLICT
+    sentence = "The media is processed already"
+
+
 class UploadCompleted(RpcError):
     """A completed media is not cancelled any more; `deleteMedia` deletes it."""
 

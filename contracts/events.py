@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from contracts.formats import MediaType
 from contracts.media import MediaError, MediaId, MediaState
 from contracts.owners import Owner
+from contracts.processing import Stage
 from contracts.wire import EVENT_ID, Event, Timestamp, Wire
 
 MAX_EVENT_ID = 2**63 - 1
@@ -21,10 +22,11 @@ MAX_EVENTS = 200
 class EventType(StrEnum):
     """What happened."""
 
-    # The same words stand in the CHECK of sql/migrations/0012_transfers.sql.
+    # The same words stand in the CHECK of sql/migrations/0017_process_media.sql.
     UPLOAD_STARTED = "upload.started"
     UPLOAD_PROGRESS = "upload.progress"
     MEDIA_PROCESSING = "media.processing"
+    MEDIA_PROGRESS = "media.progress"
     MEDIA_READY = "media.ready"
     MEDIA_FAILED = "media.failed"
     MEDIA_DELETED = "media.deleted"
@@ -59,12 +61,17 @@ class PollEvents(Wire):
 
 
 class MediaEventData(Wire):
-    """The media as the event left it. Size in bytes; `uploadedBytes` of an upload in progress."""
+    """The media as the event left it. Size in bytes.
+
+    `uploadedBytes` of an upload in progress; `stage` and `progress` (percent) of a media that is worked at.
+    """
 
     status: MediaState
     type: MediaType
     size: int
     uploaded_bytes: int | None = None
+    stage: Stage | None = None
+    progress: int | None = None
     error: MediaError | None = None
 
 

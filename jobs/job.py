@@ -4,17 +4,19 @@
 causes it, so that the run exists exactly when its cause is committed.
 """
 
+import random
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
-from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
+from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job as QueuedJob
 from procrastinate.tasks import Task
 
 from contracts.errors import ServiceUnavailable
@@ -29,17 +31,18 @@ log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.job"
 # Declares the tasks; a worker runs them over a connector of its own.
 QUEUE = App(connector=PsycopgConnector())
 
-RETRY_EXPONENT_SECONDS = 2  # 2, 4, 8 ... seconds between attempts
-ATTEMPTS = 12  # together a bit over two hours, then the sweeper takes over
+ATTEMPTS = 12  # together about an hour, then the sweeper takes over; outages are waited out
+LONGEST_WAIT_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What a job works with."""
+    """What a job works with. `keep_location`: where a photo was taken is kept, in the database alone."""
 
     db: Database
     store: ObjectStore
     now: datetime
+    keep_location: bool = False
 
 
 Run = Callable[[Bench, UUID], Awaitable[str]]
@@ -54,22 +57,28 @@ class Job:
     task: Task[..., Any, Any]
 
 
+class Backoff(BaseRetryStrategy):
+    """About 2, 4, 8 ... seconds between attempts, never the same for two jobs, for as long as a service is away."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
+        """When to try again; None when it is not to be."""
+        if job.attempts + 1 >= ATTEMPTS and not isinstance(exception, ServiceUnavailable):
+            return None
+        longest = min(2.0 ** min(job.attempts + 1, ATTEMPTS), LONGEST_WAIT_SECONDS)
+        wait = longest * random.uniform(0.5, 1)  # noqa: S311 - no secret
+        return RetryDecision(retry_at=utc_now() + timedelta(seconds=wait))
+
+
 def job(run: Run) -> Job:
     """Declare a function as a job: repeated with growing waits when it fails, logged in one line."""
     name = run.__name__
 
-    @QUEUE.task(
-        name=name,
-        pass_context=True,
-        retry=RetryStrategy(max_attempts=ATTEMPTS, exponential_wait=RETRY_EXPONENT_SECONDS),
-    )
+    @QUEUE.task(name=name, pass_context=True, retry=Backoff())
     async def task(context: JobContext, *, media_id: str) -> None:
         started = time.perf_counter()
-        tools = context.additional_context
         outcome = "failed"
         try:
-            bench = Bench(db=tools["db"], store=tools["store"], now=tools["clock"]())
-            outcome = await run(bench, UUID(media_id))
+            outcome = await run(context.additional_context["bench"](), UUID(media_id))
         finally:
             facts = {"job": name, "media_id": media_id, "outcome": outcome, "attempt": context.job.attempts + 1}
             elapsed = round((time.perf_counter() - started) * 1000, 2)
@@ -83,11 +92,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def enqueue(tx: Transaction, job: Job, *media_ids: UUID) -> None:
+async def enqueue(tx: Transaction, job: Job, *media_ids: UUID, queue: str = "default") -> None:
     """Add a run of `job` per media, to be started once the transaction commits."""
     if not media_ids:
         return
-    deferrer = job.task.configure(connection=tx.open_connection)
+    deferrer = job.task.configure(connection=tx.open_connection, queue=queue)
     try:
         runs: list[dict[str, JSONValue]] = [{"media_id": str(media_id)} for media_id in media_ids]
         await deferrer.batch_defer_async(*runs)

@@ -7,8 +7,9 @@ on, so the object is verified and served where it is.
 from contracts.errors import PartDiffers, PartsMissing, ServiceUnavailable, SizeDiffers
 from contracts.wire import iso_milliseconds
 from sql.rows import MediaRow
+from storage.bucket import ObjectMissing
 from storage.multipart import Part, PartsChanged, UploadGone
-from storage.s3 import ObjectMissing, ObjectStore
+from storage.s3 import ObjectStore
 
 ATTEMPTS = 3
 

@@ -1,20 +1,145 @@
-"""After completion: make the media ready, and leave nothing but its original in storage."""
+"""After completion: make the renditions of a media and publish them, or say why there are none.
 
+One attempt writes its renditions under keys of its own, and one statement publishes them all. Whoever dies in between
+leaves objects that no row names; every run ends with taking such away, those of earlier and of overtaken runs too.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from contracts.media import MediaState
-from jobs.job import Bench, job
-from jobs.purge import remove_objects
-from sql.rows import MediaRow
+import msgspec
+import structlog
+
+from contracts.formats import MediaType
+from contracts.media import Purpose
+from contracts.processing import Stage
+from jobs.job import Bench, enqueue, job
+from jobs.purge import tidy
+from processing.child import own_folder, processed
+from processing.failures import ProcessingFailed
+from processing.processors import takes
+from processing.records import Facts, File, Outcome
+from processing.sniff import HEAD_BYTES, detect
+from sql.database import Transaction
+from sql.rows import MediaIdRow, MediaRow
+from storage.keys import new_attempt, rendition_key
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.process")
+
+ATTEMPTS = 3  # at what may pass by itself: a run that took too long, or crashed
+QUEUES = {MediaType.IMAGE: "image", MediaType.VIDEO: "default", MediaType.AUDIO: "default"}
+
+# The percent that are done when a stage begins.
+BEGUN_AT = {Stage.RENDERING: 20, Stage.PUBLISHING: 80}
 
 
 @job
 async def process_media(bench: Bench, media_id: UUID) -> str:
-    """Make a completed media ready; then the staged bytes, and copies of attempts that lost, go."""
-    media = await bench.db.one(MediaRow, "mark_ready", id=media_id, now=bench.now) or await bench.db.one(
-        MediaRow, "read_media", id=media_id
+    """Make a completed media ready, or failed with a reason; then what its row does not name goes from storage."""
+    media = await bench.db.one(MediaRow, "begin_processing", id=media_id, now=bench.now)
+    if media is not None:
+        await _process(bench, media)
+    left = await tidy(bench, media_id)
+    return left.state if left else "gone"
+
+
+async def enqueue_processing(tx: Transaction, media: MediaRow) -> None:
+    """Have a media processed, among those of its type."""
+    await enqueue(tx, process_media, media.id, queue=QUEUES[media.type])
+
+
+async def find_lost(bench: Bench, media: MediaRow) -> bool:
+    """Have a media processed that the queue has forgotten: whether it had."""
+    async with bench.db.transaction() as tx:
+        lost = await tx.one(MediaIdRow, "find_lost_processing", id=media.id, task=process_media.name)
+        if lost is not None:
+            await enqueue_processing(tx, media)
+    return lost is not None
+
+
+async def _process(bench: Bench, media: MediaRow) -> None:
+    if not takes(media.mime_type):
+        await _mark_ready(bench, media)
+        return
+    try:
+        await _render(bench, media)
+    except ProcessingFailed as failed:
+        if failed.may_pass and media.attempts < ATTEMPTS:
+            raise
+        log.warning("media failed", media_id=str(media.id), code=failed.code, detail=failed.detail)
+        told = {"error_code": failed.code, "error_reason": failed.sentence}
+        await bench.db.one(MediaRow, "mark_failed", id=media.id, now=bench.now, **told)
+
+
+async def _render(bench: Bench, media: MediaRow) -> None:
+    """From the original in storage to published renditions, through files in folders that go with this run."""
+    assert media.original_key
+    with own_folder() as folder:
+        source = folder / "original"
+        await bench.store.fetch(media.original_key, source)
+        await _note(bench, media, Stage.RENDERING)
+        square = media.purpose == Purpose.PROFILE
+        async with processed(source, _type_of(source), square=square, keep_location=bench.keep_location) as outcome:
+            await _note(bench, media, Stage.PUBLISHING)
+            await _publish(bench, media, outcome)
+
+
+async def _publish(bench: Bench, media: MediaRow, outcome: Outcome) -> None:
+    attempt = new_attempt()
+    renditions = [_described(file, rendition_key(media.id, attempt, file.path.name)) for file in outcome.files]
+    for file, rendition in zip(outcome.files, renditions, strict=True):
+        await bench.store.public.publish(rendition["key"], file.path)
+    facts = outcome.facts
+    await _mark_ready(
+        bench,
+        media,
+        renditions=renditions,
+        metadata=_shown(facts),
+        capture=facts.capture,
+        width=facts.width,
+        height=facts.height,
     )
-    if media is None or media.state != MediaState.READY:
-        return "gone"
-    await remove_objects(bench.store, media, keep=media.original_key)
-    return "ready"
+
+
+async def _mark_ready(
+    bench: Bench,
+    media: MediaRow,
+    *,
+    renditions: list[dict[str, Any]] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    capture: Any = None,
+    width: int | None = None,
+    height: int | None = None,
+) -> None:
+    told = {"renditions": renditions or [], "metadata": metadata or {}, "capture": capture}
+    as_json = {name: msgspec.json.encode(value).decode() for name, value in told.items()}
+    await bench.db.one(MediaRow, "mark_ready", id=media.id, now=bench.now, width=width, height=height, **as_json)
+
+
+async def _note(bench: Bench, media: MediaRow, stage: Stage) -> None:
+    await bench.db.run("note_stage", id=media.id, stage=stage, progress=BEGUN_AT[stage], now=bench.now)
+
+
+def _type_of(source: Path) -> str:
+    """What the bytes are, whatever was declared."""
+    with source.open("rb") as file:
+        return detect(file.read(HEAD_BYTES)) or ""
+
+
+def _described(file: File, key: str) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "key": key,
+        "mime_type": file.mime_type,
+        "size_bytes": file.size,
+        "width": file.width,
+        "height": file.height,
+        "duration": None,
+    }
+
+
+def _shown(facts: Facts) -> dict[str, Any]:
+    """What is safe to show."""
+    return {"format": facts.format, "placeholder": facts.placeholder, "dominantColor": facts.dominant_colour}

@@ -15,14 +15,15 @@ from contracts.formats import FORMATS, MIB, MediaType
 from contracts.wire import iso_milliseconds
 from jobs.job import enqueue
 from jobs.parts import assemble
-from jobs.process import process_media
+from jobs.process import enqueue_processing
 from jobs.purge import purge_media
 from processing.header import dimensions
 from processing.sniff import HEAD_BYTES, detect
 from sql.database import Database, Transaction
 from sql.rows import MediaRow, Transfer
+from storage.bucket import ObjectChanged, ObjectMissing
 from storage.keys import original_key
-from storage.s3 import ObjectChanged, ObjectMissing, ObjectStore
+from storage.s3 import ObjectStore
 
 # An image's header is nearly always in the first 64 KiB; large colour profiles push it further down.
 HEADER_BYTES = (64 * 1024, MIB)
@@ -66,7 +67,7 @@ async def complete_upload(db: Database, store: ObjectStore, upload: MediaRow, no
             now=now,
         )
         if media is not None:
-            await enqueue(tx, process_media, media.id)
+            await enqueue_processing(tx, media)
     if media is None and by_put:
         await store.remove([published.key])
     return media

@@ -8,7 +8,7 @@ from contracts.owners import key_of_user
 from jobs.job import Bench, enqueue, job
 from sql.database import Database
 from sql.rows import MediaIdRow, MediaRow, Transfer
-from storage.keys import prefixes
+from storage.keys import prefixes, public_prefix
 from storage.s3 import ObjectStore
 
 BATCH_MEDIA = 500
@@ -20,10 +20,9 @@ async def purge_media(bench: Bench, media_id: UUID) -> str:
 
     Until then the tombstone keeps the bytes reserved and stays due for the sweeper, which comes back here.
     """
-    media = await bench.db.one(MediaRow, "read_media", id=media_id)
+    media = await tidy(bench, media_id)
     if media is None or media.state != MediaState.DELETED:
         return "gone"
-    await remove_objects(bench.store, media)
     async with bench.db.transaction() as tx:
         removed = await tx.one(MediaIdRow, "remove_tombstone", id=media.id, now=bench.now)
         if removed is not None:
@@ -54,11 +53,33 @@ async def _delete_some(db: Database, owner_id: str, now: datetime) -> int:
     return len(deleted)
 
 
-async def remove_objects(store: ObjectStore, media: MediaRow, *, keep: str | None = None) -> None:
-    """Remove every object of a media but `keep`, and every upload that could make one, and prove that they are gone."""
+async def tidy(bench: Bench, media_id: UUID) -> MediaRow | None:
+    """Leave of a media in storage what its row names, and prove that the rest is gone; the row, None without one.
+
+    What is public is listed before the row is read: what another attempt publishes meanwhile is in the row, or was not
+    there yet. While there is one, nothing public goes.
+    """
+    public = await bench.store.public.keys_under(public_prefix(media_id))
+    media = await bench.db.one(MediaRow, "read_media", id=media_id)
+    if media is not None:
+        await remove_objects(bench.store, media)
+    if media is None or media.state != MediaState.PROCESSING:
+        await bench.store.public.remove(set(public).difference(_published(media)))
+    return media
+
+
+async def remove_objects(store: ObjectStore, media: MediaRow) -> None:
+    """Remove every private object of a media but a living one's original, and every upload that could make one."""
+    kept = None if media.state == MediaState.DELETED else media.original_key
     if media.transfer != Transfer.PUT:
         await store.multipart.abort_all(media.staging_key)
     known = {media.staging_key, media.original_key}
     for prefix in prefixes(media.owner_id, media.id, media.purpose):
         known.update(await store.keys_under(prefix))
-    await store.remove(key for key in known if key is not None and key != keep)
+    await store.remove(key for key in known if key is not None and key != kept)
+
+
+def _published(media: MediaRow | None) -> set[str]:
+    if media is None or media.state == MediaState.DELETED:
+        return set()
+    return {rendition["key"] for rendition in media.renditions}

@@ -11,8 +11,9 @@ from uuid import UUID
 from contracts.errors import DigestDiffers, InvalidFileType, PartDiffers, PartsMissing, SizeDiffers, UploadIncomplete
 from contracts.media import MediaState
 from jobs.job import Bench, enqueue, job
+from jobs.process import find_lost
 from jobs.publish import bury_ended_upload, complete_upload
-from jobs.purge import purge_media, remove_objects
+from jobs.purge import purge_media, tidy
 from sql.database import Database
 from sql.rows import MediaIdRow, MediaRow, Transfer
 
@@ -50,7 +51,9 @@ async def settle_media(bench: Bench, media_id: UUID) -> str:
         return await _finish_or_bury(bench, media)
     if media.state == MediaState.DELETED:
         return await purge_media.run(bench, media_id)
-    await remove_objects(bench.store, media, keep=media.original_key)
+    if media.state == MediaState.PROCESSING:
+        return "processed again" if await find_lost(bench, media) else "being processed"
+    await tidy(bench, media_id)
     await bench.db.run("settle_media", id=media.id, now=bench.now)
     return "settled"
 

@@ -1,8 +1,9 @@
 """Run jobs and sweeps until told to stop. Any number of workers may run; none needs another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -11,13 +12,14 @@ from procrastinate.exceptions import ConnectorException
 
 from contracts.errors import ServiceUnavailable
 from jobs import JOBS
-from jobs.job import QUEUE, utc_now
+from jobs.job import QUEUE, Bench, utc_now
 from jobs.sweep import sweep
 from sql.database import Database, Pool
 from storage.s3 import ObjectStore
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.worker")
 
+QUEUES = ("default", "image")
 CONCURRENCY = 8
 POLL_SECONDS = 5.0  # NOTIFY wakes a worker; polling is the net beneath it
 STALLED_SECONDS = 30.0  # without a heartbeat for so long, a worker counts as dead and its jobs go to others
@@ -25,13 +27,30 @@ RECONNECT_SECONDS = 2.0
 DRAIN_SECONDS = 20.0  # how long running jobs may take to end when the worker is told to stop
 
 
-async def run_worker(pool: Pool, store: ObjectStore, *, sweep_interval_seconds: float) -> None:
-    """Work until cancelled; running jobs are given `DRAIN_SECONDS` to end."""
-    db = Database(pool)
-    async with open_queue(pool), asyncio.TaskGroup() as tasks:
-        log.info("worker started", jobs=[job.name for job in JOBS])
-        tasks.create_task(work(db, store))
-        tasks.create_task(every(sweep_interval_seconds, lambda: sweep_once(db)))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkPolicy:
+    """How a worker works: how often it sweeps, how many images it processes at once, what it keeps of them."""
+
+    sweep_interval_seconds: float
+    image_concurrency: int
+    keep_location: bool
+
+    @property
+    def lanes(self) -> dict[str, int]:
+        """How many jobs of each queue run at once; none waits for those of another."""
+        return dict(zip(QUEUES, (CONCURRENCY, self.image_concurrency), strict=True))
+
+
+async def run_worker(db: Database, store: ObjectStore, policy: WorkPolicy, listening: Pool) -> None:
+    """Work until cancelled; running jobs are given `DRAIN_SECONDS` to end.
+
+    Each lane holds one of the connections of `listening`, and needs another to fetch its jobs.
+    """
+    async with open_queue(listening), asyncio.TaskGroup() as tasks:
+        log.info("worker started", jobs=[job.name for job in JOBS], at_once=policy.lanes)
+        for queue, at_once in policy.lanes.items():
+            tasks.create_task(work(db, store, policy, queue, at_once))
+        tasks.create_task(every(policy.sweep_interval_seconds, lambda: sweep_once(db)))
         tasks.create_task(every(STALLED_SECONDS, rescue_stalled))
 
 
@@ -43,28 +62,46 @@ async def open_queue(pool: Pool) -> AsyncIterator[None]:
         yield
 
 
-async def work(db: Database, store: ObjectStore) -> None:
-    """Fetch and run jobs; after a database outage, begin again."""
+async def work(db: Database, store: ObjectStore, policy: WorkPolicy, queue: str, at_once: int) -> None:
+    """Fetch and run the jobs of a queue; after a database outage, begin again."""
+    kept = policy.keep_location
     while True:
         try:
-            await run_jobs(db, store, wait=True)
+            await run_jobs(db, store, wait=True, queues=[queue], at_once=at_once, keep_location=kept)
             log.warning("job queue stopped", retry_in_seconds=RECONNECT_SECONDS)
         except ConnectorException:
             log.warning("job queue unreachable", retry_in_seconds=RECONNECT_SECONDS, exc_info=True)
         await asyncio.sleep(RECONNECT_SECONDS)
 
 
-async def run_jobs(db: Database, store: ObjectStore, *, wait: bool, clock: Callable[[], datetime] = utc_now) -> None:
-    """Run the jobs that are due, and those to come when told to `wait`; `clock` tells a job the time."""
+async def run_jobs(
+    db: Database,
+    store: ObjectStore,
+    *,
+    wait: bool,
+    queues: Iterable[str] = QUEUES,
+    at_once: int = CONCURRENCY,
+    keep_location: bool = False,
+    clock: Callable[[], datetime] = utc_now,
+) -> None:
+    """Run the jobs of some queues that are due, and those to come when told to `wait`.
+
+    `clock` tells a job the time.
+    """
+
+    def bench() -> Bench:
+        return Bench(db=db, store=store, now=clock(), keep_location=keep_location)
+
     await QUEUE.run_worker_async(
+        queues=list(queues),
         wait=wait,
-        concurrency=CONCURRENCY,
+        concurrency=at_once,
         fetch_job_polling_interval=POLL_SECONDS,
         listen_notify=wait,
         shutdown_graceful_timeout=DRAIN_SECONDS,
         delete_jobs="successful",
         install_signal_handlers=False,
-        additional_context={"db": db, "store": store, "clock": clock},
+        additional_context={"bench": bench},
     )
 
 

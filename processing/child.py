@@ -50,7 +50,7 @@ async def processed(
     `source` is absolute, `mime_type` what its first bytes show. Who is cancelled here leaves no process and no file.
     """
     processor = processor_of(mime_type)
-    with _folder(root) as folder:
+    with own_folder(root) as folder:
         task = Task(source=source, mime_type=mime_type, folder=folder, square=square, keep_location=keep_location)
         yield await _run(Order(task=task, limits=limits or processor.limits, parent=os.getpid()))
 
@@ -73,7 +73,8 @@ def network_is_cut() -> bool:
 
 
 @contextmanager
-def _folder(root: Path | None) -> Iterator[Path]:
+def own_folder(root: Path | None = None) -> Iterator[Path]:
+    """A folder that is removed when the block ends, and by `sweep_folders` when this process was killed before."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root)).resolve()
     try:
         with _locked(folder):

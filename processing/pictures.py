@@ -2,12 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from contracts.renditions import THUMBNAILS
 from processing.appearance import placeholder
 from processing.capture import read_capture
 from processing.decoding import open_picture
 from processing.libvips import Image, refusing_damage
 from processing.records import Facts, Outcome, Task
-from processing.renditions import THUMBNAILS, full_size, thumbnails
+from processing.renditions import full_size, thumbnails
 
 
 def process(task: Task) -> Outcome:

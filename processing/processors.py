@@ -46,6 +46,11 @@ PROCESSORS = (
 )
 
 
+def takes(mime_type: str) -> bool:
+    """Whether there is a processor for this type."""
+    return any(mime_type in processor.mime_types for processor in PROCESSORS)
+
+
 def processor_of(mime_type: str) -> Processor:
     """The first that takes this type."""
     for processor in PROCESSORS:

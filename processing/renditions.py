@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from contracts.renditions import FULL, THUMBNAILS
 from processing.libvips import Image, field
 from processing.records import File
 
-THUMBNAILS = (150, 300, 600, 1200)
-NAMES = (*(f"thumb{size}" for size in THUMBNAILS), "full")
 LARGEST_SIDE = 16383  # of a WebP
 
 THUMBNAIL_QUALITY = 80
@@ -40,7 +39,7 @@ def full_size(image: Image, folder: Path) -> File:
     """The picture with all its pixels and frames, but for sides that a WebP cannot have."""
     if max(image.width, field(image, "page-height", image.height)) > LARGEST_SIDE:
         image = image.thumbnail_image(LARGEST_SIDE, height=LARGEST_SIDE, size="down")
-    return _write("full", image, folder, FULL_QUALITY, FULL_EFFORT)
+    return _write(FULL, image, folder, FULL_QUALITY, FULL_EFFORT)
 
 
 def _write(name: str, image: Image, folder: Path, quality: int, effort: int) -> File:

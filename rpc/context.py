@@ -30,11 +30,15 @@ class UploadPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What outlives a call: opened once per process, by `server/resources.py`."""
+    """What outlives a call: opened once per process, by `server/resources.py`.
+
+    Renditions are served under `public_url`, which a slash and their key follow.
+    """
 
     db: Database
     store: ObjectStore
     presigner: Presigner
+    public_url: str
     uploads: UploadPolicy
     post_media_limit: int
     limits: RateLimits

@@ -126,19 +126,15 @@ def run_serve(chosen: argparse.Namespace) -> None:
 
 def run_worker(_chosen: argparse.Namespace) -> None:
     """Work."""
-    from jobs import worker  # noqa: PLC0415
+    from server.work import work  # noqa: PLC0415
 
     settings = Settings.from_environment(os.environ)
 
-    async def work() -> None:
+    async def work_until_stopped() -> None:
         async with open_resources(settings) as resources:
-            await run_until_stopped(
-                worker.run_worker(
-                    resources.db.pool, resources.store, sweep_interval_seconds=settings.sweep_interval_seconds
-                )
-            )
+            await run_until_stopped(work(resources, settings))
 
-    run(work())
+    run(work_until_stopped())
 
 
 def run_migrate(_chosen: argparse.Namespace) -> None:

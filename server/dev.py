@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
 
-from jobs.worker import run_worker
 from procedures import PROCEDURES
 from rpc.app import create_app
 from server import cdn, storage_proxy
@@ -22,6 +21,7 @@ from server.resources import app_config, open_resources, store_config
 from server.settings import Settings, SettingsError
 from server.storage_proxy import storage_routes
 from server.token import sign_token
+from server.work import work
 from sql.migrate import migrate
 
 # In development a web app runs on a port of its own.
@@ -77,7 +77,7 @@ async def _run(settings: Settings, listener: socket.socket, embedded_s3: str | N
         served = await stack.enter_async_context(cdn_beside(app, store_config(settings))) if embedded_s3 else app
         await run_until_stopped(
             serve_http(served, listener, before_draining=resources.bell.send_home),
-            run_worker(resources.db.pool, resources.store, sweep_interval_seconds=settings.sweep_interval_seconds),
+            work(resources, settings),
             ready=lambda: greet(settings, time.monotonic() - began),
         )
 

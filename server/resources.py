@@ -24,7 +24,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     assert settings.database_url
     pool = create_pool(settings.database_url, size=settings.database_pool_size)
     config = store_config(settings)
-    store = ObjectStore(config)
+    store, presigner = ObjectStore(config), Presigner(config)
     bell = Bell(settings.database_url)
     await pool.open(wait=False)
     try:
@@ -32,7 +32,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
             yield Resources(
                 db=Database(pool),
                 store=store,
-                presigner=Presigner(config),
+                presigner=presigner,
+                public_url=settings.cdn_url or presigner.public_url,
                 uploads=UploadPolicy(
                     url_ttl_seconds=settings.upload_url_ttl_seconds,
                     grace_seconds=settings.upload_grace_seconds,

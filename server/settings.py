@@ -125,7 +125,9 @@ class Settings:
         parse=_flag,
     )
     cdn_url: str | None = setting(
-        "The base URL under which a CDN serves the bucket of renditions.", default=None, parse=_base_url
+        "The base URL under which a CDN serves the bucket of renditions; unset: the bucket's own address.",
+        default=None,
+        parse=_base_url,
     )
     auth_jwt_secret: str | None = setting(
         "The secret that HS256 tokens are signed with, at least 32 bytes.", default=None, parse=_jwt_secret, secret=True
@@ -188,6 +190,14 @@ class Settings:
         parse=_number(1, 3600),
     )
     post_media_limit: int = setting("The most media of one post.", default=10, parse=_number(1, 1000))
+    image_concurrency: int | None = setting(
+        "How many images each worker processes at once; unset: one per core.", default=None, parse=_number(1, 64)
+    )
+    keep_location: bool = setting(
+        "Whether the place where a photo was taken is kept, in the database alone; no rendition ever holds it.",
+        default=False,
+        parse=_flag,
+    )
     sweep_interval_seconds: int = setting(
         "How often each worker looks for uploads that nobody finished, in seconds.",
         default=60,

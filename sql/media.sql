@@ -75,12 +75,6 @@ returning {media};
 -- Let the key of an upload go that came to nothing.
 delete from idempotency_keys where media_id = %(id)s;
 
--- name: mark_ready :one
--- Show a processed media to the world; no row when it is not being processed.
-update media set state = 'ready', updated_at = %(now)s
-where id = %(id)s and state = 'processing'
-returning {media};
-
 -- name: grow_upload :one
 -- Reserve room for what has come through the server so far; no row when the upload is pending no more.
 update media set
@@ -141,7 +135,7 @@ returning id;
 -- name: settle_media :run
 -- Nothing but the original is left in storage and no URL can bring more: stop looking.
 update media set sweep_at = null
-where id = %(id)s and state not in ('pending', 'deleted') and url_ends_at <= %(now)s;
+where id = %(id)s and state in ('ready', 'failed') and url_ends_at <= %(now)s;
 
 -- name: remove_tombstone :one
 -- Drop a deleted row whose storage is clean and whose URL has ended; no row when it is too early.

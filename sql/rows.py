@@ -52,6 +52,11 @@ class MediaRow(Struct, frozen=True, kw_only=True):
     sweep_at: datetime | None
     post_id: str | None
     post_position: int | None
+    renditions: list[dict[str, Any]]
+    metadata: dict[str, Any]
+    stage: str | None
+    progress: int
+    attempts: int
 
     @property
     def expires_at(self) -> datetime:

@@ -2,9 +2,11 @@
 
     staging/{home}/{mediaId}_{name}             written through the signed URL
     {home}/{mediaId}_{attempt}_{name}           the verified bytes, written once by the server
+    {mediaId}/{attempt}/{rendition}             in the public bucket, written once by a worker
 
 The home is users/{id}/posts or users/{id}/profile, by purpose, and owners/{type}/{id}/... for an owner who is no user.
-Everything of one media stands under two prefixes that end in its id, which has a fixed length.
+Everything private of one media stands under two prefixes that end in its id, which has a fixed length; everything
+public under one, which tells neither its owner nor its name.
 """
 
 import re
@@ -28,11 +30,26 @@ def staging_key(owner_id: str, media_id: UUID, filename: str, purpose: Purpose) 
 
 def original_key(owner_id: str, media_id: UUID, filename: str, purpose: Purpose) -> str:
     """A new key for the verified bytes of an upload; no two calls give the same, so no two attempts share one."""
-    return f"{_home(owner_id, purpose)}/{media_id}_{uuid4().hex[:8]}_{safe_name(filename)}"
+    return f"{_home(owner_id, purpose)}/{media_id}_{new_attempt()}_{safe_name(filename)}"
+
+
+def rendition_key(media_id: UUID, attempt: str, filename: str) -> str:
+    """The public key of a rendition that one attempt at processing made."""
+    return f"{public_prefix(media_id)}{attempt}/{filename}"
+
+
+def new_attempt() -> str:
+    """A name for one attempt, which no other has."""
+    return uuid4().hex[:8]
+
+
+def public_prefix(media_id: UUID) -> str:
+    """The prefix under which everything public of a media stands."""
+    return f"{media_id}/"
 
 
 def prefixes(owner_id: str, media_id: UUID, purpose: Purpose) -> tuple[str, str]:
-    """The prefixes under which every object of a media stands."""
+    """The prefixes under which everything private of a media stands."""
     home = _home(owner_id, purpose)
     return f"staging/{home}/{media_id}_", f"{home}/{media_id}_"
 

@@ -12,8 +12,8 @@ import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Literal
-from urllib.parse import quote, urlsplit, urlunsplit
+from typing import Any, Literal
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from storage.keys import safe_name
 from storage.s3 import StoreConfig, create_client
@@ -29,12 +29,15 @@ class Presigner:
     def __init__(self, config: StoreConfig) -> None:
         public = urlsplit(config.public_endpoint or config.endpoint or "")
         client = create_client(config, urlunsplit(public._replace(path="")) or None)
-        sample = urlsplit(client.generate_presigned_url("get_object", Params={"Bucket": config.bucket, "Key": "k"}))
+        sample = _address_of(client, config.bucket)
+        shown = _address_of(client, config.public_bucket)
         client.close()
         self._host = sample.netloc
-        self._bucket_path = sample.path.removesuffix("k")
+        self._bucket_path = sample.path
         # A proxy on this path strips it again, so that the store sees what was signed.
         self._url = f"{sample.scheme}://{sample.netloc}{public.path.rstrip('/')}"
+        # Where whoever may read the bucket of renditions finds it, without a signature.
+        self.public_url = f"{shown.scheme}://{shown.netloc}{public.path.rstrip('/')}{shown.path}".rstrip("/")
         self._region = config.region
         # A header that stores read from the query when it is not sent: then it is empty, and so it was signed.
         self._no_copy = {"x-amz-copy-source": ""} if config.refuses_copies else {}
@@ -116,6 +119,12 @@ class Presigner:
         to_sign = f"{ALGORITHM}\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
         signature = hmac.digest(self._signing_key(moment[:8]), to_sign.encode(), "sha256").hex()
         return f"{self._url}{path}?{parameters}&X-Amz-Signature={signature}"
+
+
+def _address_of(client: Any, bucket: str) -> SplitResult:
+    """Where the store has a bucket; the path ends in a slash."""
+    found = urlsplit(str(client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})))
+    return found._replace(path=found.path.removesuffix("k"))
 
 
 def window_start(now: datetime, window_seconds: int) -> datetime:

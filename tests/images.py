@@ -85,6 +85,20 @@ def oriented(orientation: int, kind: str = "JPEG") -> bytes:
     return encoded(stored, kind, exif=exif.tobytes())
 
 
+def capture_exif(offset: str | None = "+02:00") -> bytes:
+    """What a camera writes: its make, the time, and the place, which is in Sydney."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = "Maker\0\0", "Model 7"
+    details = exif.get_ifd(0x8769)
+    details[0x9003], details[0xA434] = "2024:05:06 07:08:09", "50 mm"
+    if offset:
+        details[0x9011] = offset
+    places = exif.get_ifd(0x8825)
+    places[1], places[2], places[3], places[4] = "S", (33.0, 51.0, 24.9), "E", (151.0, 12.0, 33.6)
+    places[5], places[6] = b"\x00", 58.0
+    return exif.tobytes()
+
+
 def animation(kind: str, frames: int = 5) -> bytes:
     """Frames of 100 ms each, every one of another brightness, for ever."""
     shown = [Image.new("RGB", (64, 48), (40 * number % 256, 30, 60)) for number in range(frames)]

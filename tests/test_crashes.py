@@ -220,7 +220,7 @@ def declared(words: str, number: int) -> dict[str, Any]:
 
 def smuggle(store: ObjectStore, key: str) -> None:
     """Write an object past its URL, as a store does that does not check what a URL binds."""
-    store._client.put_object(Bucket=store.bucket, Key=key, Body=photo())
+    store._client.put_object(Bucket=store.name, Key=key, Body=photo())
 
 
 @pytest.fixture

@@ -300,7 +300,7 @@ async def test_a_job_that_fails_is_tried_again(completed_media, resources, run_p
     """Storage that is down for a while delays the purge, and loses nothing."""
     media = await completed_media()
     await run_pending()
-    monkeypatch.setattr(resources.store, "bucket", "no-such-bucket")
+    monkeypatch.setattr(resources.store, "name", "no-such-bucket")
     async with resources.db.transaction() as tx:
         await tx.one(MediaRow, "delete_media", ids=[media.id], owners=["ada"], now=datetime.now(UTC))
         await enqueue(tx, purge_media, media.id)

@@ -116,7 +116,7 @@ class Lifecycle(RuleBasedStateMachine):
         if not isinstance(answer, UploadTicket):
             assert (int(answer.code), answer.details and answer.details["available"]) == (1600, max(0, quota - taken))
             return multiple()
-        key = httpx.URL(answer.upload_url).path.partition(f"/{self.resources.store.bucket}/")[2]
+        key = httpx.URL(answer.upload_url).path.partition(f"/{self.resources.store.name}/")[2]
         ends_at = answer.expires_at + timedelta(seconds=60)
         self.model[str(answer.media_id)] = Upload(owner, size, key, answer.expires_at, ends_at, purpose=purpose)
         return str(answer.media_id)
@@ -142,7 +142,7 @@ class Lifecycle(RuleBasedStateMachine):
         upload = self.model[media_id]
         if self.now < upload.ends_at:
             store = self.resources.store
-            store._client.put_object(Bucket=store.bucket, Key=upload.key, Body=BODIES[body])
+            store._client.put_object(Bucket=store.name, Key=upload.key, Body=BODIES[body])
             upload.staged = "short" if upload.size != len(PHOTO) else body
 
     @rule(media_id=uploads)

@@ -137,7 +137,7 @@ class LifecycleInParts(Lifecycle):
             (part,) = answer.parts
             url = httpx.URL(part.upload_url)
             assert upload.multipart_id in {None, url.params["uploadId"]}
-            upload.key = url.path.partition(f"/{self.resources.store.bucket}/")[2]
+            upload.key = url.path.partition(f"/{self.resources.store.name}/")[2]
             upload.multipart_id, upload.is_open = url.params["uploadId"], True
             upload.put_off(self.now)
 
@@ -149,7 +149,7 @@ class LifecycleInParts(Lifecycle):
         if upload.multipart_id is None or not upload.key or self.now >= upload.ends_at:
             return
         store, body = self.resources.store, upload.bytes_of(number)
-        named = {"Bucket": store.bucket, "Key": upload.key, "UploadId": upload.multipart_id, "PartNumber": number}
+        named = {"Bucket": store.name, "Key": upload.key, "UploadId": upload.multipart_id, "PartNumber": number}
         if upload.is_open:
             store._client.upload_part(**named, Body=body)
             upload.parts.add(number)

@@ -292,7 +292,7 @@ async def test_a_wrong_size_is_refused_and_can_be_sent_again(pending_upload, put
     body = photo()
     ticket = await pending_upload(body)
     row = await resources.db.one(_Key, "read_media", id=ticket.media_id)
-    resources.store._client.put_object(Bucket=resources.store.bucket, Key=row.staging_key, Body=body + b"!")
+    resources.store._client.put_object(Bucket=resources.store.name, Key=row.staging_key, Body=body + b"!")
 
     with pytest.raises(SizeDiffers) as refused:
         await call("media.completeUpload", mediaId=str(ticket.media_id))

@@ -336,7 +336,7 @@ async def test_other_bytes_than_declared_are_answered_as_described(
     size = len(stored) if error == "InvalidFileType" else len(photo())
     ticket = await pending_upload(size=size, **told)
     key = staging_key("ada", ticket.media_id, "photo.jpg", Purpose.POST)
-    resources.store._client.put_object(Bucket=resources.store.bucket, Key=key, Body=stored)
+    resources.store._client.put_object(Bucket=resources.store.name, Key=key, Body=stored)
     assert await refused("media.completeUpload", mediaId=str(ticket.media_id)) == [error]
 
 

@@ -13,7 +13,7 @@ from processing.failures import ProcessingFailed, Reason
 from processing.pictures import process
 from processing.records import Capture, File, Location, Outcome, Task
 from processing.sniff import detect
-from tests.images import MIME_TYPES, animation, difference, encoded, oriented, png, scene, vips
+from tests.images import MIME_TYPES, animation, capture_exif, difference, encoded, oriented, png, scene, vips
 
 NAMES = ["thumb150", "thumb300", "thumb600", "thumb1200", "full"]
 P3_RED = (234, 51, 35)  # what sRGB's (255, 0, 0) is in Display P3
@@ -273,22 +273,9 @@ def test_nothing_dominates_where_nothing_shows(made):
     assert made(encoded(Image.new("RGBA", (30, 20), (255, 0, 0, 0)), "PNG")).facts.dominant_colour == "#000000"
 
 
-def _exif(offset: str | None = "+02:00") -> bytes:
-    exif = Image.Exif()
-    exif[0x010F], exif[0x0110] = "Maker\0\0", "Model 7"
-    details = exif.get_ifd(0x8769)
-    details[0x9003], details[0xA434] = "2024:05:06 07:08:09", "50 mm"
-    if offset:
-        details[0x9011] = offset
-    places = exif.get_ifd(0x8825)
-    places[1], places[2], places[3], places[4] = "S", (33.0, 51.0, 24.9), "E", (151.0, 12.0, 33.6)
-    places[5], places[6] = b"\x00", 58.0
-    return exif.tobytes()
-
-
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
 def test_camera_and_time_are_told_and_the_place_is_not(made, kind):
-    told = made(encoded(scene(), kind, exif=_exif())).facts.capture
+    told = made(encoded(scene(), kind, exif=capture_exif())).facts.capture
 
     assert told == Capture(
         make="Maker", model="Model 7", lens="50 mm", captured_at="2024-05-06T07:08:09+02:00", location=None
@@ -296,13 +283,13 @@ def test_camera_and_time_are_told_and_the_place_is_not(made, kind):
 
 
 def test_the_place_is_told_when_it_is_to_be_kept(made):
-    told = made(encoded(scene(), exif=_exif()), keep_location=True).facts.capture
+    told = made(encoded(scene(), exif=capture_exif()), keep_location=True).facts.capture
 
     assert told.location == Location(latitude=-33.856917, longitude=151.209333, altitude=58.0)
 
 
 def test_a_camera_without_offset_tells_local_time(made):
-    assert made(encoded(scene(), exif=_exif(offset=None))).facts.capture.captured_at == "2024-05-06T07:08:09"
+    assert made(encoded(scene(), exif=capture_exif(offset=None))).facts.capture.captured_at == "2024-05-06T07:08:09"
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b"Exif\0\0" + b"\xff" * 500])

@@ -165,3 +165,24 @@ def parts(url):
     """A URL with its parameters in any order."""
     split = urlsplit(url)
     return split.scheme, split.netloc, split.path, dict(parse_qsl(split.query))
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    {
+        "minio": "http://minio:9000/media-public",
+        "minio-default-port": "https://minio.example.com/media-public",
+        "aws": "https://media-public.s3.eu-west-1.amazonaws.com",
+        "aws-us-east-1": "https://media-public.s3.amazonaws.com",
+        "aws-path-style": "https://s3.ap-southeast-2.amazonaws.com/media-public",
+        "virtual-host": "https://media-public.s3.example.com",
+    }.items(),
+)
+def test_renditions_stand_where_the_store_has_their_bucket(name, url):
+    assert Presigner(CONFIGS[name]).public_url == url
+
+
+def test_renditions_stand_where_a_proxy_shows_them():
+    proxied = replace(MINIO, public_endpoint="https://app.example.com/storage/")
+
+    assert Presigner(proxied).public_url == "https://app.example.com/storage/media-public"

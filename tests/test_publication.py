@@ -50,11 +50,11 @@ def served(call, client):
 
 def overwrite(resources, ticket: UploadTicket) -> Callable[[bytes], Awaitable[None]]:
     """Write to the staging key with the server's own key pair, past every signature."""
-    key = httpx.URL(ticket.upload_url).path.partition(f"/{resources.store.bucket}/")[2]
+    key = httpx.URL(ticket.upload_url).path.partition(f"/{resources.store.name}/")[2]
 
     async def write(body: bytes) -> None:
         put_object = resources.store._client.put_object
-        await asyncio.to_thread(put_object, Bucket=resources.store.bucket, Key=key, Body=body)
+        await asyncio.to_thread(put_object, Bucket=resources.store.name, Key=key, Body=body)
 
     return write
 

@@ -164,8 +164,8 @@ async def live(call: Callers, resources: Any, number: int) -> list[Any]:
 async def end(call: Callers, resources: Any, ticket: Any, way: int) -> None:
     """Complete, delete, cancel, or all three at once."""
     store, media_id = resources.store, ticket["mediaId"]
-    key = httpx.URL(ticket["uploadUrl"]).path.partition(f"/{store.bucket}/")[2]
-    await asyncio.to_thread(store._client.put_object, Bucket=store.bucket, Key=key, Body=PHOTO)
+    key = httpx.URL(ticket["uploadUrl"]).path.partition(f"/{store.name}/")[2]
+    await asyncio.to_thread(store._client.put_object, Bucket=store.name, Key=key, Body=PHOTO)
     ways = [["completeUpload"], ["deleteMedia"], ["cancelUpload"], ["completeUpload", "cancelUpload", "deleteMedia"]]
     answers = await at_once(*(call(f"media.{name}", mediaId=media_id) for name in ways[way]))
     assert set(outcomes(answers)) <= {"ok", 1200, 1300, 1400}, json.dumps(answers)

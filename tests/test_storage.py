@@ -12,10 +12,11 @@ import pytest
 from contracts.errors import ServiceUnavailable
 from contracts.media import Purpose
 from server.embedded import free_port
+from storage.bucket import ObjectChanged, ObjectMissing
 from storage.conditions import Conditions
 from storage.keys import original_key, prefixes, safe_name, staging_key
 from storage.presign import Presigner
-from storage.s3 import ObjectChanged, ObjectMissing, ObjectStore, StoreConfig
+from storage.s3 import ObjectStore, StoreConfig
 from tests.services import Servers, every_store
 
 ETAG = '"0123456789abcdef0123456789abcdef"'
@@ -195,9 +196,9 @@ LOOKS = {"minio": Conditions(of_source=True, of_target=False), "embedded": Condi
 async def test_a_copy_is_bound_to_its_source_where_the_store_looks(store, request):
     """The first copy finds out: MinIO refuses to copy what has another ETag by now, the embedded store copies it."""
     put_object = store._client.put_object
-    put_object(Bucket=store.bucket, Key="staged", Body=b"first")
+    put_object(Bucket=store.name, Key="staged", Body=b"first")
     seen = (await store.head("staged")).etag
-    put_object(Bucket=store.bucket, Key="staged", Body=b"other")
+    put_object(Bucket=store.name, Key="staged", Body=b"other")
 
     refused = False
     try:
@@ -216,7 +217,7 @@ async def test_a_copy_is_bound_to_its_source_where_the_store_looks(store, reques
 async def test_more_keys_than_a_page_are_listed_and_removed(store):
     """Listings are followed to their end."""
     for number in range(1005):
-        store._client.put_object(Bucket=store.bucket, Key=f"many/{number:04}", Body=b"")
+        store._client.put_object(Bucket=store.name, Key=f"many/{number:04}", Body=b"")
 
     keys = await store.keys_under("many/")
     assert len(keys) == 1005

@@ -15,9 +15,10 @@ import pytest
 
 from contracts.errors import ServiceUnavailable
 from storage import s3
+from storage.bucket import ObjectFacts, ObjectMissing
 from storage.conditions import Conditions
 from storage.multipart import Part, UploadGone
-from storage.s3 import ObjectFacts, ObjectMissing, ObjectStore, StoreConfig
+from storage.s3 import ObjectStore, StoreConfig
 from tests.dying import dying_before
 from tests.services import Servers, every_store
 
@@ -129,7 +130,7 @@ def prepared(store):
 
     async def prepare() -> Stored:
         key, upload_key = (f"{uuid.uuid4().hex}/k" for _ in range(2))
-        store._client.put_object(Bucket=store.bucket, Key=key, Body=BODY, Metadata={"mediarpc-token": "t-0"})
+        store._client.put_object(Bucket=store.name, Key=key, Body=BODY, Metadata={"mediarpc-token": "t-0"})
         upload_id = await store.multipart.begin(upload_key, content_type="video/mp4", token="t-1")
         await store.multipart.write_part(upload_key, upload_id, 1, io.BytesIO(BODY), 10)
         parts = await store.multipart.parts(upload_key, upload_id)

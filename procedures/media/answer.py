@@ -1,10 +1,12 @@
 """A media row as its owner sees it."""
 
 from datetime import timedelta
+from typing import Any
 
-from contracts.formats import FORMATS
-from contracts.media import DownloadName, DownloadUrl, Media, MediaAnswer, MediaError
+from contracts.formats import FORMATS, MediaType
+from contracts.media import DownloadName, DownloadUrl, Media, MediaAnswer, MediaError, Rendition
 from contracts.owners import named
+from contracts.renditions import FULL, SHOWN_FIRST
 from rpc.context import Context
 from sql.rows import MediaRow
 from storage.presign import window_start
@@ -20,8 +22,9 @@ def answer(ctx: Context, row: MediaRow) -> MediaAnswer:
 
 
 def shown(ctx: Context, row: MediaRow) -> Media:
-    """A row as its owner sees it. Until renditions exist, `url` is a signed GET of the private original."""
-    original = download(ctx, row, inline=True)
+    """A row as its owner sees it. `url` is that of a rendition; of video and audio, a signed GET of the original."""
+    renditions = [_rendition(ctx, made) for made in row.renditions]
+    urls = {made.name: made.url for made in renditions}
     owner_type, owner_id = named(row.owner_id)
     return Media(
         id=row.id,
@@ -30,19 +33,19 @@ def shown(ctx: Context, row: MediaRow) -> Media:
         user_id=row.user_id,
         type=row.type,
         status=row.state,
-        url=original.url if original else None,
-        thumbnail_url=None,
+        url=urls.get(FULL) if row.type == MediaType.IMAGE else _signed(ctx, row),
+        thumbnail_url=urls.get(SHOWN_FIRST),
         filename=row.filename,
         size=row.size_bytes,
         mime_type=row.mime_type,
         width=row.width,
         height=row.height,
         duration=None,
-        renditions=[],
+        renditions=renditions,
         hls_url=None,
         post_id=row.post_id,
-        metadata={},
-        error=_error(row),
+        metadata=row.metadata,
+        error=failure(row),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
@@ -67,7 +70,36 @@ def download(
     return DownloadUrl(url=url, expires_at=signed_at + timedelta(seconds=DOWNLOAD_TTL_SECONDS))
 
 
-def _error(row: MediaRow) -> MediaError | None:
+def published(ctx: Context, row: MediaRow, name: str) -> DownloadUrl | None:
+    """The public URL of a rendition, None when there is none of this name; it outlives what it is said to."""
+    url = next((_url(ctx, made) for made in row.renditions if made["name"] == name), None)
+    end = window_start(ctx.now, DOWNLOAD_WINDOW_SECONDS) + timedelta(seconds=DOWNLOAD_TTL_SECONDS)
+    return None if url is None else DownloadUrl(url=url, expires_at=end)
+
+
+def failure(row: MediaRow) -> MediaError | None:
+    """Why a media failed."""
     if row.error_code is None or row.error_reason is None:
         return None
     return MediaError(code=row.error_code, reason=row.error_reason)
+
+
+def _rendition(ctx: Context, made: dict[str, Any]) -> Rendition:
+    return Rendition(
+        name=made["name"],
+        url=_url(ctx, made),
+        mime_type=made["mime_type"],
+        size=made["size_bytes"],
+        width=made["width"],
+        height=made["height"],
+        duration=made["duration"],
+    )
+
+
+def _url(ctx: Context, made: dict[str, Any]) -> str:
+    return f"{ctx.resources.public_url}/{made['key']}"
+
+
+def _signed(ctx: Context, row: MediaRow) -> str | None:
+    original = download(ctx, row, inline=True)
+    return original.url if original else None

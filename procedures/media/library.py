@@ -4,7 +4,7 @@ from uuid import UUID
 
 from contracts.errors import ForeignOwner, MediaNotFound, RenditionNotFound, UploadPending
 from contracts.media import DownloadUrl, GetDownloadUrl, ListMedia, MediaAnswer, MediaPage, MediaReference
-from procedures.media.answer import answer, download, shown
+from procedures.media.answer import answer, download, published, shown
 from procedures.media.search import in_any_case
 from rpc.context import Context
 from rpc.procedure import query
@@ -44,15 +44,19 @@ async def list_media(ctx: Context, params: ListMedia) -> MediaPage:
 async def get_download_url(ctx: Context, params: GetDownloadUrl) -> DownloadUrl:
     """Sign a GET of the original, under its own name or one that tells nothing, as a download or to show in a page.
 
-    The URL stays the same for a while, so that it can be cached, and is good for at least 15 minutes.
+    The URL stays the same for a while, so that it can be cached, and is good for at least 15 minutes. That of a
+    rendition is public, and good for as long as the media is there.
 
     Raises MediaNotFound, UploadPending before completion, RenditionNotFound for a rendition that is not there.
     """
     media = await _find_media(ctx, params.media_id)
-    found = download(ctx, media, filename=params.filename, inline=params.inline)
-    if found is None:
+    original = download(ctx, media, filename=params.filename, inline=params.inline)
+    if original is None:
         raise UploadPending(media_id=str(media.id))
-    if params.rendition is not None:
+    if params.rendition is None:
+        return original
+    found = published(ctx, media, params.rendition)
+    if found is None:
         raise RenditionNotFound(rendition=params.rendition)
     return found
 

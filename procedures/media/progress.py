@@ -14,8 +14,9 @@ from rpc.context import Context
 from rpc.procedure import query
 from sql.database import Database
 from sql.rows import MediaRow, Transfer
+from storage.bucket import ObjectMissing
 from storage.multipart import Part, UploadGone
-from storage.s3 import ObjectMissing, ObjectStore
+from storage.s3 import ObjectStore
 
 RATE_WINDOW = timedelta(seconds=60)
 

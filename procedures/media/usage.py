@@ -3,6 +3,7 @@
 from contracts.errors import ForeignOwner
 from contracts.formats import FORMATS, MediaType
 from contracts.media import MAX_FILENAME_CHARACTERS, OfOwner, StorageUsage, SupportedFormat, SupportedFormats
+from contracts.renditions import NAMES
 from contracts.wire import NoInput
 from rpc.context import Context
 from rpc.procedure import query
@@ -25,7 +26,7 @@ async def get_supported_formats(_ctx: Context, _params: NoInput) -> SupportedFor
         )
         for accepted in FORMATS.values()
     ]
-    return SupportedFormats(formats=formats, renditions=[], max_filename_characters=MAX_FILENAME_CHARACTERS)
+    return SupportedFormats(formats=formats, renditions=list(NAMES), max_filename_characters=MAX_FILENAME_CHARACTERS)
 
 
 @query("media.getStorageUsage", raises=(ForeignOwner,))

@@ -12,8 +12,9 @@ import pytest
 
 from contracts.errors import ServiceUnavailable
 from server.embedded import free_port
+from storage.bucket import ObjectMissing
 from storage.multipart import PartsChanged
-from storage.s3 import ObjectMissing, ObjectStore
+from storage.s3 import ObjectStore
 from tests.faults import Cut, proxy_of
 from tests.multipart.bodies import FIRST, KEY, LAST, MIB, OTHER, bytes_of, half_sent
 
@@ -39,7 +40,7 @@ async def test_parts_become_an_object_that_keeps_type_and_token(store, upload_id
     facts = await store.head(KEY)
     assert (facts.size_bytes, facts.token) == (5_242_887, "t-1")
     assert await bytes_of(store) == FIRST + LAST
-    answer = await asyncio.to_thread(store._client.head_object, Bucket=store.bucket, Key=KEY)
+    answer = await asyncio.to_thread(store._client.head_object, Bucket=store.name, Key=KEY)
     assert answer["ContentType"] == "video/mp4"
 
 
@@ -128,9 +129,7 @@ async def test_more_parts_than_a_page_are_listed(store, upload_id):
     """Listings are followed to their end, and come by number."""
 
     def send(number: int) -> None:
-        store._client.upload_part(
-            Bucket=store.bucket, Key=KEY, UploadId=upload_id, PartNumber=number, Body=b"x" * number
-        )
+        store._client.upload_part(Bucket=store.name, Key=KEY, UploadId=upload_id, PartNumber=number, Body=b"x" * number)
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(send, range(1, 1006)))

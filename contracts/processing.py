@@ -1,0 +1,29 @@
+"""Inputs and outputs of the procedures about what is made of an original."""
+
+from enum import StrEnum
+
+from contracts.media import MediaError, MediaId, MediaState
+from contracts.wire import Wire
+
+
+class Stage(StrEnum):
+    """What a worker is at with a media that is `processing`."""
+
+    # The same words stand in the CHECK of sql/migrations/0017_process_media.sql.
+    DOWNLOADING = "downloading"
+    RENDERING = "rendering"
+    PUBLISHING = "publishing"
+
+
+class ProcessingStatus(Wire):
+    """How far processing is. `progress` is percent and never falls; `stage` is null while nobody works at it.
+
+    `attempts` are those since it began, or was begun anew.
+    """
+
+    media_id: MediaId
+    status: MediaState
+    stage: Stage | None
+    progress: int
+    attempts: int
+    error: MediaError | None

@@ -1,0 +1,71 @@
+"""What becomes of an original: `media.getProcessingStatus`, `media.retryProcessing`, `media.cancelProcessing`."""
+
+from contracts.errors import MediaNotFound, MediaProcessed, UploadPending
+from contracts.media import MediaAnswer, MediaReference, MediaState, Success
+from contracts.processing import ProcessingStatus
+from jobs.process import enqueue_processing, process_media
+from procedures.media.answer import answer, failure
+from rpc.context import Context
+from rpc.procedure import mutation, query
+from sql.database import Statements
+from sql.rows import MediaRow
+
+CANCELLED = {"error_code": "cancelled", "error_reason": "Processing was cancelled."}
+
+
+@query("media.getProcessingStatus", raises=(MediaNotFound,))
+async def get_processing_status(ctx: Context, params: MediaReference) -> ProcessingStatus:
+    """Answer how far the processing of a media is, in percent and words. Raises MediaNotFound."""
+    media = await _find(ctx, ctx.db, params)
+    return ProcessingStatus(
+        media_id=media.id,
+        status=media.state,
+        stage=media.stage,
+        progress=media.progress,
+        attempts=media.attempts,
+        error=failure(media),
+    )
+
+
+@mutation("media.retryProcessing", raises=(MediaNotFound, UploadPending))
+async def retry_processing(ctx: Context, params: MediaReference) -> MediaAnswer:
+    """Begin the processing of a failed media anew; of any other, answer it as it is. Twice is the same answer.
+
+    Raises MediaNotFound, and UploadPending before completion.
+    """
+    async with ctx.db.transaction() as tx:
+        media = await tx.one(MediaRow, "retry_processing", id=params.media_id, owners=ctx.owners, now=ctx.now)
+        if media is not None:
+            await enqueue_processing(tx, media)
+        else:
+            media = await _find_completed(ctx, tx, params)
+    return answer(ctx, media)
+
+
+@mutation("media.cancelProcessing", raises=(MediaNotFound, UploadPending, MediaProcessed))
+async def cancel_processing(ctx: Context, params: MediaReference) -> Success:
+    """End the processing of a media at once: it is `failed`, and can be begun anew. Twice is the same answer.
+
+    Raises MediaNotFound, UploadPending before completion, and MediaProcessed for what is ready.
+    """
+    asked = {"id": params.media_id, "owners": ctx.owners, "now": ctx.now}
+    async with ctx.db.transaction() as tx:
+        if await tx.one(MediaRow, "cancel_processing", **asked, **CANCELLED):
+            await tx.run("abort_jobs", id=params.media_id, task=process_media.name)
+        elif (await _find_completed(ctx, tx, params)).state == MediaState.READY:
+            raise MediaProcessed
+    return Success()
+
+
+async def _find_completed(ctx: Context, database: Statements, params: MediaReference) -> MediaRow:
+    media = await _find(ctx, database, params)
+    if media.state == MediaState.PENDING:
+        raise UploadPending(media_id=str(media.id))
+    return media
+
+
+async def _find(ctx: Context, database: Statements, params: MediaReference) -> MediaRow:
+    media = await database.one(MediaRow, "find_media", id=params.media_id, owners=ctx.owners)
+    if media is None:
+        raise MediaNotFound
+    return media

@@ -1,0 +1,57 @@
+-- Queries about what is made of an original.
+
+-- name: begin_processing :one
+-- Count an attempt at a media that is to be processed; no row when it is not.
+update media set stage = 'downloading', attempts = attempts + 1, updated_at = %(now)s
+where id = %(id)s and state = 'processing'
+returning {media};
+
+-- name: note_stage :run
+-- Say what a worker is at, and how far it is, which never falls.
+update media set stage = %(stage)s, progress = greatest(progress, %(progress)s::smallint), updated_at = %(now)s
+where id = %(id)s and state = 'processing';
+
+-- name: mark_ready :one
+-- Show a processed media to the world; no row when it is not being processed.
+update media set
+    state = 'ready', stage = null, progress = 100, updated_at = %(now)s,
+    renditions = %(renditions)s::jsonb, metadata = %(metadata)s::jsonb, capture = %(capture)s::jsonb,
+    width = coalesce(%(width)s, width), height = coalesce(%(height)s, height)
+where id = %(id)s and state = 'processing'
+returning {media};
+
+-- name: mark_failed :one
+-- Say why nothing can be made of an original; no row when it is not being processed.
+update media set
+    state = 'failed', stage = null, error_code = %(error_code)s, error_reason = %(error_reason)s, updated_at = %(now)s
+where id = %(id)s and state = 'processing'
+returning {media};
+
+-- name: cancel_processing :one
+-- Fail a media of these owners that is being processed, and look again what its worker left; no row when it is not.
+update media set
+    state = 'failed', stage = null, error_code = %(error_code)s, error_reason = %(error_reason)s, updated_at = %(now)s,
+    sweep_at = greatest(url_ends_at, %(now)s + interval '1 minute')
+where id = %(id)s and owned_by(owner_id, %(owners)s) and state = 'processing'
+returning {media};
+
+-- name: abort_jobs :run
+-- Take the jobs of a media from the queue, and tell the workers that run them to stop.
+select procrastinate_cancel_job_v1(id, true, true) from procrastinate_jobs
+where task_name = %(task)s and args ->> 'media_id' = %(id)s::text and status in ('todo', 'doing');
+
+-- name: retry_processing :one
+-- Begin anew with a failed media of these owners; no row when it is none.
+update media set
+    state = 'processing', error_code = null, error_reason = null, progress = 0, attempts = 0, updated_at = %(now)s,
+    sweep_at = greatest(url_ends_at, %(now)s + interval '10 minutes')
+where id = %(id)s and owned_by(owner_id, %(owners)s) and state = 'failed'
+returning {media};
+
+-- name: find_lost_processing :one
+-- A media that is to be processed, and for which the queue has nothing any more.
+select id from media
+where id = %(id)s and state = 'processing' and not exists (
+    select from procrastinate_jobs
+    where task_name = %(task)s and args ->> 'media_id' = %(id)s::text and status in ('todo', 'doing')
+);
