@@ -68,7 +68,7 @@ async def _process(bench: Bench, media: MediaRow) -> None:
     except ProcessingFailed as failed:
         if failed.may_pass and media.attempts < ATTEMPTS:
             raise
-        log.warning("media failed", media_id=str(media.id), code=failed.code, detail=failed.detail)
+        log.warning("media failed", media_id=str(media.id), code=failed.code)
         told = {"error_code": failed.code, "error_reason": failed.sentence}
         await bench.db.one(MediaRow, "mark_failed", id=media.id, now=bench.now, **told)
 

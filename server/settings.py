@@ -169,7 +169,9 @@ class Settings:
         parse=RateLimits.parse,
     )
     database_pool_size: int = setting(
-        "The most database connections of one process.", default=10, parse=_number(2, 1000)
+        "The most database connections of one process; a worker has up to four more, to hear of its jobs.",
+        default=10,
+        parse=_number(2, 1000),
     )
     upload_url_ttl_seconds: int = setting(
         "How long a signed upload URL is good for, in seconds.", default=900, parse=_number(1, 7 * 24 * 3600)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from contracts.media import Media, UploadTicket
@@ -303,6 +304,17 @@ def ready_media(completed_media: Call, run_pending: Callable[..., Awaitable[None
 
 
 @pytest.fixture
+def original(call: Call, client: httpx.AsyncClient) -> Callable[..., Awaitable[bytes]]:
+    """The bytes that a media's owner downloads."""
+
+    async def fetch(media_id: object) -> bytes:
+        url = (await call("media.getDownloadUrl", mediaId=str(media_id))).url
+        return (await client.get(url)).raise_for_status().content
+
+    return fetch
+
+
+@pytest.fixture
 def after_the_url() -> datetime:
     """A time at which every URL that the test signed has ended, grace included."""
     return datetime.now(UTC) + timedelta(seconds=900 + 60 + 60)
@@ -314,6 +326,28 @@ def objects(resources: Resources) -> Callable[[], Awaitable[list[str]]]:
 
     async def keys() -> list[str]:
         return await resources.store.keys_under("")
+
+    return keys
+
+
+@pytest.fixture
+def public(resources: Resources) -> Callable[[], Awaitable[list[str]]]:
+    """Every key in the test's bucket of renditions."""
+
+    async def keys() -> list[str]:
+        return await resources.store.public.keys_under("")
+
+    return keys
+
+
+@pytest.fixture
+def named_objects(database_url: str) -> Callable[[], set[str]]:
+    """The keys of all objects that media rows name."""
+
+    def keys() -> set[str]:
+        with psycopg.connect(database_url) as connection:
+            rows = connection.execute("select original_key, jsonb_path_query_array(renditions, '$[*].key') from media")
+            return {key for original, made in rows for key in (original, *made)}
 
     return keys
 

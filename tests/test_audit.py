@@ -60,6 +60,14 @@ class Makers:
         await self.call("media.completeUpload", mediaId=str(ticket.media_id))
         return str(ticket.media_id)
 
+    async def processing(self) -> dict[str, Any]:
+        return {"mediaId": await self.completed()}
+
+    async def failed(self) -> dict[str, Any]:
+        params = await self.processing()
+        await self.call("media.cancelProcessing", **params)
+        return params
+
     async def portrait(self) -> dict[str, Any]:
         return {"mediaId": await self.completed(purpose="profile")}
 
@@ -120,6 +128,8 @@ CASES: dict[str, Case] = {
     "media.upload": Case(given(**PHOTO), PHOTO, content=photo()),
     "media.uploadPart": Case(sending, {"partNumber": 1}, content=video()),
     "media.cancelUpload": Case(Makers.pending, {}),
+    "media.retryProcessing": Case(Makers.failed, {}),
+    "media.cancelProcessing": Case(Makers.processing, {}),
     "media.attachToPost": Case(Makers.for_a_post, {"postId": "p"}),
     "media.detachFromPost": Case(Makers.in_a_post, {"postId": "p"}),
     "media.setProfileImage": Case(Makers.portrait, {}),

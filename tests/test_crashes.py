@@ -30,6 +30,7 @@ from tests.processes import environment
 
 ROOT = Path(__file__).parents[1]
 READY = ["upload.started", "media.processing", "media.ready"]
+FAILED = ["upload.started", "media.processing", "media.failed"]
 BURIED = ["upload.started", "media.deleted"]
 DELETED = [*READY, "media.deleted"]
 MAX_CALLS = 40
@@ -39,6 +40,7 @@ NAMES = {
     "complete": "media.completeUpload",
     "cancel": "media.cancelUpload",
     "delete": "media.deleteMedia",
+    "stop": "media.cancelProcessing",
     "attach": "media.attachToPost",
     "set": "media.setProfileImage",
 }
@@ -83,6 +85,15 @@ OPERATIONS = {
     "complete": Operation("media.completeUpload", "digest initiate put", replace(ONE_READY, answer="processing")),
     "complete another type": Operation("media.completeUpload", "html initiate put", replace(ONE_BURIED, answer="1601")),
     "cancel": Operation("media.cancelUpload", "initiate put", replace(ONE_BURIED, answer="success")),
+    "cancel processing": Operation(
+        "media.cancelProcessing", "initiate put complete", Ended("success", [FAILED], ["failed"])
+    ),
+    "retry processing": Operation(
+        "media.retryProcessing",
+        "initiate put complete stop",
+        Ended("processing", [[*FAILED, "media.processing", "media.ready"]], ["ready"]),
+    ),
+    "process a damaged image": Operation("jobs", "damaged initiate put complete", Ended(None, [FAILED], ["failed"])),
     "delete": Operation("media.deleteMedia", "initiate put complete jobs", replace(ONE_DELETED, answer="success")),
     "delete an upload": Operation("media.deleteMedia", "initiate put", replace(ONE_BURIED, answer="success")),
     "delete many": Operation("media.deleteMany", "initiate put complete jobs", replace(ONE_DELETED, answer="success")),
@@ -178,7 +189,7 @@ def prepared(call, put, resources, run_pending):
                 case "initiate":
                     begun = await call("media.initiateUpload", **told)
                 case "put":
-                    assert (await put(begun, HTML if "html" in words else photo())).status_code == 200
+                    assert (await put(begun, body_of(words))).status_code == 200
                 case "smuggle":
                     await resources.store._call(
                         smuggle, staging_key("ada", begun.media_id, told["filename"], Purpose.POST)
@@ -187,7 +198,7 @@ def prepared(call, put, resources, run_pending):
                     await run_pending()
                 case "sweep":
                     assert await sweep(resources.db, late) == 1
-                case "complete" | "cancel" | "delete" | "attach" | "set":
+                case "complete" | "cancel" | "delete" | "stop" | "attach" | "set":
                     await call(NAMES[word], **named(NAMES[word], str(begun.media_id), number))
         return told if begun is None or "key" in words else named(operation, str(begun.media_id), number)
 
@@ -205,9 +216,14 @@ def named(operation: str, media_id: str, number: int) -> dict[str, Any]:
     return {"mediaId": media_id}
 
 
+def body_of(words: str) -> bytes:
+    """What an upload of these steps brings."""
+    return HTML if "html" in words else photo()[:600] if "damaged" in words else photo()
+
+
 def declared(words: str, number: int) -> dict[str, Any]:
     """What an upload of these steps declares."""
-    body, content_type = (HTML, "image/png") if "html" in words else (photo(), "image/jpeg")
+    body, content_type = body_of(words), "image/png" if "html" in words else "image/jpeg"
     told = {"filename": "photo.jpg", "contentType": content_type, "size": len(body) + ("other-size" in words)}
     if "key" in words:
         told["idempotencyKey"] = f"key {number}"
@@ -263,20 +279,20 @@ def recovered(resources, run_pending, fetch):
 
 
 @pytest.fixture
-def standing(fetch, objects):
+def standing(fetch, objects, public, named_objects):
     """How everything stands, with the media that began after the event `since`."""
 
     async def read(answer: str | None, since: int) -> Ended:
         lives: dict[Any, list[str]] = {}
         for media_id, kind in fetch(f"select media_id, type from events where id > {since} order by id"):
-            if kind == "upload.started" or media_id in lives:
+            if kind != "media.progress" and (kind == "upload.started" or media_id in lives):
                 lives.setdefault(media_id, []).append(kind)
-        rows = fetch("select id, state, original_key from media order by id")
-        known, keys = {key for *_, key in rows}, set(await objects())
+        rows = fetch("select id, state from media order by id")
+        known, keys = named_objects(), {*await objects(), *await public()}
         return Ended(
             answer=answer,
             lives=list(lives.values()),
-            rows=[state for media_id, state, _ in rows if media_id in lives],
+            rows=[state for media_id, state in rows if media_id in lives],
             objects_without_row=len(keys - known),
             rows_without_object=len(known - keys),
             jobs=len(fetch("select 1 from procrastinate_jobs")),

@@ -227,20 +227,20 @@ def repeated(sender, call, recovered):
 
 
 @pytest.fixture
-def standing(fetch, objects, open_at_the_store):
+def standing(fetch, objects, public, named_objects, open_at_the_store):
     """How everything stands, with the media of events newer than `since`."""
 
     async def read(answer: str | None, since: int) -> tuple[Ended, list[str]]:
         lives: dict[Any, list[str]] = {}
         for media_id, kind in fetch(f"select media_id, type from events where id > {since} order by id"):
-            if kind != "upload.progress":
+            if not kind.endswith(".progress"):
                 lives.setdefault(media_id, []).append(kind)
-        rows = fetch("select id, state, original_key from media order by id")
-        known, keys = {key for *_, key in rows}, set(await objects())
+        rows = fetch("select id, state from media order by id")
+        known, keys = named_objects(), {*await objects(), *await public()}
         ended = Ended(
             answer=answer,
             lives=list(lives.values()),
-            rows=[state for media_id, state, _ in rows if media_id in lives],
+            rows=[state for media_id, state in rows if media_id in lives],
             objects_without_row=len(keys - known),
             rows_without_object=len(known - keys),
             jobs=len(fetch("select 1 from procrastinate_jobs")),

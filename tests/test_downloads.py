@@ -9,7 +9,7 @@ from aiohttp.multipart import parse_content_disposition
 from contracts.errors import RenditionNotFound, UploadPending, ValidationFailed
 from contracts.formats import FORMATS
 from storage.presign import disposition
-from tests.media_files import photo
+from tests.media_files import photo, video
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 LAST = NOON + timedelta(minutes=15, microseconds=-1)
@@ -49,13 +49,13 @@ async def test_there_is_nothing_to_download_before_completion(arrived_upload, ca
 async def test_an_unknown_rendition_is_not_found(ready_media, call):
     media = await ready_media()
     with pytest.raises(RenditionNotFound) as refused:
-        await call("media.getDownloadUrl", mediaId=str(media.id), rendition="thumb150")
-    assert refused.value.details == {"rendition": "thumb150"}
+        await call("media.getDownloadUrl", mediaId=str(media.id), rendition="thumb1500")
+    assert refused.value.details == {"rendition": "thumb1500"}
 
 
 async def test_a_url_is_the_same_for_a_quarter_of_an_hour(ready_media, url_at):
     """What a browser cached under it is found again; then there is another, and only then."""
-    media = await ready_media()
+    media = await ready_media(video(), contentType="video/mp4")
 
     first, *same = [await url_at(media.id, moment) for moment in (NOON, NOON + timedelta(minutes=7), LAST)]
     after = await url_at(media.id, NOON + timedelta(minutes=15))
@@ -67,7 +67,7 @@ async def test_a_url_is_the_same_for_a_quarter_of_an_hour(ready_media, url_at):
 
 
 async def test_every_kind_of_listing_has_the_same_url(ready_media, call):
-    media = await ready_media()
+    media = await ready_media(video(), contentType="video/mp4")
     found = (await call("media.getMedia", mediaId=str(media.id), now=NOON)).media.url
     assert [item.url for item in (await call("media.listMedia", now=LAST)).items] == [found]
 
@@ -152,15 +152,15 @@ def test_what_browsers_show_by_themselves_is_listed():
     ("brand", "content_type", "extension"),
     [(b"heic", "image/heic", "heic"), (b"heic", "image/heif", "heif"), (b"qt  ", "video/quicktime", "mov")],
 )
-async def test_every_other_type_is_saved(url_at, client, ready_media, brand, content_type, extension):
-    """Whatever is asked, and under `url` of the record too."""
-    media = await ready_media(
-        b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1" + brand + b"\0" * 100, contentType=content_type
-    )
+async def test_every_other_type_is_saved(url_at, client, completed_media, brand, content_type, extension):
+    """Whatever is asked, and under `url` of a film's record too."""
+    body = b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1" + brand + b"\0" * 100
+    media = await completed_media(body, contentType=content_type)
 
     told, url = await url_at(media.id, datetime.now(UTC), inline=True, filename="neutral")
 
-    for address, name in ((told.url, f"{media.id}.{extension}"), (url, "photo.jpg")):
+    shown = [(url, "photo.jpg")] if url else []
+    for address, name in ((told.url, f"{media.id}.{extension}"), *shown):
         answer = await client.get(address)
         assert answer.headers["content-disposition"] == f"attachment; filename=\"{name}\"; filename*=UTF-8''{name}"
         assert answer.headers["content-type"] == content_type

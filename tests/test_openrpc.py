@@ -91,6 +91,7 @@ def test_a_method_is_told_in_full():
             "Sign a GET of the original, under its own name or one that tells nothing, as a download or to show in a "
             "page.\n\n"
             "The URL stays the same for a while, so that it can be cached, and is good for at least 15 minutes.\n\n"
+            "A rendition's is public, and good for as long as the media is there.\n\n"
             "Raises MediaNotFound, UploadPending before completion, RenditionNotFound for a rendition that is not "
             "there."
         ),
@@ -143,6 +144,14 @@ def test_a_method_is_told_in_full():
                     {"name": "inline", "value": True},
                 ],
                 "result": {"name": "DownloadUrl", "value": EXAMPLES["media.getDownloadUrl"][1].output},
+            },
+            {
+                "name": "A thumbnail",
+                "params": [
+                    {"name": "mediaId", "value": "019a2b6e-1f00-7c3a-9d41-5b8e7f60c2a1"},
+                    {"name": "rendition", "value": "thumb300"},
+                ],
+                "result": {"name": "DownloadUrl", "value": EXAMPLES["media.getDownloadUrl"][2].output},
             },
         ],
         "x-kind": "query",

@@ -82,7 +82,8 @@ async def test_what_has_happened_is_answered_at_once(poll, pending_upload, call)
     second = await poll(since=first["lastEventId"])
     assert told(second) == [("media.deleted", media_id)]
     assert second["events"][0]["data"] == {
-        "status": "deleted", "type": "image", "size": ticket_size(first), "uploadedBytes": None, "error": None,
+        "status": "deleted", "type": "image", "size": ticket_size(first), "uploadedBytes": None, "stage": None,
+        "progress": None, "error": None,
     }  # fmt: skip
     assert await poll(since=second["lastEventId"], waitSeconds=0) == {
         "events": [], "lastEventId": second["lastEventId"],

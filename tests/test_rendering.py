@@ -28,16 +28,6 @@ SIZES = [(150, 94), (300, 188), (600, 375), (1200, 750), (1600, 1000)]
 
 
 @pytest.fixture
-def public(resources):
-    """Every key in the bucket of renditions."""
-
-    async def keys():
-        return await resources.store.public.keys_under("")
-
-    return keys
-
-
-@pytest.fixture
 def seen(resources):
     """The bytes of a rendition, as they stand in the public bucket, and the picture that they are."""
 
@@ -96,7 +86,7 @@ def capture(database_url):
 
     def read(media_id):
         with psycopg.connect(database_url) as connection:
-            (kept,) = connection.execute("select capture from media where id = %s", [media_id]).fetchone()
+            ((kept,),) = connection.execute("select capture from media where id = %s", [media_id]).fetchall()
         return kept
 
     return read

@@ -88,6 +88,8 @@ def test_an_empty_environment_gives_the_defaults():
         "max_body_bytes": 1_048_576,
         "max_batch_calls": 100,
         "rate_limits": DEFAULT_LIMITS,
+        "image_concurrency": None,
+        "keep_location": False,
         "database_pool_size": 10,
         "upload_url_ttl_seconds": 900,
         "upload_grace_seconds": 60,

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from contracts.errors import ErrorCode
+from contracts.renditions import NAMES
 from procedures import PROCEDURES
 from tests import media_files
 from tests.deployment import APP, COOKIE
@@ -56,7 +57,7 @@ def test_every_procedure_is_called(run, deployment, user, tmp_path, link, overri
     assert told == {
         "seen": [
             *(["upload.started true", "media.deleted true"]),
-            *(["upload.started true", "media.processing true", "media.ready true"]),
+            *(["upload.started true", "media.processing true", *["media.progress true"] * 3, "media.ready true"]),
         ],
         "maxSize": 10 * 1024**2,
         "cancelled": True,
@@ -65,6 +66,14 @@ def test_every_procedure_is_called(run, deployment, user, tmp_path, link, overri
         "media": ["ready", "photo.jpg", len(PHOTO), 64, 48],
         "listed": [[True], None],
         "downloaded": True,
+        "made": ["ready", None, 100, 1, "ready", 1400],
+        "renditions": [
+            ["thumb150", 48, 48],
+            ["thumb300", 48, 48],
+            ["thumb600", 48, 48],
+            ["thumb1200", 48, 48],
+            ["full", 64, 48],
+        ],
         "used": len(PHOTO),
         "portrait": [True, True],
         "post": ["walk", True, True, 0],
@@ -75,7 +84,8 @@ def test_every_procedure_is_called(run, deployment, user, tmp_path, link, overri
         "deleted": True,
         "left": [],
     }
-    refused = 200 if link == "httpBatchStreamLink" else 403  # a stream has begun before its calls are answered
+    streams = link == "httpBatchStreamLink"  # which has begun before its calls are answered
+    refused, conflict = (200, 200) if streams else (403, 409)
     query = override.get("methodOverride", "GET")
     assert called == [
         f"{query} /rpc/media.getSupportedFormats 200",
@@ -86,6 +96,9 @@ def test_every_procedure_is_called(run, deployment, user, tmp_path, link, overri
         f"{query} /rpc/media.getMedia 200",
         f"{query} /rpc/media.listMedia 200",
         f"{query} /rpc/media.getDownloadUrl 200",
+        f"{query} /rpc/media.getProcessingStatus 200",
+        "POST /rpc/media.retryProcessing 200",
+        f"POST /rpc/media.cancelProcessing {conflict}",
         f"{query} /rpc/media.getStorageUsage 200",
         "POST /rpc/media.setProfileImage 200",
         f"{query} /rpc/media.getProfileImage 200",
@@ -143,7 +156,7 @@ def test_calls_made_in_one_go_share_a_request_and_nothing_else(run, link, overri
     """A request for the queries, one for the mutations; the call that fails leaves the others."""
     told = run("batch.js", link=link, **override)
 
-    assert [without_ids(call) for call in told["calls"]] == [52_428_800, NOT_FOUND, NOT_FOUND, [], "PUT", []]
+    assert [without_ids(call) for call in told["calls"]] == [52_428_800, NOT_FOUND, NOT_FOUND, [], "PUT", [*NAMES]]
     query = override.get("methodOverride", "GET")
     assert told["requests"] == sorted(request.replace("GET", query) for request in REQUESTS[link])
 
@@ -200,7 +213,7 @@ def test_a_page_of_the_app_calls_with_its_cookie(run, deployment, user):
 
     told = run("batch.js", link="httpBatchLink", token="", added={"cookie": cookie, "origin": APP})
 
-    assert [without_ids(call) for call in told["calls"]] == [52_428_800, NOT_FOUND, NOT_FOUND, [], "PUT", []]
+    assert [without_ids(call) for call in told["calls"]] == [52_428_800, NOT_FOUND, NOT_FOUND, [], "PUT", [*NAMES]]
 
 
 def test_another_page_does_not(run, deployment, user):
@@ -223,6 +236,6 @@ def test_another_page_does_not(run, deployment, user):
         ]
         * 5
     )
-    assert public == []
+    assert public == [*NAMES]
     assert [request.rpartition(" ")[2] for request in told["requests"]] == ["207", "403"]
     assert deployment.site(user).rpc("media.listMedia", status="pending")["items"] == []

@@ -15,7 +15,8 @@ from tests.processes import Running, Site, until
 from tests.relay import relay_to
 
 PHOTO = media_files.photo()
-LIFE = ["upload.started", "media.processing", "media.ready"]
+LIFE = ["upload.started", "media.processing", *["media.progress"] * 3, "media.ready"]
+EVENTS = len(LIFE)
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,11 @@ def test_an_upload_is_told_while_it_happens(follow, deployment, site):
     """Each step in its order, after the ones that the log had already."""
     past = site.upload(PHOTO)
     with follow(url=deployment.served.url, token=site.token) as following:
-        assert following.hears(3) == life_of(past)
+        assert following.hears(EVENTS) == life_of(past)
         present = site.upload(PHOTO)
-        assert following.hears(6) == [*life_of(past), *life_of(present)]
+        assert following.hears(2 * EVENTS) == [*life_of(past), *life_of(present)]
         site.rpc("media.deleteMedia", mediaId=past)
-        assert following.hears(7)[6:] == [("media.deleted", past)]
+        assert following.hears(2 * EVENTS + 1)[2 * EVENTS :] == [("media.deleted", past)]
         assert following.ids == sorted(set(following.ids))
         assert [line["state"] for line in following.lines if "state" in line] == ["connecting", "pending"]
 
@@ -110,18 +111,18 @@ def test_a_server_that_ends_and_comes_back_is_resumed(follow, deployment, site):
         port = first.origin.rpartition(":")[2]
         with follow(url=first.url, token=site.token) as following:
             before = site.upload(PHOTO)
-            following.hears(3)
+            following.hears(EVENTS)
             assert first.running.stop(signal.SIGTERM) == 0
             meanwhile = site.upload(PHOTO)
             with deployment.another_server(PORT=port) as second:
-                following.hears(6)
+                following.hears(2 * EVENTS)
                 after = site.upload(PHOTO)
-                assert following.hears(9) == [*life_of(before), *life_of(meanwhile), *life_of(after)]
+                assert following.hears(3 * EVENTS) == [*life_of(before), *life_of(meanwhile), *life_of(after)]
                 assert following.ids == sorted(set(following.ids))
                 assert not any("error" in line for line in following.lines)
             (ended,) = first.logged("subscription")
             until(lambda: second.logged("subscription"))
-            assert (ended["events"], second.logged("subscription")[0]["events"]) == (3, 6)
+            assert (ended["events"], second.logged("subscription")[0]["events"]) == (EVENTS, 2 * EVENTS)
 
 
 def test_a_connection_that_is_cut_is_resumed(follow, deployment, site):
@@ -129,13 +130,13 @@ def test_a_connection_that_is_cut_is_resumed(follow, deployment, site):
     port = int(deployment.variables["PORT"])
     with relay_to(port) as relay, follow(url=f"{relay.origin}/rpc", token=site.token) as following:
         before = site.upload(PHOTO)
-        following.hears(3)
+        following.hears(EVENTS)
         relay.cut()
         meanwhile = site.upload(PHOTO)
         relay.mend()
-        following.hears(6)
+        following.hears(2 * EVENTS)
         after = site.upload(PHOTO)
-        assert following.hears(9) == [*life_of(before), *life_of(meanwhile), *life_of(after)]
+        assert following.hears(3 * EVENTS) == [*life_of(before), *life_of(meanwhile), *life_of(after)]
         assert following.ids == sorted(set(following.ids))
         assert not any("error" in line for line in following.lines)
 
@@ -144,14 +145,14 @@ def test_a_subscriber_that_leaves_ends_its_subscription(follow, deployment, user
     """The server's log says so, and how much it was told; the subscriber's process goes on."""
     with follow(url=deployment.served.url, token=site.token) as following:
         site.upload(PHOTO)
-        following.hears(3)
+        following.hears(EVENTS)
         assert deployment.served.logged("subscription", caller=user) == []
         following.program.process.send_signal(signal.SIGUSR2)
         following.says(left=True)
         until(lambda: deployment.served.logged("subscription", caller=user))
         assert following.program.process.poll() is None
     (ended,) = deployment.served.logged("subscription", caller=user)
-    assert (ended["procedure"], ended["outcome"], ended["events"]) == ("media.watch", "ok", 3)
+    assert (ended["procedure"], ended["outcome"], ended["events"]) == ("media.watch", "ok", EVENTS)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ def test_tokens_stay_out_of_the_log(follow, deployment, user, site):
     """Though they stand in the URL."""
     with follow(url=deployment.served.url, token=site.token) as following:
         site.upload(PHOTO)
-        following.hears(3)
+        following.hears(EVENTS)
     until(lambda: deployment.served.logged("subscription", caller=user))
     assert site.token not in deployment.served.running.output
     assert "connectionParams" not in deployment.served.running.output

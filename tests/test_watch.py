@@ -54,12 +54,13 @@ async def test_a_life_is_told_in_order(take, ready_media, call):
     media = await ready_media()
     await call("media.deleteMedia", mediaId=str(media.id))
 
-    events = await take(4)
+    events = await take(7)
 
     media_id = str(media.id)
     assert [told(event) for event in events] == [
         ("upload.started", media_id, "pending"),
         ("media.processing", media_id, "processing"),
+        *[("media.progress", media_id, "processing")] * 3,
         ("media.ready", media_id, "ready"),
         ("media.deleted", media_id, "deleted"),
     ]

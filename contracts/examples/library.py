@@ -3,8 +3,11 @@
 from contracts.examples.media import (
     ATTACHED_PHOTO,
     DOWNLOAD_EXPIRES_AT,
+    FILM,
+    FILM_ID,
     PENDING_VIDEO,
     PHOTO_BYTES,
+    PHOTO_CDN,
     PHOTO_ID,
     PHOTO_URL,
     PORTRAIT,
@@ -43,6 +46,31 @@ LIBRARY: dict[str, tuple[Example, ...]] = {
             input={"mediaId": PHOTO_ID, "filename": "neutral", "inline": True},
             output={"url": PHOTO_URL, "expiresAt": DOWNLOAD_EXPIRES_AT},
         ),
+        Example(
+            name="A thumbnail",
+            input={"mediaId": PHOTO_ID, "rendition": "thumb300"},
+            output={"url": f"{PHOTO_CDN}/thumb300.webp", "expiresAt": DOWNLOAD_EXPIRES_AT},
+        ),
+    ),
+    "media.getProcessingStatus": (
+        Example(
+            name="The photo is ready",
+            input={"mediaId": PHOTO_ID},
+            output={
+                "mediaId": PHOTO_ID,
+                "status": "ready",
+                "stage": None,
+                "progress": 100,
+                "attempts": 1,
+                "error": None,
+            },
+        ),
+    ),
+    "media.retryProcessing": (
+        Example(name="The film is begun anew", input={"mediaId": FILM_ID}, output={"media": FILM}),
+    ),
+    "media.cancelProcessing": (
+        Example(name="Nobody needs the film now", input={"mediaId": FILM_ID}, output={"success": True}),
     ),
     "media.attachToPost": (
         Example(

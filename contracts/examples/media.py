@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.formats import MIB
+from contracts.renditions import NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ FILM_ID = "019a2b6e-7b20-7d11-a5f3-0c4d92e1b8a7"
 FILM_BYTES = 20 * MIB
 PIER_ID = "019a2b6e-8d44-7a90-b6c1-2f5d7e3a9c08"
 
+CDN = "https://cdn.example"
 STORAGE = "https://storage.example/media"
 STAGING = f"{STORAGE}/staging/users/ada/posts"
 PHOTO_URL = f"{STORAGE}/users/ada/posts/{PHOTO_ID}_1f0c7a3e_harbour.jpg?X-Amz-Expires=1800&X-Amz-Signature=5d0e"
@@ -37,6 +39,23 @@ TOMORROW = "2026-01-03T03:04:05.678Z"
 FILM_URL = f"{STORAGE}/users/ada/posts/{FILM_ID}_8d21f0b4_concert.mp4"
 DOWNLOAD_EXPIRES_AT = "2026-01-02T03:30:00.000Z"
 
+
+def renditions_of(media_id: str, attempt: str, *sizes: tuple[int, int, int]) -> list[dict[str, Any]]:
+    """Renditions of these widths, heights and byte counts, in their order."""
+    return [
+        {
+            "name": name,
+            "url": f"{CDN}/{media_id}/{attempt}/{name}.webp",
+            "mimeType": "image/webp",
+            "size": size,
+            "width": width,
+            "height": height,
+            "duration": None,
+        }
+        for name, (width, height, size) in zip(NAMES, sizes, strict=True)
+    ]
+
+
 PHOTO: dict[str, Any] = {
     "id": PHOTO_ID,
     "ownerType": "user",
@@ -44,7 +63,7 @@ PHOTO: dict[str, Any] = {
     "userId": "ada",
     "type": "image",
     "status": "processing",
-    "url": PHOTO_URL,
+    "url": None,
     "thumbnailUrl": None,
     "filename": "harbour.jpg",
     "size": PHOTO_BYTES,
@@ -60,7 +79,24 @@ PHOTO: dict[str, Any] = {
     "createdAt": INITIATED_AT,
     "updatedAt": COMPLETED_AT,
 }
-READY_PHOTO: dict[str, Any] = {**PHOTO, "status": "ready", "updatedAt": READY_AT}
+PHOTO_CDN = f"{CDN}/{PHOTO_ID}/4be01d7a"
+READY_PHOTO: dict[str, Any] = {
+    **PHOTO,
+    "status": "ready",
+    "url": f"{PHOTO_CDN}/full.webp",
+    "thumbnailUrl": f"{PHOTO_CDN}/thumb300.webp",
+    "renditions": renditions_of(
+        PHOTO_ID,
+        "4be01d7a",
+        (150, 113, 4_410),
+        (300, 225, 13_562),
+        (600, 450, 43_118),
+        (640, 480, 48_226),
+        (640, 480, 61_874),
+    ),
+    "metadata": {"format": "jpeg", "placeholder": "2fcFDYB4d5eHiIeIh4iHd4hwWA==", "dominantColor": "#4a6d8c"},
+    "updatedAt": READY_AT,
+}
 PENDING_VIDEO = {
     **PHOTO,
     "id": VIDEO_ID,
@@ -88,12 +124,21 @@ ATTACHED_PHOTO = {**READY_PHOTO, "postId": POST_ID}
 PORTRAIT: dict[str, Any] = {
     **READY_PHOTO,
     "id": PORTRAIT_ID,
-    "url": f"{STORAGE}/users/ada/profile/{PORTRAIT_ID}_7be21c04_ada.jpg?X-Amz-Expires=900&X-Amz-Signature=88a1",
+    "url": f"{CDN}/{PORTRAIT_ID}/7be21c04/full.webp",
+    "thumbnailUrl": f"{CDN}/{PORTRAIT_ID}/7be21c04/thumb300.webp",
     "filename": "ada.jpg",
+    "renditions": renditions_of(
+        PORTRAIT_ID,
+        "7be21c04",
+        (150, 150, 5_204),
+        (300, 300, 16_890),
+        (480, 480, 37_012),
+        (480, 480, 37_012),
+        (640, 480, 61_874),
+    ),
 }
 PIER = {
     **PHOTO,
     "id": PIER_ID,
-    "url": f"{STORAGE}/users/ada/posts/{PIER_ID}_3c9ad2e7_pier.jpg?X-Amz-Expires=900&X-Amz-Signature=e2b9",
     "filename": "pier.jpg",
 }

@@ -1,7 +1,29 @@
 """What happened, and what the host application does to an owner as a whole."""
 
+from typing import Any
+
 from contracts.examples.media import INITIATED_AT, PHOTO_BYTES, PHOTO_ID, READY_AT, VIDEO_BYTES, VIDEO_ID, Example
 from contracts.formats import MIB
+
+
+def _told(number: int, kind: str, status: str, *, stage: str | None = None, progress: int | None = None) -> Any:
+    """An event of the photo."""
+    return {
+        "id": str(number),
+        "type": kind,
+        "mediaId": PHOTO_ID,
+        "at": READY_AT,
+        "data": {
+            "status": status,
+            "type": "image",
+            "size": PHOTO_BYTES,
+            "uploadedBytes": None,
+            "stage": stage,
+            "progress": progress,
+            "error": None,
+        },
+    }
+
 
 OWNERS: dict[str, tuple[Example, ...]] = {
     "media.pollEvents": (
@@ -10,21 +32,12 @@ OWNERS: dict[str, tuple[Example, ...]] = {
             input={"since": "41", "waitSeconds": 25},
             output={
                 "events": [
-                    {
-                        "id": "42",
-                        "type": "media.ready",
-                        "mediaId": PHOTO_ID,
-                        "at": READY_AT,
-                        "data": {
-                            "status": "ready",
-                            "type": "image",
-                            "size": PHOTO_BYTES,
-                            "uploadedBytes": None,
-                            "error": None,
-                        },
-                    }
+                    _told(42, "media.progress", "processing", stage="downloading", progress=0),
+                    _told(43, "media.progress", "processing", stage="rendering", progress=20),
+                    _told(44, "media.progress", "processing", stage="publishing", progress=80),
+                    _told(45, "media.ready", "ready"),
                 ],
-                "lastEventId": "42",
+                "lastEventId": "45",
             },
         ),
     ),

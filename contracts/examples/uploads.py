@@ -19,6 +19,7 @@ from contracts.examples.media import (
 )
 from contracts.formats import FORMATS, MIB
 from contracts.media import MAX_FILENAME_CHARACTERS
+from contracts.renditions import NAMES
 
 UPLOADS: dict[str, tuple[Example, ...]] = {
     "media.getSupportedFormats": (
@@ -36,7 +37,7 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
                     }
                     for accepted in FORMATS.values()
                 ],
-                "renditions": [],
+                "renditions": list(NAMES),
                 "maxFilenameCharacters": MAX_FILENAME_CHARACTERS,
             },
         ),

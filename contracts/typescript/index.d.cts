@@ -68,7 +68,7 @@ export interface DownloadUrl {
 }
 
 /** What happened. */
-export type EventType = 'upload.started' | 'upload.progress' | 'media.processing' | 'media.ready' | 'media.failed' | 'media.deleted';
+export type EventType = 'upload.started' | 'upload.progress' | 'media.processing' | 'media.progress' | 'media.ready' | 'media.failed' | 'media.deleted';
 
 /**
  * A media as its owner sees it. Sizes in bytes, width and height in pixels as displayed, duration in seconds.
@@ -119,12 +119,18 @@ export interface MediaEvent {
   data: MediaEventData;
 }
 
-/** The media as the event left it. Size in bytes; `uploadedBytes` of an upload in progress. */
+/**
+ * The media as the event left it. Size in bytes.
+ *
+ * `uploadedBytes` of an upload in progress; `stage` and `progress` (percent) of a media that is worked at.
+ */
 export interface MediaEventData {
   status: MediaState;
   type: MediaType;
   size: number;
   uploadedBytes: number | null;
+  stage: Stage | null;
+  progress: number | null;
   error: MediaError | null;
 }
 
@@ -173,6 +179,20 @@ export type Plan = 'free' | 'basic' | 'pro' | 'premium';
 /** The media of a post, in their order. */
 export interface PostMedia {
   items: Media[];
+}
+
+/**
+ * How far processing is. `progress` is percent and never falls; `stage` is null while nobody works at it.
+ *
+ * `attempts` are those since it began, or was begun anew.
+ */
+export interface ProcessingStatus {
+  mediaId: MediaId;
+  status: MediaState;
+  stage: Stage | null;
+  progress: number;
+  attempts: number;
+  error: MediaError | null;
 }
 
 /** The profile image, null when there is none. */
@@ -226,6 +246,9 @@ export interface SignedPart {
 export interface SignedParts {
   parts: SignedPart[];
 }
+
+/** What a worker is at with a media that is `processing`. */
+export type Stage = 'downloading' | 'rendering' | 'publishing';
 
 /** Bytes. `used`: completed originals; `reserved`: what signed URLs may still bring or tombstones still hold. */
 export interface StorageUsage {
@@ -647,6 +670,8 @@ export declare namespace MediaProcedures {
    *
    * The URL stays the same for a while, so that it can be cached, and is good for at least 15 minutes.
    *
+   * A rendition's is public, and good for as long as the media is there.
+   *
    * Raises MediaNotFound, UploadPending before completion, RenditionNotFound for a rendition that is not there.
    *
    * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
@@ -668,6 +693,61 @@ export declare namespace MediaProcedures {
       inline?: boolean;
     }
     type Output = DownloadUrl;
+  }
+  /**
+   * Answer how far the processing of a media is, in percent and words. Raises MediaNotFound.
+   *
+   * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+   * the same.
+   */
+  interface GetProcessingStatus {
+    input: GetProcessingStatus.Input;
+    output: GetProcessingStatus.Output;
+  }
+  namespace GetProcessingStatus {
+    interface Input {
+      mediaId: MediaId;
+    }
+    type Output = ProcessingStatus;
+  }
+  /**
+   * Begin the processing of a failed media anew; of any other, answer it as it is. Twice is the same answer.
+   *
+   * Raises MediaNotFound, and UploadPending before completion.
+   *
+   * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+   * the same.
+   * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
+   */
+  interface RetryProcessing {
+    input: RetryProcessing.Input;
+    output: RetryProcessing.Output;
+  }
+  namespace RetryProcessing {
+    interface Input {
+      mediaId: MediaId;
+    }
+    type Output = MediaAnswer;
+  }
+  /**
+   * End the processing of a media at once: it is `failed`, and can be begun anew. Twice is the same answer.
+   *
+   * Raises MediaNotFound, UploadPending before completion, and MediaProcessed for what is ready.
+   *
+   * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+   * the same.
+   * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
+   * @throws CONFLICT (MediaProcessed): The media is ready: there is nothing to cancel any more.
+   */
+  interface CancelProcessing {
+    input: CancelProcessing.Input;
+    output: CancelProcessing.Output;
+  }
+  namespace CancelProcessing {
+    interface Input {
+      mediaId: MediaId;
+    }
+    type Output = Success;
   }
   /**
    * Put media at the end of a post, in this order, all or none; answer the whole post. Twice is the same answer.
@@ -1086,6 +1166,7 @@ export interface RpcErrorDetails {
   /**
    * AttachedElsewhere: The media belongs to the post `postId`; detach it there first.
    * IdempotencyKeyTaken: The key named another input before, or an upload that was deleted since.
+   * MediaProcessed: The media is ready: there is nothing to cancel any more.
    * MediaUnusable: A post or a profile takes only what is `processing` or `ready`: verified, and not failed.
    * NoImage: A profile image has to be an image.
    * OtherPurpose: The media was uploaded for another purpose: what is for posts is no profile image, and the other way
@@ -1344,6 +1425,8 @@ export type AppRouter = TRPCBuiltRouter<
        *
        * The URL stays the same for a while, so that it can be cached, and is good for at least 15 minutes.
        *
+       * A rendition's is public, and good for as long as the media is there.
+       *
        * Raises MediaNotFound, UploadPending before completion, RenditionNotFound for a rendition that is not there.
        *
        * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
@@ -1352,6 +1435,34 @@ export type AppRouter = TRPCBuiltRouter<
        * @throws NOT_FOUND (RenditionNotFound): The media has no rendition of this name (yet).
        */
       getDownloadUrl: Query<MediaProcedures.GetDownloadUrl.Input, MediaProcedures.GetDownloadUrl.Output>;
+      /**
+       * Answer how far the processing of a media is, in percent and words. Raises MediaNotFound.
+       *
+       * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+       * the same.
+       */
+      getProcessingStatus: Query<MediaProcedures.GetProcessingStatus.Input, MediaProcedures.GetProcessingStatus.Output>;
+      /**
+       * Begin the processing of a failed media anew; of any other, answer it as it is. Twice is the same answer.
+       *
+       * Raises MediaNotFound, and UploadPending before completion.
+       *
+       * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+       * the same.
+       * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
+       */
+      retryProcessing: Mutation<MediaProcedures.RetryProcessing.Input, MediaProcedures.RetryProcessing.Output>;
+      /**
+       * End the processing of a media at once: it is `failed`, and can be begun anew. Twice is the same answer.
+       *
+       * Raises MediaNotFound, UploadPending before completion, and MediaProcessed for what is ready.
+       *
+       * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
+       * the same.
+       * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
+       * @throws CONFLICT (MediaProcessed): The media is ready: there is nothing to cancel any more.
+       */
+      cancelProcessing: Mutation<MediaProcedures.CancelProcessing.Input, MediaProcedures.CancelProcessing.Output>;
       /**
        * Put media at the end of a post, in this order, all or none; answer the whole post. Twice is the same answer.
        *

@@ -44,8 +44,9 @@ async def list_media(ctx: Context, params: ListMedia) -> MediaPage:
 async def get_download_url(ctx: Context, params: GetDownloadUrl) -> DownloadUrl:
     """Sign a GET of the original, under its own name or one that tells nothing, as a download or to show in a page.
 
-    The URL stays the same for a while, so that it can be cached, and is good for at least 15 minutes. That of a
-    rendition is public, and good for as long as the media is there.
+    The URL stays the same for a while, so that it can be cached, and is good for at least 15 minutes.
+
+    A rendition's is public, and good for as long as the media is there.
 
     Raises MediaNotFound, UploadPending before completion, RenditionNotFound for a rendition that is not there.
     """

@@ -53,6 +53,9 @@ const { media } = await api.media.getMedia.query({ mediaId });
 const { items, nextCursor } = await api.media.listMedia.query({ type: 'image' });
 const { url } = await api.media.getDownloadUrl.query({ mediaId });
 const downloaded = Buffer.from(await (await fetch(url)).arrayBuffer());
+const made = await api.media.getProcessingStatus.query({ mediaId });
+const { media: again } = await api.media.retryProcessing.mutate({ mediaId });
+const tooLate = await codeOf(api.media.cancelProcessing.mutate({ mediaId }));
 const usage = await api.media.getStorageUsage.query();
 
 const { media: portrait } = await api.media.setProfileImage.mutate({ mediaId });
@@ -100,6 +103,8 @@ say({
   media: [media.status, media.filename, media.size, media.width, media.height],
   listed: [items.map(({ id }) => id === mediaId), nextCursor],
   downloaded: downloaded.equals(body),
+  made: [made.status, made.stage, made.progress, made.attempts, again.status, tooLate],
+  renditions: media.renditions.map(({ name, width, height }) => [name, width, height]),
   used: usage.used,
   portrait: [portrait.id === mediaId, shown?.id === mediaId],
   post: [attached[0]?.postId, posted[0]?.id === first, detached, ofPost],
