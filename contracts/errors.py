@@ -380,7 +380,7 @@ class RateLimitExceeded(RpcError):
 
 @dataclass(kw_only=True)
 class StorageLimitExceeded(RpcError):
-    """`required` bytes do not fit into what used and reserved bytes leave of the quota."""
+    """`required` bytes do not fit into what used and reserved bytes, and renditions that count, leave of the quota."""
 
     code = ErrorCode.STORAGE_LIMIT_EXCEEDED
     used: int

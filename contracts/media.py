@@ -299,12 +299,16 @@ class OfOwner(Wire):
 
 
 class StorageUsage(Wire):
-    """Bytes. `used`: completed originals; `reserved`: what signed URLs may still bring or tombstones still hold."""
+    """Bytes. `used`: completed originals; `reserved`: what signed URLs may still bring or tombstones still hold.
+
+    `renditions`: what was made of them, which counts in `percentage` and against `limit` where the settings say so.
+    """
 
     used: int
     limit: int
     percentage: float
     reserved: int
+    renditions: int
     breakdown: dict[MediaType, int]
 
 

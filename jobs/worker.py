@@ -14,6 +14,7 @@ from contracts.errors import ServiceUnavailable
 from jobs import JOBS
 from jobs.job import QUEUE, Bench, utc_now
 from jobs.sweep import sweep
+from processing.child import sweep_folders
 from sql.database import Database, Pool
 from storage.s3 import ObjectStore
 
@@ -23,6 +24,7 @@ QUEUES = ("default", "image")
 CONCURRENCY = 8
 POLL_SECONDS = 5.0  # NOTIFY wakes a worker; polling is the net beneath it
 STALLED_SECONDS = 30.0  # without a heartbeat for so long, a worker counts as dead and its jobs go to others
+FOLDERS_SECONDS = 300.0
 RECONNECT_SECONDS = 2.0
 DRAIN_SECONDS = 20.0  # how long running jobs may take to end when the worker is told to stop
 
@@ -52,6 +54,7 @@ async def run_worker(db: Database, store: ObjectStore, policy: WorkPolicy, liste
             tasks.create_task(work(db, store, policy, queue, at_once))
         tasks.create_task(every(policy.sweep_interval_seconds, lambda: sweep_once(db)))
         tasks.create_task(every(STALLED_SECONDS, rescue_stalled))
+        tasks.create_task(every(FOLDERS_SECONDS, sweep_folders_once))
 
 
 @asynccontextmanager
@@ -128,3 +131,10 @@ async def every(seconds: float, run_once: Callable[[], Awaitable[None]]) -> None
         except (ServiceUnavailable, ConnectorException):
             log.warning("database unreachable", retry_in_seconds=seconds)
         await asyncio.sleep(seconds)
+
+
+async def sweep_folders_once() -> None:
+    """Remove what killed workers of this machine left of their files."""
+    left = await asyncio.to_thread(sweep_folders)
+    if left:
+        log.info("folders swept", folders=len(left))

@@ -32,13 +32,15 @@ class UploadPolicy:
 class Resources:
     """What outlives a call: opened once per process, by `server/resources.py`.
 
-    Renditions are served under `public_url`, which a slash and their key follow.
+    Renditions are served under `public_url`, which a slash and their key follow, and weigh on the quota when
+    `renditions_count`.
     """
 
     db: Database
     store: ObjectStore
     presigner: Presigner
     public_url: str
+    renditions_count: bool
     uploads: UploadPolicy
     post_media_limit: int
     limits: RateLimits

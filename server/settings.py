@@ -191,6 +191,9 @@ class Settings:
         default=60,
         parse=_number(1, 3600),
     )
+    count_renditions: bool = setting(
+        "Whether renditions weigh on their owner's quota, as originals do.", default=False, parse=_flag
+    )
     post_media_limit: int = setting("The most media of one post.", default=10, parse=_number(1, 1000))
     image_concurrency: int | None = setting(
         "How many images each worker processes at once; unset: one per core.", default=None, parse=_number(1, 64)

@@ -81,6 +81,7 @@ class UsageRow(Struct, frozen=True):
     image_bytes: int
     video_bytes: int
     audio_bytes: int
+    rendition_bytes: int
 
 
 class MediaIdRow(Struct, frozen=True):

@@ -9,7 +9,8 @@ select
     coalesce(call.quota_bytes, stored.quota_bytes, 52428800) as quota_bytes,
     coalesce(image_bytes, 0) as image_bytes,
     coalesce(video_bytes, 0) as video_bytes,
-    coalesce(audio_bytes, 0) as audio_bytes
+    coalesce(audio_bytes, 0) as audio_bytes,
+    coalesce(rendition_bytes, 0) as rendition_bytes
 from jsonb_to_recordset(%(calls)s::jsonb) as call(position integer, owner_id text, quota_bytes bigint)
 -- "offset 0" keeps the planner from reading the whole table for what it takes for many calls.
 left join lateral (select * from storage_usage where storage_usage.owner_id = call.owner_id offset 0) as stored on true;
@@ -27,17 +28,21 @@ update storage_usage set quota_bytes = 52428800 where owner_id = %(owner_id)s an
 -- name: forget_usage :run
 -- Forget an owner who holds nothing and has the free plan's quota: as much as is known without the row.
 delete from storage_usage
-where owner_id = %(owner_id)s and used_bytes = 0 and reserved_bytes = 0 and quota_bytes = 52428800;
+where owner_id = %(owner_id)s
+    and used_bytes = 0 and reserved_bytes = 0 and rendition_bytes = 0 and quota_bytes = 52428800;
 
 -- name: read_drift :many
 -- Owners whose usage is not the sum over their media rows: none, by construction.
 select owner_id, storage_usage.used_bytes, storage_usage.reserved_bytes, held.used_bytes as held_used_bytes,
-    held.reserved_bytes as held_reserved_bytes
+    held.reserved_bytes as held_reserved_bytes, storage_usage.rendition_bytes,
+    held.rendition_bytes as held_rendition_bytes
 from storage_usage
 full join (
     select owner_id, sum(media_used_bytes(media))::bigint as used_bytes,
-        sum(media_reserved_bytes(media))::bigint as reserved_bytes
+        sum(media_reserved_bytes(media))::bigint as reserved_bytes,
+        sum(media_rendition_bytes(media))::bigint as rendition_bytes
     from media group by owner_id
 ) as held using (owner_id)
-where (coalesce(storage_usage.used_bytes, 0), coalesce(storage_usage.reserved_bytes, 0))
-    <> (coalesce(held.used_bytes, 0), coalesce(held.reserved_bytes, 0));
+where (coalesce(storage_usage.used_bytes, 0), coalesce(storage_usage.reserved_bytes, 0),
+        coalesce(storage_usage.rendition_bytes, 0))
+    <> (coalesce(held.used_bytes, 0), coalesce(held.reserved_bytes, 0), coalesce(held.rendition_bytes, 0));

@@ -214,6 +214,7 @@ async def test_35_a_fresh_user_has_used_nothing(send: Send) -> None:
             "limit": 52428800,
             "percentage": 0.0,
             "reserved": 0,
+            "renditions": 0,
             "breakdown": {"image": 0, "video": 0, "audio": 0},
         },
     )

@@ -10,7 +10,14 @@ import psycopg
 import pytest
 from PIL import Image
 
-from contracts.errors import MediaNotFound, MediaProcessed, RenditionNotFound, ServiceUnavailable, UploadPending
+from contracts.errors import (
+    MediaNotFound,
+    MediaProcessed,
+    RenditionNotFound,
+    ServiceUnavailable,
+    StorageLimitExceeded,
+    UploadPending,
+)
 from contracts.renditions import NAMES
 from jobs.job import Bench
 from jobs.process import ATTEMPTS, process_media
@@ -481,3 +488,51 @@ async def test_a_job_raises_what_storage_did_so_that_it_is_repeated(completed_me
 
     with pytest.raises(ServiceUnavailable):
         await process_media.run(bench, media.id)
+
+
+async def test_renditions_weigh_in_a_ledger_of_their_own(ready_media, call):
+    media = await ready_media()
+    made = sum(rendition.size for rendition in media.renditions)
+
+    usage = await call("media.getStorageUsage")
+    assert (usage.used, usage.reserved, usage.renditions) == (media.size, 0, made)
+    assert usage.percentage == round(media.size / usage.limit * 100, 2)
+
+    await call("media.deleteMedia", mediaId=str(media.id))
+    assert (await call("media.getStorageUsage")).renditions == 0
+
+
+class TestWhereRenditionsCount:
+    """With COUNT_RENDITIONS."""
+
+    @pytest.fixture
+    def settings(self, settings):
+        return replace(settings, count_renditions=True)
+
+    async def test_they_leave_less_room(self, ready_media, pending_upload, call):
+        """To the byte, from the next upload on."""
+        media = await ready_media()
+        usage = await call("media.getStorageUsage")
+        assert usage.percentage == round((media.size + usage.renditions) / usage.limit * 100, 2)
+
+        clip = {"filename": "a.mp4", "contentType": "video/mp4"}
+        room = usage.limit - usage.used - usage.renditions
+        with pytest.raises(StorageLimitExceeded) as refused:
+            await pending_upload(b"", **clip, size=room + 1)
+        assert (refused.value.available, refused.value.used) == (room, media.size)
+        await pending_upload(b"", **clip, size=room)
+
+    async def test_an_image_gets_its_renditions_though_there_is_no_room_for_them(
+        self, completed_media, pending_upload, run_pending, call
+    ):
+        media = await completed_media()
+        await pending_upload(b"", filename="a.mp4", contentType="video/mp4", size=50 * 1024**2 - media.size)
+        await run_pending()
+
+        assert (await call("media.getMedia", mediaId=str(media.id))).media.status == "ready"
+        usage = await call("media.getStorageUsage")
+        assert usage.used + usage.reserved == usage.limit
+        assert usage.renditions > 0
+        with pytest.raises(StorageLimitExceeded) as refused:
+            await pending_upload()
+        assert refused.value.available == 0

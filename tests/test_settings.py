@@ -88,6 +88,7 @@ def test_an_empty_environment_gives_the_defaults():
         "max_body_bytes": 1_048_576,
         "max_batch_calls": 100,
         "rate_limits": DEFAULT_LIMITS,
+        "count_renditions": False,
         "image_concurrency": None,
         "keep_location": False,
         "database_pool_size": 10,

@@ -265,7 +265,7 @@ def test_drift_is_found(db, row):
     row("ready", 100)
     db.execute("update storage_usage set image_bytes = 99, reserved_bytes = 5")
 
-    assert db.execute(QUERIES["read_drift"].text).fetchall() == [("ada", 99, 5, 100, 0)]
+    assert db.execute(QUERIES["read_drift"].text).fetchall() == [("ada", 99, 5, 100, 0, 0, 0)]
     db.execute("update storage_usage set image_bytes = 100, reserved_bytes = 0")
 
 

@@ -100,6 +100,7 @@ LIBRARY: dict[str, tuple[Example, ...]] = {
                 "limit": 50 * MIB,
                 "percentage": 0.5,
                 "reserved": VIDEO_BYTES,
+                "renditions": 0,
                 "breakdown": {"image": PHOTO_BYTES, "video": 0, "audio": 0},
             },
         ),

@@ -50,6 +50,7 @@ OWNERS: dict[str, tuple[Example, ...]] = {
                 "limit": 5 * 1024 * MIB,
                 "percentage": 0.0,
                 "reserved": 0,
+                "renditions": 0,
                 "breakdown": {"image": 0, "video": 0, "audio": 0},
             },
         ),

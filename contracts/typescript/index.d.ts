@@ -250,12 +250,17 @@ export interface SignedParts {
 /** What a worker is at with a media that is `processing`. */
 export type Stage = 'downloading' | 'rendering' | 'publishing';
 
-/** Bytes. `used`: completed originals; `reserved`: what signed URLs may still bring or tombstones still hold. */
+/**
+ * Bytes. `used`: completed originals; `reserved`: what signed URLs may still bring or tombstones still hold.
+ *
+ * `renditions`: what was made of them, which counts in `percentage` and against `limit` where the settings say so.
+ */
 export interface StorageUsage {
   used: number;
   limit: number;
   percentage: number;
   reserved: number;
+  renditions: number;
   breakdown: Partial<Record<MediaType, number>>;
 }
 
@@ -369,8 +374,8 @@ export declare namespace MediaProcedures {
    *
    * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
    * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
-   * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved bytes
-   * leave of the quota.
+   * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
+   * bytes, and renditions that count, leave of the quota.
    * @throws CONFLICT (IdempotencyKeyTaken): The key named another input before, or an upload that was deleted since.
    */
   interface InitiateUpload {
@@ -428,8 +433,8 @@ export declare namespace MediaProcedures {
    *
    * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
    * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
-   * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved bytes
-   * leave of the quota.
+   * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
+   * bytes, and renditions that count, leave of the quota.
    * @throws CONFLICT (IdempotencyKeyTaken): The key named another input before, or an upload that was deleted since.
    */
   interface InitiateMultipartUpload {
@@ -513,8 +518,8 @@ export declare namespace MediaProcedures {
    *
    * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
    * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
-   * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved bytes
-   * leave of the quota.
+   * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
+   * bytes, and renditions that count, leave of the quota.
    * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
    * upload is refused and its object goes.
    * @throws INVALID_INPUT (SizeDiffers): Storage holds another number of bytes than declared; the upload stays pending,
@@ -1188,7 +1193,10 @@ export interface RpcErrorDetails {
   1500: { retryAfter: number };
   1501: undefined;
   1502: undefined;
-  /** StorageLimitExceeded: `required` bytes do not fit into what used and reserved bytes leave of the quota. */
+  /**
+   * StorageLimitExceeded: `required` bytes do not fit into what used and reserved bytes, and renditions that count,
+   * leave of the quota.
+   */
   1600: { used: number; reserved: number; quota: number; available: number; required: number };
   /**
    * InvalidFileType: The first bytes say another type than the declared one, or none; the upload is refused and its
@@ -1275,8 +1283,8 @@ export type AppRouter = TRPCBuiltRouter<
        *
        * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
        * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
-       * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved bytes
-       * leave of the quota.
+       * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
+       * bytes, and renditions that count, leave of the quota.
        * @throws CONFLICT (IdempotencyKeyTaken): The key named another input before, or an upload that was deleted since.
        */
       initiateUpload: Mutation<MediaProcedures.InitiateUpload.Input, MediaProcedures.InitiateUpload.Output>;
@@ -1308,8 +1316,8 @@ export type AppRouter = TRPCBuiltRouter<
        *
        * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
        * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
-       * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved bytes
-       * leave of the quota.
+       * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
+       * bytes, and renditions that count, leave of the quota.
        * @throws CONFLICT (IdempotencyKeyTaken): The key named another input before, or an upload that was deleted since.
        */
       initiateMultipartUpload: Mutation<MediaProcedures.InitiateMultipartUpload.Input, MediaProcedures.InitiateMultipartUpload.Output>;
@@ -1354,8 +1362,8 @@ export type AppRouter = TRPCBuiltRouter<
        *
        * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
        * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
-       * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved bytes
-       * leave of the quota.
+       * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
+       * bytes, and renditions that count, leave of the quota.
        * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
        * upload is refused and its object goes.
        * @throws INVALID_INPUT (SizeDiffers): Storage holds another number of bytes than declared; the upload stays pending,

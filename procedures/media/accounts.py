@@ -23,7 +23,7 @@ async def set_plan(ctx: Context, params: SetPlan) -> StorageUsage:
             UsageRow, "set_quota", owner_id=params.owner_meant.key, quota_bytes=params.plan.quota_bytes
         )
     assert usage
-    return shown(usage)
+    return shown(ctx, usage)
 
 
 @mutation("media.purgeUser", raises=(ServiceOnly,))

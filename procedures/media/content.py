@@ -35,6 +35,7 @@ from jobs.purge import remove_objects
 from procedures.media.answer import answer
 from procedures.media.arrival import Arrival
 from procedures.media.reservation import Plan, reserve
+from procedures.media.usage import held_bytes
 from processing.sniff import HEAD_BYTES, detect
 from rpc.content import Content, unreadable
 from rpc.context import Context
@@ -106,7 +107,7 @@ async def _admit(ctx: Context, params: Upload) -> None:
     if params.content_type and params.size:
         _check_ceiling(FORMATS[params.content_type], params.size)
     usage = await ctx.db.shared(UsageRow, "read_usage", owner_id=owner, quota_bytes=ctx.quota_of(owner))
-    available, required = usage.quota_bytes - usage.used_bytes - usage.reserved_bytes, params.size or 1
+    available, required = usage.quota_bytes - held_bytes(ctx, usage) - usage.reserved_bytes, params.size or 1
     if available < required:
         raise StorageLimitExceeded(
             used=usage.used_bytes,

@@ -106,6 +106,7 @@ def _row(ctx: Context, params: InitiateUpload, plan: Plan) -> dict[str, Any]:
         "owner_id": plan.owner,
         "user_id": ctx.caller.id,
         "quota_bytes": ctx.quota_of(plan.owner),
+        "renditions_count": ctx.resources.renditions_count,
         "type": FORMATS[params.content_type].type,
         "purpose": params.purpose,
         "filename": params.filename,

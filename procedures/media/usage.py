@@ -33,15 +33,21 @@ async def get_supported_formats(_ctx: Context, _params: NoInput) -> SupportedFor
 async def get_storage_usage(ctx: Context, params: OfOwner) -> StorageUsage:
     """Answer what an owner uses of the quota, in bytes. Raises ForeignOwner."""
     owner = ctx.owner(params.owner)
-    return shown(await ctx.db.shared(UsageRow, "read_usage", owner_id=owner, quota_bytes=ctx.quota_of(owner)))
+    return shown(ctx, await ctx.db.shared(UsageRow, "read_usage", owner_id=owner, quota_bytes=ctx.quota_of(owner)))
 
 
-def shown(usage: UsageRow) -> StorageUsage:
+def held_bytes(ctx: Context, usage: UsageRow) -> int:
+    """What weighs on the quota, but for what is reserved."""
+    return usage.used_bytes + (usage.rendition_bytes if ctx.resources.renditions_count else 0)
+
+
+def shown(ctx: Context, usage: UsageRow) -> StorageUsage:
     """A usage as its owner sees it."""
     return StorageUsage(
         used=usage.used_bytes,
         limit=usage.quota_bytes,
-        percentage=round(usage.used_bytes / usage.quota_bytes * 100, 2),
+        percentage=round(held_bytes(ctx, usage) / usage.quota_bytes * 100, 2),
         reserved=usage.reserved_bytes,
+        renditions=usage.rendition_bytes,
         breakdown={IMAGE: usage.image_bytes, VIDEO: usage.video_bytes, AUDIO: usage.audio_bytes},
     )
