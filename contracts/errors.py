@@ -289,6 +289,13 @@ class UploadPending(RpcError):
     media_id: str
 
 
+class MediaInfected(RpcError):
+    """The file holds malware: nobody gets it any more, and soon it goes."""
+
+    code = ErrorCode.CONFLICT
+    sentence = "The file holds malware"
+
+
 class MediaProcessed(RpcError):
     """The media is ready: there is nothing to cancel any more."""
 

@@ -5,12 +5,15 @@ from enum import StrEnum
 from contracts.media import MediaError, MediaId, MediaState
 from contracts.wire import Wire
 
+INFECTED = "infected"  # the error code of a media that holds malware; the same word stands in sql/processing.sql
+
 
 class Stage(StrEnum):
     """What a worker is at with a media that is `processing`."""
 
     # The same words stand in the CHECK of sql/migrations/0017_process_media.sql.
     DOWNLOADING = "downloading"
+    SCANNING = "scanning"
     RENDERING = "rendering"
     PUBLISHING = "publishing"
 

@@ -20,6 +20,7 @@ from procrastinate.jobs import Job as QueuedJob
 from procrastinate.tasks import Task
 
 from contracts.errors import ServiceUnavailable
+from jobs.scan import Scanner
 from sql.database import Database, Transaction
 from storage.s3 import ObjectStore
 
@@ -37,11 +38,17 @@ LONGEST_WAIT_SECONDS = 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What a job works with. `keep_location`: where a photo was taken is kept, in the database alone."""
+    """What a job works with.
+
+    `scanner` has to find every file clean; what it does not is kept for `quarantine`, out of everybody's reach.
+    `keep_location`: where a photo was taken is kept, in the database alone.
+    """
 
     db: Database
     store: ObjectStore
     now: datetime
+    scanner: Scanner | None = None
+    quarantine: timedelta = timedelta(hours=24)
     keep_location: bool = False
 
 

@@ -32,7 +32,7 @@ ATTEMPTS = 3  # at what may pass by itself: a run that took too long, or crashed
 QUEUES = {MediaType.IMAGE: "image", MediaType.VIDEO: "default", MediaType.AUDIO: "default"}
 
 # The percent that are done when a stage begins.
-BEGUN_AT = {Stage.RENDERING: 20, Stage.PUBLISHING: 80}
+BEGUN_AT = {Stage.SCANNING: 10, Stage.RENDERING: 20, Stage.PUBLISHING: 80}
 
 
 @job
@@ -60,11 +60,8 @@ async def find_lost(bench: Bench, media: MediaRow) -> bool:
 
 
 async def _process(bench: Bench, media: MediaRow) -> None:
-    if not takes(media.mime_type):
-        await _mark_ready(bench, media)
-        return
     try:
-        await _render(bench, media)
+        await (_make(bench, media) if bench.scanner or takes(media.mime_type) else _mark_ready(bench, media))
     except ProcessingFailed as failed:
         if failed.may_pass and media.attempts < ATTEMPTS:
             raise
@@ -73,17 +70,24 @@ async def _process(bench: Bench, media: MediaRow) -> None:
         await bench.db.one(MediaRow, "mark_failed", id=media.id, now=bench.now, **told)
 
 
-async def _render(bench: Bench, media: MediaRow) -> None:
-    """From the original in storage to published renditions, through files in folders that go with this run."""
+async def _make(bench: Bench, media: MediaRow) -> None:
+    """From the original in storage to a media that is ready, through files in folders that go with this run."""
     assert media.original_key
     with own_folder() as folder:
         source = folder / "original"
         await bench.store.fetch(media.original_key, source)
-        await _note(bench, media, Stage.RENDERING)
-        square = media.purpose == Purpose.PROFILE
-        async with processed(source, _type_of(source), square=square, keep_location=bench.keep_location) as outcome:
-            await _note(bench, media, Stage.PUBLISHING)
-            await _publish(bench, media, outcome)
+        if bench.scanner:
+            await _note(bench, media, Stage.SCANNING)
+            await bench.scanner.require_clean(source)
+        await (_render(bench, media, source) if takes(media.mime_type) else _mark_ready(bench, media))
+
+
+async def _render(bench: Bench, media: MediaRow, source: Path) -> None:
+    await _note(bench, media, Stage.RENDERING)
+    square = media.purpose == Purpose.PROFILE
+    async with processed(source, _type_of(source), square=square, keep_location=bench.keep_location) as outcome:
+        await _note(bench, media, Stage.PUBLISHING)
+        await _publish(bench, media, outcome)
 
 
 async def _publish(bench: Bench, media: MediaRow, outcome: Outcome) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from contracts.errors import DigestDiffers, InvalidFileType, PartDiffers, PartsMissing, SizeDiffers, UploadIncomplete
 from contracts.media import MediaState
+from contracts.processing import INFECTED
 from jobs.job import Bench, enqueue, job
 from jobs.process import find_lost
 from jobs.publish import bury_ended_upload, complete_upload
@@ -53,9 +54,7 @@ async def settle_media(bench: Bench, media_id: UUID) -> str:
         return await purge_media.run(bench, media_id)
     if media.state == MediaState.PROCESSING:
         return "processed again" if await find_lost(bench, media) else "being processed"
-    await tidy(bench, media_id)
-    await bench.db.run("settle_media", id=media.id, now=bench.now)
-    return "settled"
+    return await _settle(bench, media)
 
 
 async def _finish_or_bury(bench: Bench, upload: MediaRow) -> str:
@@ -76,3 +75,23 @@ async def _finish_or_bury(bench: Bench, upload: MediaRow) -> str:
 
 async def _bury(bench: Bench, upload: MediaRow) -> str:
     return "cleared" if await bury_ended_upload(bench.db, upload, bench.now) else "goes on"
+
+
+async def _settle(bench: Bench, media: MediaRow) -> str:
+    await tidy(bench, media.id)
+    if media.error_code == INFECTED:
+        return await _keep_or_bury(bench, media)
+    await bench.db.run("settle_media", id=media.id, now=bench.now)
+    return "settled"
+
+
+async def _keep_or_bury(bench: Bench, infected: MediaRow) -> str:
+    """Keep what holds malware for as long as it is to be kept, then have it taken away."""
+    until = infected.updated_at + bench.quarantine
+    if bench.now < until:
+        await bench.db.run("keep_in_quarantine", id=infected.id, until=until)
+        return "in quarantine"
+    async with bench.db.transaction() as tx:
+        await tx.many(MediaRow, "delete_media", ids=[infected.id], owners=None, now=bench.now)
+        await enqueue(tx, purge_media, infected.id)
+    return "buried"

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 from procrastinate import PsycopgConnector
@@ -16,7 +15,6 @@ from jobs.job import QUEUE, Bench, utc_now
 from jobs.sweep import sweep
 from processing.child import sweep_folders
 from sql.database import Database, Pool
-from storage.s3 import ObjectStore
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.worker")
 
@@ -31,11 +29,11 @@ DRAIN_SECONDS = 20.0  # how long running jobs may take to end when the worker is
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkPolicy:
-    """How a worker works: how often it sweeps, how many images it processes at once, what it keeps of them."""
+    """How a worker works: how often it sweeps, how many images it processes at once, and what benches it has."""
 
     sweep_interval_seconds: float
     image_concurrency: int
-    keep_location: bool
+    bench: Callable[[], Bench]
 
     @property
     def lanes(self) -> dict[str, int]:
@@ -43,7 +41,7 @@ class WorkPolicy:
         return dict(zip(QUEUES, (CONCURRENCY, self.image_concurrency), strict=True))
 
 
-async def run_worker(db: Database, store: ObjectStore, policy: WorkPolicy, listening: Pool) -> None:
+async def run_worker(db: Database, policy: WorkPolicy, listening: Pool) -> None:
     """Work until cancelled; running jobs are given `DRAIN_SECONDS` to end.
 
     Each lane holds one of the connections of `listening`, and needs another to fetch its jobs.
@@ -51,7 +49,7 @@ async def run_worker(db: Database, store: ObjectStore, policy: WorkPolicy, liste
     async with open_queue(listening), asyncio.TaskGroup() as tasks:
         log.info("worker started", jobs=[job.name for job in JOBS], at_once=policy.lanes)
         for queue, at_once in policy.lanes.items():
-            tasks.create_task(work(db, store, policy, queue, at_once))
+            tasks.create_task(work(policy.bench, queue, at_once))
         tasks.create_task(every(policy.sweep_interval_seconds, lambda: sweep_once(db)))
         tasks.create_task(every(STALLED_SECONDS, rescue_stalled))
         tasks.create_task(every(FOLDERS_SECONDS, sweep_folders_once))
@@ -65,12 +63,11 @@ async def open_queue(pool: Pool) -> AsyncIterator[None]:
         yield
 
 
-async def work(db: Database, store: ObjectStore, policy: WorkPolicy, queue: str, at_once: int) -> None:
+async def work(bench: Callable[[], Bench], queue: str, at_once: int) -> None:
     """Fetch and run the jobs of a queue; after a database outage, begin again."""
-    kept = policy.keep_location
     while True:
         try:
-            await run_jobs(db, store, wait=True, queues=[queue], at_once=at_once, keep_location=kept)
+            await run_jobs(bench, wait=True, queues=[queue], at_once=at_once)
             log.warning("job queue stopped", retry_in_seconds=RECONNECT_SECONDS)
         except ConnectorException:
             log.warning("job queue unreachable", retry_in_seconds=RECONNECT_SECONDS, exc_info=True)
@@ -78,23 +75,9 @@ async def work(db: Database, store: ObjectStore, policy: WorkPolicy, queue: str,
 
 
 async def run_jobs(
-    db: Database,
-    store: ObjectStore,
-    *,
-    wait: bool,
-    queues: Iterable[str] = QUEUES,
-    at_once: int = CONCURRENCY,
-    keep_location: bool = False,
-    clock: Callable[[], datetime] = utc_now,
+    bench: Callable[[], Bench], *, wait: bool, queues: Iterable[str] = QUEUES, at_once: int = CONCURRENCY
 ) -> None:
-    """Run the jobs of some queues that are due, and those to come when told to `wait`.
-
-    `clock` tells a job the time.
-    """
-
-    def bench() -> Bench:
-        return Bench(db=db, store=store, now=clock(), keep_location=keep_location)
-
+    """Run the jobs of some queues that are due, and those to come when told to `wait`; each at a bench of its own."""
     await QUEUE.run_worker_async(
         queues=list(queues),
         wait=wait,

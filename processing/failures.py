@@ -7,6 +7,8 @@ from enum import StrEnum
 class Reason(StrEnum):
     """Every reason; the value is the word that callers see."""
 
+    INFECTED = "infected"
+    TOO_LARGE_TO_SCAN = "too_large_to_scan"
     FORMAT_UNSUPPORTED = "format_unsupported"
     FORMAT_MISMATCH = "format_mismatch"
     IMAGE_DAMAGED = "image_damaged"
@@ -20,6 +22,8 @@ class Reason(StrEnum):
 
 
 SENTENCES = {
+    Reason.INFECTED: "The file holds malware.",
+    Reason.TOO_LARGE_TO_SCAN: "The file is too large for the virus scanner.",
     Reason.FORMAT_UNSUPPORTED: "Files of this format cannot be processed.",
     Reason.FORMAT_MISMATCH: "The file is not what its first bytes say it is.",
     Reason.IMAGE_DAMAGED: "The image is damaged or incomplete.",

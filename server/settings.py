@@ -69,6 +69,17 @@ def _database_url(value: str) -> str:
     return value
 
 
+def _clamd_url(value: str) -> str:
+    try:
+        url = urlsplit(value)
+        usable = url.scheme == "tcp" and url.hostname and url.port != 0 and not url.path.strip("/")
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("must be a URL like tcp://clamd:3310")
+    return value
+
+
 def _jwt_secret(value: str) -> str:
     if len(value.encode()) < MIN_SECRET_BYTES:
         raise ValueError(f"must have at least {MIN_SECRET_BYTES} bytes, as HS256 asks for")
@@ -195,6 +206,17 @@ class Settings:
         "Whether renditions weigh on their owner's quota, as originals do.", default=False, parse=_flag
     )
     post_media_limit: int = setting("The most media of one post.", default=10, parse=_number(1, 1000))
+    clamav_url: str | None = setting(
+        "The clamd that has to find every file clean before anything of it is published, like `tcp://clamd:3310`; "
+        "while it is away, files wait.",
+        default=None,
+        parse=_clamd_url,
+    )
+    quarantine_hours: int = setting(
+        "How long a file that holds malware is kept, out of everybody's reach, in hours.",
+        default=24,
+        parse=_number(0, 24 * 365),
+    )
     image_concurrency: int | None = setting(
         "How many images each worker processes at once; unset: one per core.", default=None, parse=_number(1, 64)
     )

@@ -1,7 +1,10 @@
 """`mediarpc worker`, and the worker in `mediarpc dev`: background work as settings say."""
 
 import os
+from datetime import timedelta
 
+from jobs.job import Bench, utc_now
+from jobs.scan import Scanner
 from jobs.worker import WorkPolicy, run_worker
 from rpc.context import Resources
 from server.settings import Settings
@@ -10,11 +13,28 @@ from sql.database import create_pool
 
 async def work(resources: Resources, settings: Settings) -> None:
     """Work until cancelled."""
-    policy = WorkPolicy(
-        sweep_interval_seconds=settings.sweep_interval_seconds,
-        image_concurrency=settings.image_concurrency or len(os.sched_getaffinity(0)),
-        keep_location=settings.keep_location,
-    )
+    policy = policy_of(resources, settings)
     assert settings.database_url
     async with create_pool(settings.database_url, size=2 * len(policy.lanes)) as listening:
-        await run_worker(resources.db, resources.store, policy, listening)
+        await run_worker(resources.db, policy, listening)
+
+
+def policy_of(resources: Resources, settings: Settings) -> WorkPolicy:
+    """How a worker works that has these resources and settings."""
+    scanner = Scanner(settings.clamav_url) if settings.clamav_url else None
+
+    def bench() -> Bench:
+        return Bench(
+            db=resources.db,
+            store=resources.store,
+            now=utc_now(),
+            scanner=scanner,
+            quarantine=timedelta(hours=settings.quarantine_hours),
+            keep_location=settings.keep_location,
+        )
+
+    return WorkPolicy(
+        sweep_interval_seconds=settings.sweep_interval_seconds,
+        image_concurrency=settings.image_concurrency or len(os.sched_getaffinity(0)),
+        bench=bench,
+    )

@@ -23,7 +23,8 @@ returning {media};
 -- name: mark_failed :one
 -- Say why nothing can be made of an original; no row when it is not being processed.
 update media set
-    state = 'failed', stage = null, error_code = %(error_code)s, error_reason = %(error_reason)s, updated_at = %(now)s
+    state = 'failed', stage = null, error_code = %(error_code)s, error_reason = %(error_reason)s, updated_at = %(now)s,
+    sweep_at = coalesce(sweep_at, %(now)s)
 where id = %(id)s and state = 'processing'
 returning {media};
 
@@ -40,12 +41,16 @@ returning {media};
 select procrastinate_cancel_job_v1(id, true, true) from procrastinate_jobs
 where task_name = %(task)s and args ->> 'media_id' = %(id)s::text and status in ('todo', 'doing');
 
+-- name: keep_in_quarantine :run
+-- Look at an infected media again when its quarantine ends.
+update media set sweep_at = %(until)s where id = %(id)s and state = 'failed';
+
 -- name: retry_processing :one
--- Begin anew with a failed media of these owners; no row when it is none.
+-- Begin anew with a failed media of these owners; no row when it is none, or holds malware.
 update media set
     state = 'processing', error_code = null, error_reason = null, progress = 0, attempts = 0, updated_at = %(now)s,
     sweep_at = greatest(url_ends_at, %(now)s::timestamptz + interval '10 minutes')
-where id = %(id)s and owned_by(owner_id, %(owners)s) and state = 'failed'
+where id = %(id)s and owned_by(owner_id, %(owners)s) and state = 'failed' and error_code <> 'infected'
 returning {media};
 
 -- name: find_lost_processing :one

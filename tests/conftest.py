@@ -14,6 +14,7 @@ import pytest
 
 from contracts.media import Media, UploadTicket
 from contracts.wire import NoInput
+from jobs.job import Bench
 from jobs.worker import open_queue, run_jobs
 from procedures import PROCEDURES
 from rpc.app import create_app
@@ -279,12 +280,13 @@ def completed_media(arrived_upload: Call, call: Call) -> Call:
 
 @pytest.fixture
 def run_pending(resources: Resources) -> Callable[..., Awaitable[None]]:
-    """Run the jobs that are due; `now` is the time that they are told."""
+    """Run the jobs that are due; `now` is the time that they are told, beside what else their benches have."""
 
-    async def run(now: datetime | None = None) -> None:
-        clock = (lambda: now) if now else (lambda: datetime.now(UTC))
+    async def run(now: datetime | None = None, **told: Any) -> None:
         async with open_queue(resources.db.pool):
-            await run_jobs(resources.db, resources.store, wait=False, clock=clock)
+            await run_jobs(
+                lambda: Bench(db=resources.db, store=resources.store, now=now or datetime.now(UTC), **told), wait=False
+            )
 
     return run
 

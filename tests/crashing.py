@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from contracts.errors import RpcError
 from contracts.plans import Plan
+from jobs.job import Bench
 from jobs.sweep import sweep
 from jobs.worker import open_queue, run_jobs
 from procedures import PROCEDURES
@@ -127,7 +128,7 @@ async def work(order: dict[str, Any], crash: Crash) -> None:
             await sweep(resources.db, now)
         elif order["operation"] == "jobs":
             async with open_queue(resources.db.pool):
-                await run_jobs(resources.db, resources.store, wait=False, clock=lambda: now)
+                await run_jobs(lambda: Bench(db=resources.db, store=resources.store, now=now), wait=False)
         else:
             await call(resources, order["operation"], order["params"], now, order.get("content"))
 

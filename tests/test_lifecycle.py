@@ -17,6 +17,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from contracts.errors import RpcError
 from contracts.media import UploadTicket
 from contracts.plans import Plan
+from jobs.job import Bench
 from jobs.sweep import sweep
 from jobs.worker import open_queue, run_jobs
 from procedures import PROCEDURES
@@ -298,7 +299,9 @@ class Lifecycle(RuleBasedStateMachine):
         await sweep(self.resources.db, self.now)
         async with open_queue(self.resources.db.pool):
             while await self.fetch("select from procrastinate_jobs"):
-                await run_jobs(self.resources.db, self.resources.store, wait=False, clock=lambda: self.now)
+                await run_jobs(
+                    lambda: Bench(db=self.resources.db, store=self.resources.store, now=self.now), wait=False
+                )
 
     @invariant()
     def usage_is_what_exists(self) -> None:

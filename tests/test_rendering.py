@@ -192,10 +192,9 @@ async def test_the_camera_is_kept_privately_and_the_place_is_not(ready_media, ca
     assert "Maker" not in media.model_dump_json()
 
 
-async def test_the_place_is_kept_when_it_is_asked_for(completed_media, resources, capture):
+async def test_the_place_is_kept_when_it_is_asked_for(completed_media, run_pending, capture):
     media = await completed_media(encoded(scene(), exif=capture_exif()))
-    async with open_queue(resources.db.pool):
-        await run_jobs(resources.db, resources.store, wait=False, keep_location=True)
+    await run_pending(keep_location=True)
 
     assert capture(media.id)["location"]["latitude"] == pytest.approx(-33.856917)
 
@@ -404,11 +403,13 @@ async def test_a_media_that_the_queue_has_forgotten_is_processed_by_the_next_swe
     assert (await call("media.getMedia", mediaId=str(media.id))).media.status == "ready"
 
 
-async def test_a_media_that_waits_for_its_job_is_not_processed_twice(completed_media, resources, after_the_url, jobs):
+async def test_a_media_that_waits_for_its_job_is_not_processed_twice(
+    completed_media, resources, bench, after_the_url, jobs
+):
     await completed_media()
     await sweep(resources.db, after_the_url)
     async with open_queue(resources.db.pool):
-        await run_jobs(resources.db, resources.store, wait=False, queues=["default"], clock=lambda: after_the_url)
+        await run_jobs(lambda: replace(bench, now=after_the_url), wait=False, queues=["default"])
 
     assert jobs() == [("process_media", "todo", 0)]
 

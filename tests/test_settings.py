@@ -89,6 +89,8 @@ def test_an_empty_environment_gives_the_defaults():
         "max_batch_calls": 100,
         "rate_limits": DEFAULT_LIMITS,
         "count_renditions": False,
+        "clamav_url": None,
+        "quarantine_hours": 24,
         "image_concurrency": None,
         "keep_location": False,
         "database_pool_size": 10,

@@ -248,7 +248,7 @@ export interface SignedParts {
 }
 
 /** What a worker is at with a media that is `processing`. */
-export type Stage = 'downloading' | 'rendering' | 'publishing';
+export type Stage = 'downloading' | 'scanning' | 'rendering' | 'publishing';
 
 /**
  * Bytes. `used`: completed originals; `reserved`: what signed URLs may still bring or tombstones still hold.
@@ -677,11 +677,12 @@ export declare namespace MediaProcedures {
    *
    * A rendition's is public, and good for as long as the media is there.
    *
-   * Raises MediaNotFound, UploadPending before completion, RenditionNotFound for a rendition that is not there.
+   * Raises MediaNotFound, UploadPending before completion, MediaInfected, and RenditionNotFound.
    *
    * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
    * the same.
    * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
+   * @throws CONFLICT (MediaInfected): The file holds malware: nobody gets it any more, and soon it goes.
    * @throws NOT_FOUND (RenditionNotFound): The media has no rendition of this name (yet).
    */
   interface GetDownloadUrl {
@@ -718,11 +719,12 @@ export declare namespace MediaProcedures {
   /**
    * Begin the processing of a failed media anew; of any other, answer it as it is. Twice is the same answer.
    *
-   * Raises MediaNotFound, and UploadPending before completion.
+   * Raises MediaNotFound, UploadPending before completion, and MediaInfected.
    *
    * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
    * the same.
    * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
+   * @throws CONFLICT (MediaInfected): The file holds malware: nobody gets it any more, and soon it goes.
    */
   interface RetryProcessing {
     input: RetryProcessing.Input;
@@ -1171,6 +1173,7 @@ export interface RpcErrorDetails {
   /**
    * AttachedElsewhere: The media belongs to the post `postId`; detach it there first.
    * IdempotencyKeyTaken: The key named another input before, or an upload that was deleted since.
+   * MediaInfected: The file holds malware: nobody gets it any more, and soon it goes.
    * MediaProcessed: The media is ready: there is nothing to cancel any more.
    * MediaUnusable: A post or a profile takes only what is `processing` or `ready`: verified, and not failed.
    * NoImage: A profile image has to be an image.
@@ -1435,11 +1438,12 @@ export type AppRouter = TRPCBuiltRouter<
        *
        * A rendition's is public, and good for as long as the media is there.
        *
-       * Raises MediaNotFound, UploadPending before completion, RenditionNotFound for a rendition that is not there.
+       * Raises MediaNotFound, UploadPending before completion, MediaInfected, and RenditionNotFound.
        *
        * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
        * the same.
        * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
+       * @throws CONFLICT (MediaInfected): The file holds malware: nobody gets it any more, and soon it goes.
        * @throws NOT_FOUND (RenditionNotFound): The media has no rendition of this name (yet).
        */
       getDownloadUrl: Query<MediaProcedures.GetDownloadUrl.Input, MediaProcedures.GetDownloadUrl.Output>;
@@ -1453,11 +1457,12 @@ export type AppRouter = TRPCBuiltRouter<
       /**
        * Begin the processing of a failed media anew; of any other, answer it as it is. Twice is the same answer.
        *
-       * Raises MediaNotFound, and UploadPending before completion.
+       * Raises MediaNotFound, UploadPending before completion, and MediaInfected.
        *
        * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
        * the same.
        * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
+       * @throws CONFLICT (MediaInfected): The file holds malware: nobody gets it any more, and soon it goes.
        */
       retryProcessing: Mutation<MediaProcedures.RetryProcessing.Input, MediaProcedures.RetryProcessing.Output>;
       /**

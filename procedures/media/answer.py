@@ -6,6 +6,7 @@ from typing import Any
 from contracts.formats import FORMATS, MediaType
 from contracts.media import DownloadName, DownloadUrl, Media, MediaAnswer, MediaError, Rendition
 from contracts.owners import named
+from contracts.processing import INFECTED
 from contracts.renditions import FULL, SHOWN_FIRST
 from rpc.context import Context
 from sql.rows import MediaRow
@@ -54,8 +55,8 @@ def shown(ctx: Context, row: MediaRow) -> Media:
 def download(
     ctx: Context, row: MediaRow, *, filename: DownloadName = DownloadName.ORIGINAL, inline: bool = False
 ) -> DownloadUrl | None:
-    """A signed GET of the original, None before there is one; inline only what is safe to show in a page."""
-    if row.original_key is None:
+    """A signed GET of the original, None before there is one, and of malware; inline only what is safe in a page."""
+    if row.original_key is None or row.error_code == INFECTED:
         return None
     accepted = FORMATS[row.mime_type]
     signed_at = window_start(ctx.now, DOWNLOAD_WINDOW_SECONDS)

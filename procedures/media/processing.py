@@ -1,8 +1,8 @@
 """What becomes of an original: `media.getProcessingStatus`, `media.retryProcessing`, `media.cancelProcessing`."""
 
-from contracts.errors import MediaNotFound, MediaProcessed, UploadPending
+from contracts.errors import MediaInfected, MediaNotFound, MediaProcessed, UploadPending
 from contracts.media import MediaAnswer, MediaReference, MediaState, Success
-from contracts.processing import ProcessingStatus
+from contracts.processing import INFECTED, ProcessingStatus
 from jobs.process import enqueue_processing, process_media
 from procedures.media.answer import answer, failure
 from rpc.context import Context
@@ -27,11 +27,11 @@ async def get_processing_status(ctx: Context, params: MediaReference) -> Process
     )
 
 
-@mutation("media.retryProcessing", raises=(MediaNotFound, UploadPending))
+@mutation("media.retryProcessing", raises=(MediaNotFound, UploadPending, MediaInfected))
 async def retry_processing(ctx: Context, params: MediaReference) -> MediaAnswer:
     """Begin the processing of a failed media anew; of any other, answer it as it is. Twice is the same answer.
 
-    Raises MediaNotFound, and UploadPending before completion.
+    Raises MediaNotFound, UploadPending before completion, and MediaInfected.
     """
     async with ctx.db.transaction() as tx:
         media = await tx.one(MediaRow, "retry_processing", id=params.media_id, owners=ctx.owners, now=ctx.now)
@@ -39,6 +39,8 @@ async def retry_processing(ctx: Context, params: MediaReference) -> MediaAnswer:
             await enqueue_processing(tx, media)
         else:
             media = await _find_completed(ctx, tx, params)
+            if media.error_code == INFECTED:
+                raise MediaInfected
     return answer(ctx, media)
 
 

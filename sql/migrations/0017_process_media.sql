@@ -9,7 +9,7 @@ alter table media
     add column capture jsonb,
     -- What a worker is at, how far it is (percent), and the how manieth attempt it is.
     add column stage text
-        constraint media_stage_is_known check (stage in ('downloading', 'rendering', 'publishing')),
+        constraint media_stage_is_known check (stage in ('downloading', 'scanning', 'rendering', 'publishing')),
     add column progress smallint not null default 0 constraint media_progress_is_percent check (progress between 0 and 100),
     add column attempts smallint not null default 0 constraint media_attempts_are_counted check (attempts >= 0),
     -- Only what is processed, or was, has been made anything of.
