@@ -21,6 +21,13 @@ class Scanner:
         address = urlsplit(url)
         self._clamd = ClamdAsyncClient(str(address.hostname), address.port or PORT, TIMEOUT_SECONDS)
 
+    async def version(self) -> str:
+        """What clamd says that it is; ServiceUnavailable when it is away."""
+        try:
+            return str(await self._clamd.version())
+        except (ClamdError, OSError) as error:
+            raise ServiceUnavailable(service="scanner") from error
+
     async def require_clean(self, source: Path) -> None:
         """Return when clamd has found nothing in a file.
 

@@ -1,4 +1,4 @@
-"""The command line: `mediarpc dev | serve | worker | migrate | token | purge-user | openrpc | typescript`."""
+"""The command line: `mediarpc dev | serve | worker | migrate | doctor | token | purge-user | openrpc | typescript`."""
 
 import argparse
 import asyncio
@@ -54,6 +54,9 @@ def parser() -> argparse.ArgumentParser:
     worker.set_defaults(run=run_worker)
     migrate = commands.add_parser("migrate", help="bring the database to the newest schema; safe to run again")
     migrate.set_defaults(run=run_migrate)
+
+    doctor = commands.add_parser("doctor", help="look at everything that the settings name; fails when it is amiss")
+    doctor.set_defaults(run=run_doctor)
 
     token = commands.add_parser("token", help="print a token to try things with")
     token.add_argument("--user", required=True, metavar="ID", help="the user id, the token's sub")
@@ -135,6 +138,16 @@ def run_worker(_chosen: argparse.Namespace) -> None:
             await run_until_stopped(work(resources, settings))
 
     run(work_until_stopped())
+
+
+def run_doctor(_chosen: argparse.Namespace) -> None:
+    """Look at everything, and say how it is."""
+    from server.doctor import examine  # noqa: PLC0415
+
+    findings = asyncio.run(examine(Settings.from_environment(os.environ)))
+    print("\n".join(map(str, findings)))
+    if any(finding.verdict == "failed" for finding in findings):
+        sys.exit(1)
 
 
 def run_migrate(_chosen: argparse.Namespace) -> None:

@@ -42,7 +42,7 @@ def free_site(configured) -> Site:
 
 
 @pytest.mark.parametrize(
-    "command", ["dev", "serve", "worker", "migrate", "token", "purge-user", "openrpc", "typescript"]
+    "command", ["dev", "serve", "worker", "migrate", "doctor", "token", "purge-user", "openrpc", "typescript"]
 )
 def test_each_command_explains_itself(command):
     """`--help` of a command says how it is called."""
@@ -52,9 +52,9 @@ def test_each_command_explains_itself(command):
 
 
 def test_help_lists_every_command():
-    """`--help` names the eight commands."""
+    """`--help` names the nine commands."""
     told = re.findall(r"^ {4}([a-z-]+)", mediarpc("--help").stdout, re.MULTILINE)
-    assert told == ["dev", "serve", "worker", "migrate", "token", "purge-user", "openrpc", "typescript"]
+    assert told == ["dev", "serve", "worker", "migrate", "doctor", "token", "purge-user", "openrpc", "typescript"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("launch",), ("serve", "--port", "1")], ids=["none", "unknown", "option"])

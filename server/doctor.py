@@ -1,0 +1,120 @@
+"""`mediarpc doctor`: whether everything that the settings name is there and does what is needed of it, a line each."""
+
+import asyncio
+import io
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import aiohttp
+
+from contracts.errors import ServiceUnavailable
+from jobs.scan import Scanner
+from processing.child import network_is_cut
+from rpc.context import Resources
+from server.resources import open_resources
+from server.settings import Settings
+from sql.migrate import missing
+from storage.bucket import ObjectMissing
+from storage.calls import ObjectsRemain
+
+TIMEOUT_SECONDS = 15.0
+PROBE = b"mediarpc doctor"
+
+Verdict = Literal["ok", "warning", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, how it is, and what to do about it."""
+
+    what: str
+    verdict: Verdict
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.verdict:8} {self.what}: {self.sentence}"
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at everything, one after the other; nothing that fails keeps the rest from being looked at."""
+    async with open_resources(settings) as resources:
+        return [await _bounded(what, look) for what, look in _looks(resources, settings)]
+
+
+def _looks(resources: Resources, settings: Settings) -> Iterator[tuple[str, Callable[[], Awaitable[Finding]]]]:
+    yield "callers", lambda: _callers(settings)
+    yield "database", lambda: _database(resources)
+    yield "storage", lambda: _storage(resources)
+    yield "renditions", lambda: _renditions(resources)
+    yield "virus scan", lambda: _scan(settings)
+    yield "processing", _processing
+
+
+async def _bounded(what: str, look: Callable[[], Awaitable[Finding]]) -> Finding:
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            return await look()
+    except ServiceUnavailable as away:
+        return Finding(what, "failed", f"the {away.service} that the settings name does not answer as it should")
+    except TimeoutError:
+        return Finding(what, "failed", f"no answer in {TIMEOUT_SECONDS:.0f} s")
+
+
+async def _callers(settings: Settings) -> Finding:
+    if settings.has_verifier:
+        return Finding("callers", "ok", "tokens can be verified")
+    return Finding("callers", "failed", "set AUTH_JWT_SECRET, AUTH_JWKS_URL or AUTH_INTROSPECTION_URL")
+
+
+async def _database(resources: Resources) -> Finding:
+    if await missing(resources.db):
+        return Finding("database", "failed", "migrations are missing: run mediarpc migrate")
+    return Finding("database", "ok", "it answers, and has every migration")
+
+
+async def _storage(resources: Resources) -> Finding:
+    store = resources.store
+    await store.check()
+    for bucket in (store, store.public):
+        key = f"doctor/{uuid.uuid4()}.txt"
+        try:
+            await bucket.write(key, io.BytesIO(PROBE), size_bytes=len(PROBE), content_type="text/plain")
+            await bucket.head(key)
+            await bucket.remove([key])
+        except (ObjectMissing, ObjectsRemain):
+            return Finding("storage", "failed", f"{bucket.name} does not keep to what was written and deleted")
+    return Finding("storage", "ok", f"{store.name} and {store.public.name} can be written, read and deleted from")
+
+
+async def _renditions(resources: Resources) -> Finding:
+    """As a browser sees them: without a signature, by the address that callers are told."""
+    key = f"doctor/{uuid.uuid4()}.webp"
+    await resources.store.public.write(key, io.BytesIO(PROBE), size_bytes=len(PROBE), content_type="image/webp")
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"{resources.public_url}/{key}") as answer:
+            status, body, guarded = answer.status, await answer.read(), answer.headers.get("x-content-type-options")
+    except aiohttp.ClientError:
+        return Finding("renditions", "failed", f"{resources.public_url} does not answer")
+    finally:
+        await resources.store.public.remove([key])
+    if body != PROBE:
+        return Finding(
+            "renditions", "failed", f"{resources.public_url} answers {status}: let everybody read the bucket"
+        )
+    if guarded != "nosniff":
+        return Finding("renditions", "warning", f"add X-Content-Type-Options: nosniff at {resources.public_url}")
+    return Finding("renditions", "ok", f"everybody can read them at {resources.public_url}")
+
+
+async def _scan(settings: Settings) -> Finding:
+    if settings.clamav_url is None:
+        return Finding("virus scan", "warning", "CLAMAV_URL is not set: files are published unscanned")
+    return Finding("virus scan", "ok", f"{await Scanner(settings.clamav_url).version()} answers")
+
+
+async def _processing() -> Finding:
+    if await asyncio.to_thread(network_is_cut):
+        return Finding("processing", "ok", "what looks into files has no network")
+    return Finding("processing", "warning", "what looks into files has a network: this kernel has no seccomp filters")

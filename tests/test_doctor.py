@@ -1,0 +1,120 @@
+"""`mediarpc doctor` finds what is amiss before a user does, and says what to do about it."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from server import doctor
+from server.doctor import examine
+from server.embedded import free_port
+from server.resources import store_config
+from tests.cdn import cdn_site
+from tests.clamd import clamd
+from tests.processes import mediarpc
+
+
+def everybody_may_read(bucket: str) -> str:
+    """A bucket's policy."""
+    resource = [f"arn:aws:s3:::{bucket}/*"]
+    allowed = {"Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": ["s3:GetObject"], "Resource": resource}
+    return json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+
+
+async def verdicts(settings):
+    return {finding.what: finding.verdict for finding in await examine(settings)}
+
+
+async def test_what_runs_is_found_to_be_well(settings, resources):
+    """But for renditions: nobody has let everybody read this bucket, nor is there a scanner."""
+    assert await verdicts(settings) == {
+        "callers": "ok",
+        "database": "ok",
+        "storage": "ok",
+        "renditions": "failed",
+        "virus scan": "warning",
+        "processing": "ok",
+    }
+
+
+async def test_nothing_of_the_doctor_is_left(settings, resources, objects, public):
+    await examine(settings)
+
+    assert (await objects(), await public()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("told", "amiss"),
+    [
+        ({"auth_jwt_secret": None}, {"callers"}),
+        ({"s3_bucket": "no-such-bucket"}, {"storage"}),
+        ({"s3_public_bucket": "no-such-bucket"}, {"storage"}),
+        ({"s3_secret_access_key": "wrong"}, {"storage"}),
+        ({"clamav_url": "tcp://127.0.0.1:1"}, {"virus scan"}),
+        ({"cdn_url": "http://127.0.0.1:1"}, set()),
+    ],
+    ids=["callers", "bucket", "public bucket", "secret", "scanner", "cdn"],
+)
+async def test_what_is_amiss_is_named(settings, resources, told, amiss):
+    found = await verdicts(replace(settings, **told))
+
+    assert {what for what, verdict in found.items() if verdict == "failed"} == {*amiss, "renditions"}
+
+
+async def test_a_database_that_is_away_or_behind_is_named(settings, resources, database_url):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("delete from migrations where name = (select max(name) from migrations)")
+    findings = {finding.what: str(finding) for finding in await examine(settings)}
+    assert findings["database"] == "failed   database: migrations are missing: run mediarpc migrate"
+
+    away = replace(settings, database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/none")
+    assert (await verdicts(away))["database"] == "failed"
+
+
+async def test_a_scanner_is_named_by_its_version(servers, settings, resources):
+    with clamd(servers) as url:
+        findings = {finding.what: str(finding) for finding in await examine(replace(settings, clamav_url=url))}
+
+    assert findings["virus scan"].startswith("ok       virus scan: ClamAV ")
+
+
+async def test_a_bucket_that_everybody_may_read_is_well_but_for_its_headers(settings, resources):
+    """MinIO's own address adds no header of its own."""
+    bucket = resources.store.public.name
+    put_policy = resources.store._client.put_bucket_policy
+    try:
+        await asyncio.to_thread(put_policy, Bucket=bucket, Policy=everybody_may_read(bucket))
+    except resources.store._client.exceptions.ClientError:
+        pytest.skip("this store has no policies")
+
+    found = await verdicts(settings)
+    assert found["renditions"] in {"ok", "warning"}
+
+
+async def test_a_cdn_that_serves_the_bucket_is_well(settings, resources):
+    async with cdn_site(store_config(settings)) as origin:
+        findings = {finding.what: str(finding) for finding in await examine(replace(settings, cdn_url=f"{origin}/cdn"))}
+
+    assert findings["renditions"] == f"ok       renditions: everybody can read them at {origin}/cdn"
+
+
+async def test_a_kernel_that_cuts_no_network_is_told(settings, resources, monkeypatch):
+    monkeypatch.setattr(doctor, "network_is_cut", lambda: False)
+
+    assert (await verdicts(settings))["processing"] == "warning"
+
+
+def test_a_failure_is_an_exit_status(configured):
+    answer = mediarpc("doctor", **{**configured, "S3_BUCKET": "no-such-bucket"})
+
+    assert answer.returncode == 1
+    assert "failed   storage" in answer.stdout
+
+
+def test_without_settings_it_says_which_are_needed():
+    answer = mediarpc("doctor")
+
+    assert answer.returncode == 2
+    assert "DATABASE_URL is not set" in answer.stderr
