@@ -67,6 +67,7 @@ FORMATS: dict[str, Format] = {
         _format("video/quicktime", "mov", max_bytes=100 * MIB, multipart_max_bytes=500 * MIB),
         _format("audio/mpeg", "mp3", inline=True, max_bytes=20 * MIB),
         _format("audio/wav", "wav", also=("audio/x-wav",), inline=True, max_bytes=20 * MIB),
+        _format("audio/mp4", "m4a", inline=True, max_bytes=20 * MIB),
         _format("audio/ogg", "ogg", "oga", inline=True, max_bytes=20 * MIB),
     )
 }

@@ -3,4 +3,8 @@
 THUMBNAILS = (150, 300, 600, 1200)  # pixels of the box that each fits
 FULL = "full"
 SHOWN_FIRST = "thumb300"  # the thumbnailUrl of a media
-NAMES = (*(f"thumb{size}" for size in THUMBNAILS), FULL)
+WAVEFORM = "waveform"
+PEAKS = "peaks"
+OF_IMAGES = (*(f"thumb{size}" for size in THUMBNAILS), FULL)
+OF_AUDIO = (FULL, WAVEFORM, PEAKS)
+NAMES = tuple(dict.fromkeys((*OF_IMAGES, *OF_AUDIO)))

@@ -4,7 +4,7 @@ One attempt writes its renditions under keys of its own, and one statement publi
 leaves objects that no row names; every run ends with taking such away, those of earlier and of overtaken runs too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from jobs.purge import tidy
 from processing.child import own_folder, processed
 from processing.failures import ProcessingFailed
 from processing.processors import takes
-from processing.records import Facts, File, Outcome
+from processing.records import Facts, File, Outcome, Shown
 from processing.sniff import HEAD_BYTES, detect
 from sql.database import Transaction
 from sql.rows import MediaIdRow, MediaRow
@@ -29,7 +29,9 @@ from storage.keys import new_attempt, rendition_key
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.process")
 
 ATTEMPTS = 3  # at what may pass by itself: a run that took too long, or crashed
-QUEUES = {MediaType.IMAGE: "image", MediaType.VIDEO: "default", MediaType.AUDIO: "default"}
+QUEUES = {MediaType.IMAGE: "image", MediaType.VIDEO: "default", MediaType.AUDIO: "audio"}
+
+NOTHING_KNOWN = Facts(shown=Shown())
 
 # The percent that are done when a stage begins.
 BEGUN_AT = {Stage.SCANNING: 10, Stage.RENDERING: 20, Stage.PUBLISHING: 80}
@@ -95,31 +97,16 @@ async def _publish(bench: Bench, media: MediaRow, outcome: Outcome) -> None:
     renditions = [_described(file, rendition_key(media.id, attempt, file.path.name)) for file in outcome.files]
     for file, rendition in zip(outcome.files, renditions, strict=True):
         await bench.store.public.publish(rendition["key"], file.path)
-    facts = outcome.facts
-    await _mark_ready(
-        bench,
-        media,
-        renditions=renditions,
-        metadata=_shown(facts),
-        capture=facts.capture,
-        width=facts.width,
-        height=facts.height,
-    )
+    await _mark_ready(bench, media, renditions, outcome.facts)
 
 
 async def _mark_ready(
-    bench: Bench,
-    media: MediaRow,
-    *,
-    renditions: list[dict[str, Any]] | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    capture: Any = None,
-    width: int | None = None,
-    height: int | None = None,
+    bench: Bench, media: MediaRow, renditions: Sequence[Mapping[str, Any]] = (), facts: Facts = NOTHING_KNOWN
 ) -> None:
-    told = {"renditions": renditions or [], "metadata": metadata or {}, "capture": capture}
+    told = {"renditions": renditions, "metadata": facts.shown, "capture": facts.capture}
     as_json = {name: msgspec.json.encode(value).decode() for name, value in told.items()}
-    await bench.db.one(MediaRow, "mark_ready", id=media.id, now=bench.now, width=width, height=height, **as_json)
+    measured = {"width": facts.width, "height": facts.height, "duration": facts.duration}
+    await bench.db.one(MediaRow, "mark_ready", id=media.id, now=bench.now, **measured, **as_json)
 
 
 async def _note(bench: Bench, media: MediaRow, stage: Stage) -> None:
@@ -140,10 +127,5 @@ def _described(file: File, key: str) -> dict[str, Any]:
         "size_bytes": file.size,
         "width": file.width,
         "height": file.height,
-        "duration": None,
+        "duration": file.duration,
     }
-
-
-def _shown(facts: Facts) -> dict[str, Any]:
-    """What is safe to show."""
-    return {"format": facts.format, "placeholder": facts.placeholder, "dominantColor": facts.dominant_colour}

@@ -14,6 +14,8 @@ class Reason(StrEnum):
     IMAGE_DAMAGED = "image_damaged"
     IMAGE_TOO_LARGE = "image_too_large"
     IMAGE_TOO_MANY_FRAMES = "image_too_many_frames"
+    AUDIO_DAMAGED = "audio_damaged"
+    AUDIO_TOO_LONG = "audio_too_long"
     OUT_OF_MEMORY = "out_of_memory"
     TOO_MUCH_WORK = "too_much_work"
     OUTPUT_TOO_LARGE = "output_too_large"
@@ -29,6 +31,8 @@ SENTENCES = {
     Reason.IMAGE_DAMAGED: "The image is damaged or incomplete.",
     Reason.IMAGE_TOO_LARGE: "The image has too many pixels or bytes.",
     Reason.IMAGE_TOO_MANY_FRAMES: "The animation has too many frames.",
+    Reason.AUDIO_DAMAGED: "The recording is damaged, or holds no sound.",
+    Reason.AUDIO_TOO_LONG: "The recording is too long.",
     Reason.OUT_OF_MEMORY: "Processing the file needs too much memory.",
     Reason.TOO_MUCH_WORK: "Processing the file takes too much computing time.",
     Reason.OUTPUT_TOO_LARGE: "The processed file would be too large.",

@@ -7,7 +7,7 @@ from processing.appearance import placeholder
 from processing.capture import read_capture
 from processing.decoding import open_picture
 from processing.libvips import Image, refusing_damage
-from processing.records import Facts, Outcome, Task
+from processing.records import Facts, Outcome, Shown, Task
 from processing.renditions import full_size, thumbnails
 
 
@@ -17,15 +17,12 @@ def process(task: Task) -> Outcome:
     with refusing_damage(), ThreadPoolExecutor(1) as threads:
         full = threads.submit(lambda: full_size(picture.whole(), task.folder))
         thumbs = thumbnails(picture.fitted(THUMBNAILS[-1], square=task.square), task.folder)
-        shown, dominant = placeholder(Image.new_from_file(thumbs[0].path))
+        stand_in, dominant = placeholder(Image.new_from_file(thumbs[0].path))
         files = (*thumbs, full.result())
     facts = Facts(
-        format=picture.format,
+        shown=Shown(format=picture.format, frames=picture.frames, placeholder=stand_in, dominant_color=dominant),
         width=picture.width,
         height=picture.height,
-        frames=picture.frames,
-        placeholder=shown,
-        dominant_colour=dominant,
         capture=read_capture(picture.exif, keep_location=task.keep_location),
     )
     return Outcome(facts=facts, files=files)

@@ -43,6 +43,11 @@ PROCESSORS = (
         ),
         limits=Limits(memory_bytes=2048 * MIB, cpu_seconds=60, wall_seconds=120, file_bytes=512 * MIB),
     ),
+    Processor(
+        module="processing.recordings",
+        mime_types=frozenset({"audio/mpeg", "audio/wav", "audio/x-wav", "audio/ogg", "audio/mp4"}),
+        limits=Limits(memory_bytes=1024 * MIB, cpu_seconds=600, wall_seconds=900, file_bytes=512 * MIB),
+    ),
 )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from processing.failures import Reason
 from processing.processors import Limits
@@ -28,14 +29,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """One rendition, as a file in the task's folder. Sizes in bytes and pixels."""
+    """One rendition, as a file in the task's folder. Sizes in bytes and pixels, duration in seconds."""
 
     name: str
     path: Path
     mime_type: str
     size: int
-    width: int
-    height: int
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +60,38 @@ class Capture:
     location: Location | None = None
 
 
+class Tags(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a recording says of itself."""
+
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+
+
+class Shown(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What is safe to show: the `metadata` of a media, less what is not known of it.
+
+    `placeholder` is a ThumbHash in base64, `dominant_color` #rrggbb, `bitrate` in bits a second.
+    """
+
+    format: str | None = None
+    frames: int | None = None
+    placeholder: str | None = None
+    dominant_color: str | None = None
+    codec: str | None = None
+    bitrate: int | None = None
+    tags: Tags | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known of an image. Width and height are those of the source, upright; `placeholder` is a ThumbHash."""
+    """What is known of a file. Width and height are those of the source, upright; duration in seconds."""
 
-    format: str
-    width: int
-    height: int
-    frames: int
-    placeholder: str
-    dominant_colour: str
-    capture: Capture
+    shown: Shown
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+    capture: Capture | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

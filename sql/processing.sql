@@ -16,7 +16,7 @@ where id = %(id)s and state = 'processing';
 update media set
     state = 'ready', stage = null, progress = 100, updated_at = %(now)s,
     renditions = %(renditions)s::jsonb, metadata = %(metadata)s::jsonb, capture = %(capture)s::jsonb,
-    width = coalesce(%(width)s, width), height = coalesce(%(height)s, height)
+    width = coalesce(%(width)s, width), height = coalesce(%(height)s, height), duration = %(duration)s
 where id = %(id)s and state = 'processing'
 returning {media};
 

@@ -44,6 +44,7 @@ class MediaRow(Struct, frozen=True, kw_only=True):
     original_key: str | None
     width: int | None
     height: int | None
+    duration: float | None
     error_code: str | None
     error_reason: str | None
     created_at: datetime

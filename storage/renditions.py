@@ -37,6 +37,7 @@ KINDS: dict[str, Kind] = {
     "mp3": Kind("audio/mpeg", STREAM_CACHING),
     "ogg": Kind("audio/ogg", STREAM_CACHING),
     "wav": Kind("audio/wav", STREAM_CACHING),
+    "json": Kind("application/json", IMAGE_CACHING),
     "m3u8": Kind("application/vnd.apple.mpegurl", MANIFEST_CACHING),
 }
 UNKNOWN = Kind("application/octet-stream", "no-cache")

@@ -144,6 +144,7 @@ def test_what_browsers_show_by_themselves_is_listed():
         "video/webm",
         "audio/mpeg",
         "audio/wav",
+        "audio/mp4",
         "audio/ogg",
     ]
 

@@ -148,7 +148,7 @@ def test_of_a_truncated_gif_the_whole_frames_are_left(tmp_path, tenths, frames):
 
     found = _tried_here(tmp_path, body[: len(body) * tenths // 10], "image/gif")
 
-    assert (found.facts.frames if isinstance(found, Outcome) else None) == frames
+    assert (found.facts.shown.frames if isinstance(found, Outcome) else None) == frames
 
 
 @pytest.mark.parametrize("tenths", range(10))

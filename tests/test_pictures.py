@@ -62,8 +62,8 @@ def test_every_format_becomes_the_same_renditions(made, kind):
 
     assert [file.name for file in outcome.files] == NAMES
     assert sizes(outcome) == [(150, 94), (300, 188), (600, 375), (1200, 750), (1600, 1000)]
-    assert (outcome.facts.width, outcome.facts.height, outcome.facts.frames) == (1600, 1000, 1)
-    assert "image/" + outcome.facts.format == MIME_TYPES[kind]
+    assert (outcome.facts.width, outcome.facts.height, outcome.facts.shown.frames) == (1600, 1000, 1)
+    assert "image/" + outcome.facts.shown.format == MIME_TYPES[kind]
     near = 6 if kind == "GIF" else 3  # a GIF has 256 colours
     for file in outcome.files:
         assert difference(opened(file), picture.resize((file.width, file.height))) < near
@@ -215,7 +215,7 @@ def test_what_is_transparent_stays_so(made, kind):
 def test_an_animation_stays_one_in_its_full_size_alone(made, kind):
     outcome = made(animation(kind))
 
-    assert outcome.facts.frames == 5
+    assert outcome.facts.shown.frames == 5
     assert (outcome.facts.width, outcome.facts.height) == (64, 48)
     full = named(outcome, "full")
     assert full.info["loop"] == 0
@@ -246,14 +246,14 @@ def test_the_placeholder_is_a_thumb_hash_of_the_picture(made):
 
 
 def _thumb_hash(outcome: Outcome) -> list[int]:
-    return list(base64.b64decode(outcome.facts.placeholder))
+    return list(base64.b64decode(outcome.facts.shown.placeholder or ""))
 
 
 def test_the_dominant_colour_is_the_one_that_most_pixels_have(made):
     picture = Image.new("RGB", (300, 200), (32, 96, 208))
     picture.paste((250, 250, 250), (0, 0, 300, 60))
 
-    dominant = made(encoded(picture, "PNG")).facts.dominant_colour
+    dominant = made(encoded(picture, "PNG")).facts.shown.dominant_color
 
     channels = [int(dominant[at : at + 2], 16) for at in (1, 3, 5)]
     assert dominant.startswith("#")
@@ -264,13 +264,13 @@ def test_the_dominant_colour_is_one_that_shows(made):
     picture = Image.new("RGBA", (300, 200), (255, 0, 0, 0))
     picture.paste((20, 140, 60, 255), (0, 0, 60, 200))
 
-    dominant = made(encoded(picture, "PNG")).facts.dominant_colour
+    dominant = made(encoded(picture, "PNG")).facts.shown.dominant_color
 
     assert [int(dominant[at : at + 2], 16) for at in (1, 3, 5)] == [pytest.approx(v, abs=6) for v in (20, 140, 60)]
 
 
 def test_nothing_dominates_where_nothing_shows(made):
-    assert made(encoded(Image.new("RGBA", (30, 20), (255, 0, 0, 0)), "PNG")).facts.dominant_colour == "#000000"
+    assert made(encoded(Image.new("RGBA", (30, 20), (255, 0, 0, 0)), "PNG")).facts.shown.dominant_color == "#000000"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])

@@ -18,7 +18,7 @@ from contracts.errors import (
     StorageLimitExceeded,
     UploadPending,
 )
-from contracts.renditions import NAMES
+from contracts.renditions import OF_IMAGES
 from jobs.job import Bench
 from jobs.process import ATTEMPTS, process_media
 from jobs.purge import tidy
@@ -103,7 +103,7 @@ async def test_renditions_are_public_files_of_the_fixed_sizes(ready_media, seen)
     media = await ready_media(encoded(scene(1600, 1000)))
 
     assert media.status == "ready"
-    assert [made.name for made in media.renditions] == list(NAMES)
+    assert [made.name for made in media.renditions] == list(OF_IMAGES)
     assert [(made.width, made.height) for made in media.renditions] == SIZES
     for made in media.renditions:
         body, picture = await seen(made)
@@ -251,7 +251,7 @@ async def test_what_may_pass_is_tried_again_and_then_fails(
     completed_media, call, run_pending, monkeypatch, jobs, waits_end
 ):
     """A run that takes too long may have been the machine's fault."""
-    (images,) = processors.PROCESSORS
+    images, *_ = processors.PROCESSORS
     hurried = replace(images, limits=replace(images.limits, wall_seconds=0.01))
     monkeypatch.setattr(processors, "PROCESSORS", (hurried,))
     media = await completed_media()
@@ -329,7 +329,7 @@ async def test_what_is_published_while_another_attempt_tidies_up_stays(
 
     shown = (await call("media.getMedia", mediaId=str(media.id))).media
     assert shown.status == "ready"
-    assert len(await public()) == len(shown.renditions) == len(NAMES)
+    assert len(await public()) == len(shown.renditions) == len(OF_IMAGES)
 
 
 async def test_nothing_goes_while_another_attempt_publishes(completed_media, call, resources, bench, public):
@@ -386,7 +386,7 @@ async def test_what_is_rendered_when_its_row_has_gone_leaves_nothing(ready_media
     assert await process_media.run(bench, gone) == "gone"
 
     assert key not in await public()
-    assert len(await public()) == len(NAMES)
+    assert len(await public()) == len(OF_IMAGES)
 
 
 async def test_a_media_that_the_queue_has_forgotten_is_processed_by_the_next_sweep(
@@ -436,7 +436,7 @@ async def test_what_was_cancelled_can_be_begun_anew(completed_media, call, run_p
     await run_pending()
 
     shown = (await call("media.retryProcessing", mediaId=str(media.id))).media
-    assert (shown.status, len(shown.renditions)) == ("ready", len(NAMES))
+    assert (shown.status, len(shown.renditions)) == ("ready", len(OF_IMAGES))
 
 
 async def test_a_failed_media_that_is_begun_anew_fails_anew(ready_media, call, run_pending, events):

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from contracts.media import Media
-from contracts.renditions import NAMES
+from contracts.renditions import OF_IMAGES
 from jobs.sweep import sweep
 from processing.child import PREFIX
 from processing.libvips import Image as Vips
@@ -100,7 +100,7 @@ async def test_what_a_killed_worker_was_at_is_done_by_another_once(
         await asyncio.to_thread(until, lambda: list(temporary.glob(f"{PREFIX}*")) == [])
         assert "folders swept" in worker.output
 
-    assert len(await public()) == len(shown.renditions) == len(NAMES)
+    assert len(await public()) == len(shown.renditions) == len(OF_IMAGES)
     told = await call("media.pollEvents", mediaId=str(media.id), waitSeconds=0)
     assert [event.type.value for event in told.events].count("media.ready") == 1
     assert (await call("media.getProcessingStatus", mediaId=str(media.id))).attempts == 2

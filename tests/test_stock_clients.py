@@ -40,7 +40,8 @@ def pjrpc(site: Site) -> Iterator[Client]:
 def usage(**different: Any) -> dict[str, Any]:
     """An owner's usage on the free plan, empty but for what is said."""
     nothing = {"image": 0, "video": 0, "audio": 0}
-    return {"used": 0, "limit": 52_428_800, "percentage": 0.0, "reserved": 0, "breakdown": nothing, **different}
+    known = {"used": 0, "limit": 52_428_800, "percentage": 0.0, "reserved": 0, "renditions": 0, "breakdown": nothing}
+    return {**known, **different}
 
 
 class TestPjrpc:

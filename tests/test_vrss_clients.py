@@ -13,6 +13,7 @@ USAGE = {
     "limit": 52_428_800,
     "percentage": 0,
     "reserved": 2**20,
+    "renditions": 0,
     "breakdown": {"image": 0, "video": 0, "audio": 0},
 }
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.formats import MIB
-from contracts.renditions import NAMES
+from contracts.renditions import OF_IMAGES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ def renditions_of(media_id: str, attempt: str, *sizes: tuple[int, int, int]) -> 
             "height": height,
             "duration": None,
         }
-        for name, (width, height, size) in zip(NAMES, sizes, strict=True)
+        for name, (width, height, size) in zip(OF_IMAGES, sizes, strict=True)
     ]
 
 
@@ -94,7 +94,12 @@ READY_PHOTO: dict[str, Any] = {
         (640, 480, 48_226),
         (640, 480, 61_874),
     ),
-    "metadata": {"format": "jpeg", "placeholder": "2fcFDYB4d5eHiIeIh4iHd4hwWA==", "dominantColor": "#4a6d8c"},
+    "metadata": {
+        "format": "jpeg",
+        "frames": 1,
+        "placeholder": "2fcFDYB4d5eHiIeIh4iHd4hwWA==",
+        "dominantColor": "#4a6d8c",
+    },
     "updatedAt": READY_AT,
 }
 PENDING_VIDEO = {

@@ -5,6 +5,8 @@ alter table media
     add column renditions jsonb not null default '[]',
     -- What is safe to show.
     add column metadata jsonb not null default '{}',
+    -- Seconds.
+    add column duration double precision constraint media_duration_is_positive check (duration > 0),
     -- When and with what it was made; no caller is told.
     add column capture jsonb,
     -- What a worker is at, how far it is (percent), and the how manieth attempt it is.

@@ -1,0 +1,82 @@
+"""The processor of audio: a file becomes facts, a rendition that holds nothing but the sound, and its waveform."""
+
+from array import array
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+
+from contracts.renditions import FULL
+from processing.records import Facts, File, Outcome, Shown, Task
+from processing.sound import Sound, open_sound, refusing_damage
+from processing.waveform import RATE, Waveform, draw, write_peaks
+
+FRAME = 1024  # samples in one of AAC's
+RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+BITRATES = {"mono": 96_000, "stereo": 160_000}
+# The index before the sound, so that it plays while it loads; no name of the software.
+OPTIONS = {"movflags": "faststart", "fflags": "+bitexact"}
+
+
+def process(task: Task) -> Outcome:
+    """Decode the recording once, and encode and measure it as it comes."""
+    waveform = Waveform()
+    with open_sound(task.source, task.mime_type) as sound, refusing_damage():
+        full = _encode(sound, task.folder / f"{FULL}.m4a", waveform)
+        shown = Shown(codec=sound.codec, bitrate=sound.bitrate, tags=sound.tags)
+    samples_per_point, points = waveform.end()
+    files = (full, draw(points, task.folder), write_peaks(samples_per_point, points, task.folder))
+    return Outcome(facts=Facts(shown=shown, duration=full.duration), files=files)
+
+
+def _encode(sound: Sound, path: Path, waveform: Waveform) -> File:
+    """AAC in MP4, of one channel or two, at the source's rate or the next one below that AAC has."""
+    layout = "mono" if sound.stream.codec_context.layout.nb_channels == 1 else "stereo"
+    rate = max((known for known in RATES if known <= sound.stream.codec_context.sample_rate), default=RATES[0])
+    with av.open(str(path), "w", format="ipod", options=OPTIONS) as target:
+        stream = target.add_stream("aac", rate=rate, layout=layout)
+        stream.bit_rate = BITRATES[layout]
+        samples = 0
+        for frame in _resampled(sound, waveform, layout, rate):
+            samples += frame.samples
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
+    return File(
+        name=FULL, path=path, mime_type="audio/mp4", size=path.stat().st_size, duration=round(samples / rate, 3)
+    )
+
+
+def _resampled(sound: Sound, waveform: Waveform, layout: str, rate: int) -> Iterator[AudioFrame]:
+    """The frames of the encoder; the waveform hears them too.
+
+    They have another format than the waveform's, so that they are converted: a frame that two filters take as it is, is
+    gone after the first.
+    """
+    loud = AudioResampler(format="fltp", layout=layout, rate=rate, frame_size=FRAME)
+    quiet = AudioResampler(format="s16", layout="mono", rate=RATE)
+    samples = 0
+    for frame in _with_end(sound):
+        for heard in loud.resample(frame):
+            heard.pts, heard.time_base = samples, Fraction(1, rate)
+            samples += heard.samples
+            _listen(waveform, quiet.resample(heard))
+            yield heard
+    _listen(waveform, quiet.resample(None))
+
+
+def _listen(waveform: Waveform, frames: list[AudioFrame]) -> None:
+    for frame in frames:
+        waveform.hear(array("h", bytes(frame.planes[0])[: 2 * frame.samples]))
+
+
+def _with_end(sound: Sound) -> Iterator[AudioFrame | None]:
+    """Every frame, each right after the one before, and None in the end, which makes resamplers give what they hold."""
+    samples = 0
+    for frame in sound.frames():
+        frame.pts, frame.time_base = samples, Fraction(1, frame.sample_rate)
+        samples += frame.samples
+        yield frame
+    yield None
