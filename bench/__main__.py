@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import growth, images, report, servers
+from bench import growth, images, photos, report, servers
 from bench.load import Run
 from bench.measure import Stage, measures, memory, streams
 from bench.uploads import MIB, make_file, uploads_over
@@ -45,8 +45,8 @@ def parser() -> argparse.ArgumentParser:
         "uploads", help="files of 500 MB, over the embedded store or the one that S3_ENDPOINT names"
     )
     _options(files, run_uploads, RESULTS / "uploads.json")
-    photos = commands.add_parser("images", help="thumbnails of a photo, beside sharp and Pillow")
-    _options(photos, run_images, RESULTS / "images.json")
+    pictures = commands.add_parser("images", help="thumbnails beside sharp and Pillow, and photos by the dozen")
+    _options(pictures, run_images, RESULTS / "images.json")
     return top
 
 
@@ -133,8 +133,8 @@ def run_uploads(chosen: argparse.Namespace) -> None:
 def run_images(chosen: argparse.Namespace) -> None:
     """Make thumbnails on every side, round after round, in turns."""
     rounds = 3 if chosen.quick else 15
-    with tempfile.TemporaryDirectory(prefix="mediarpc-bench-") as name:
-        folder = Path(name)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mediarpc-bench-")))
         photo = images.make_photo(folder / "photo.jpg")
         with images.sides(photo, folder) as sides:
             measured = []
@@ -142,9 +142,21 @@ def run_images(chosen: argparse.Namespace) -> None:
                 _say(f"round {number} of {rounds}" if number else "warming up")
                 measured.append({side: sides[side]() for side in list(sides)[:: -1 if number % 2 else 1]})
         wholes = [asyncio.run(images.whole(photo)) for _ in range(rounds)]
-    found = images.rows(measured[1:], wholes)
+        crowds = _crowds(stack, photo, folder, (1, 4) if chosen.quick else (3, 40))
+    found = [*images.rows(measured[1:], wholes), *photos.rows(crowds)]
     report.save(chosen.out, {"machine": report.machine(), "rows": [asdict(row) for row in found]})
     print(f"{report.table(found)}\n\n{report.machine()}; {rounds} rounds.")
+
+
+def _crowds(stack: ExitStack, photo: Path, folder: Path, rounds_and_photos: tuple[int, int]) -> list[photos.Crowd]:
+    rounds, count = rounds_and_photos
+    url = stack.enter_context(servers.databases(folder))
+    uploads = stack.enter_context(uploads_over(servers.prepare_ours(url), folder))
+    found = []
+    for number in range(rounds):
+        _say(f"{count} photos, round {number + 1} of {rounds}")
+        found.append(photos.crowd(uploads.of_another_caller(f"photos-{number}"), photo, count, folder))
+    return found
 
 
 def _say(what: str) -> None:

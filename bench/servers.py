@@ -135,6 +135,23 @@ def running(name: str, command: list[str], told: Mapping[str, str], folder: Path
         _stop(process)
 
 
+@contextmanager
+def worker(told: Mapping[str, str], folder: Path) -> Iterator[int]:
+    """A worker of mediarpc; its process id."""
+    with (folder / "worker.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "server", "worker"],
+            env={**os.environ, **told, "AUTH_JWT_SECRET": SECRET},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield process.pid
+    finally:
+        _stop(process)
+
+
 def _wait_until_well(name: str, port: int, process: "subprocess.Popen[bytes]", log_file: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:

@@ -39,6 +39,7 @@ class Uploads:
     """One server over one store, and a caller; a file is sent by four threads, eight mebibytes at a time."""
 
     server: Server
+    environment: dict[str, str]
     store: StoreConfig
     token: str
     http: urllib3.PoolManager
@@ -89,12 +90,16 @@ class Uploads:
 
     def send_through(self, file: Path) -> None:
         """Send a file through the server, and delete what it became."""
+        self.call("media.deleteMedia", mediaId=self.bring(file))
+
+    def bring(self, file: Path) -> str:
+        """Send a file through the server; the id of what it became."""
         url = f"http://127.0.0.1:{self.server.port}/rpc/media.upload"
         headers = {**self._bearer, "content-type": "application/octet-stream"}
         with file.open("rb") as body:
             answer = self.http.request("POST", url, body=body, headers=headers, timeout=TIMEOUT)
         require(answer.status == HTTPStatus.OK, f"media.upload was answered {answer.status}")
-        self.call("media.deleteMedia", mediaId=answer.json()["result"]["data"]["media"]["id"])
+        return str(answer.json()["result"]["data"]["media"]["id"])
 
     def send_with_boto3(self, file: Path) -> None:
         """Send a file straight to storage by boto3's own transfer, and delete it."""
@@ -142,7 +147,7 @@ def uploads_over(url: str, folder: Path) -> Iterator[Uploads]:
         server = stack.enter_context(
             running("mediarpc", [sys.executable, "-m", "server", "serve"], environment, folder)
         )
-        yield Uploads(server, store, token("bench"), urllib3.PoolManager(maxsize=MANY * PARTS_AT_ONCE))
+        yield Uploads(server, environment, store, token("bench"), urllib3.PoolManager(maxsize=MANY * PARTS_AT_ONCE))
 
 
 def make_file(file: Path, size: int) -> Path:

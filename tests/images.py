@@ -120,6 +120,20 @@ def difference(one: Image.Image, other: Image.Image) -> float:
     return max(ImageStat.Stat(apart).mean)
 
 
+def likeness(one: Image.Image, other: Image.Image) -> float:
+    """The SSIM of two pictures in grey: 1 when they are the same, near 0 when nothing of one is in the other.
+
+    Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment", 2004, with its windows and constants.
+    """
+    x, y = (vips(picture.convert("L")).cast("float") for picture in (one, other))
+    luminance, contrast = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    mean_x, mean_y = x.gaussblur(1.5), y.gaussblur(1.5)
+    var_x, var_y = (x * x).gaussblur(1.5) - mean_x * mean_x, (y * y).gaussblur(1.5) - mean_y * mean_y
+    both = (x * y).gaussblur(1.5) - mean_x * mean_y
+    alike = (2 * mean_x * mean_y + luminance) * (2 * both + contrast)
+    return float((alike / ((mean_x**2 + mean_y**2 + luminance) * (var_x + var_y + contrast))).avg())
+
+
 def chunk(name: bytes, body: bytes) -> bytes:
     """A chunk of a PNG."""
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

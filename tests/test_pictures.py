@@ -13,7 +13,18 @@ from processing.failures import ProcessingFailed, Reason
 from processing.pictures import process
 from processing.records import Capture, File, Location, Outcome, Task
 from processing.sniff import detect
-from tests.images import MIME_TYPES, animation, capture_exif, difference, encoded, oriented, png, scene, vips
+from tests.images import (
+    MIME_TYPES,
+    animation,
+    capture_exif,
+    difference,
+    encoded,
+    likeness,
+    oriented,
+    png,
+    scene,
+    vips,
+)
 
 NAMES = ["thumb150", "thumb300", "thumb600", "thumb1200", "full"]
 P3_RED = (234, 51, 35)  # what sRGB's (255, 0, 0) is in Display P3
@@ -66,7 +77,9 @@ def test_every_format_becomes_the_same_renditions(made, kind):
     assert "image/" + outcome.facts.shown.format == MIME_TYPES[kind]
     near = 6 if kind == "GIF" else 3  # a GIF has 256 colours
     for file in outcome.files:
-        assert difference(opened(file), picture.resize((file.width, file.height))) < near
+        sized = picture.resize(opened(file).size, Image.Resampling.LANCZOS)
+        assert difference(opened(file), sized) < near
+        assert likeness(opened(file).convert("RGB"), sized) > (0.9 if kind == "GIF" else 0.97)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
@@ -309,3 +322,12 @@ def test_a_file_is_read_as_what_it_was_taken_for_or_not_at_all(tmp_path, mime_ty
         process(Task(source=source, mime_type=mime_type, folder=tmp_path))
 
     assert refused.value.reason == Reason.FORMAT_MISMATCH
+
+
+def test_likeness_tells_pictures_apart():
+    """It is what renditions are measured by."""
+    picture = scene()
+
+    assert likeness(picture, picture) == pytest.approx(1.0, abs=1e-4)
+    assert likeness(picture, picture.rotate(180)) < 0.95
+    assert likeness(picture, Image.effect_noise(picture.size, 80).convert("RGB")) < 0.2
