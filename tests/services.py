@@ -25,7 +25,7 @@ from testcontainers.community.postgres import PostgresContainer
 
 from server.embedded import Secrets, postgres, s3
 from sql import QUERIES
-from sql.migrate import migrate
+from sql.migrate import migrate, migrations
 from storage.s3 import StoreConfig
 
 HANDED_ON = "MEDIARPC_TEST_SERVERS"
@@ -164,6 +164,25 @@ def new_database(servers: Servers) -> Iterator[str]:
     finally:
         with psycopg.connect(servers.database_url, autocommit=True) as connection:
             connection.execute(f"drop database {name} with (force)")
+
+
+@contextmanager
+def database_before(servers: Servers, migration: str) -> Iterator[str]:
+    """A database as it was before a migration, until the end of the block."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+    url = in_database(servers.database_url, name)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create table migrations (name text primary key, applied_at timestamptz default now())")
+        for known, text in migrations():
+            if known < migration or known.startswith("procrastinate/"):
+                with connection.transaction():
+                    connection.execute(text)
+                    connection.execute("insert into migrations (name) values (%s)", [known])
+    yield url
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
 
 
 def drift(database_url: str) -> list[Any]:

@@ -1,6 +1,5 @@
 """Media of owners other than users: whose token lists the owner may touch them, and nobody else."""
 
-import uuid
 from dataclasses import replace
 from typing import Any
 
@@ -18,9 +17,9 @@ from contracts.errors import (
 from contracts.owners import Owner
 from contracts.plans import Plan
 from rpc.auth import Caller
-from sql.migrate import migrate, migrations
+from sql.migrate import migrate
 from tests.media_files import photo
-from tests.services import in_database
+from tests.services import database_before
 from tests.tokens import SECRET, by_hand, claims, token
 
 MIB = 1024**2
@@ -316,20 +315,8 @@ async def test_a_claim_that_is_null_is_bad(http):
 @pytest.fixture
 def at_0009(servers):
     """A database before there were other owners."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-    url = in_database(servers.database_url, name)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("create table migrations (name text primary key, applied_at timestamptz default now())")
-        for known, text in migrations():
-            if known < "0010" or known.startswith("procrastinate/"):
-                with connection.transaction():
-                    connection.execute(text)
-                    connection.execute("insert into migrations (name) values (%s)", [known])
-    yield url
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)")
+    with database_before(servers, "0010") as url:
+        yield url
 
 
 OLD_USERS = ("ada", "auth0:1", "user:ada", "event:42", ":" + "x" * 63, "z" * 64)

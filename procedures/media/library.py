@@ -9,13 +9,14 @@ from procedures.media.answer import answer, download, published, shown
 from procedures.media.search import in_any_case
 from rpc.context import Context
 from rpc.procedure import query
+from sql.database import Statements
 from sql.rows import MediaRow
 
 
 @query("media.getMedia", raises=(MediaNotFound,))
 async def get_media(ctx: Context, params: MediaReference) -> MediaAnswer:
     """Answer one media of the caller; MediaNotFound for unknown, deleted and other people's ids alike."""
-    return answer(ctx, await _find_media(ctx, params.media_id))
+    return answer(ctx, await find_media(ctx, params.media_id))
 
 
 @query("media.listMedia", raises=(ForeignOwner,))
@@ -51,7 +52,7 @@ async def get_download_url(ctx: Context, params: GetDownloadUrl) -> DownloadUrl:
 
     Raises MediaNotFound, UploadPending before completion, MediaInfected, and RenditionNotFound.
     """
-    media = await _find_media(ctx, params.media_id)
+    media = await find_media(ctx, params.media_id)
     if media.error_code == INFECTED:
         raise MediaInfected
     original = download(ctx, media, filename=params.filename, inline=params.inline)
@@ -65,8 +66,9 @@ async def get_download_url(ctx: Context, params: GetDownloadUrl) -> DownloadUrl:
     return found
 
 
-async def _find_media(ctx: Context, media_id: UUID) -> MediaRow:
-    media = await ctx.db.one(MediaRow, "find_media", id=media_id, owners=ctx.owners)
+async def find_media(ctx: Context, media_id: UUID, *, within: Statements | None = None) -> MediaRow:
+    """A media that the caller may touch, as a transaction sees it where one is named; MediaNotFound."""
+    media = await (within or ctx.db).one(MediaRow, "find_media", id=media_id, owners=ctx.owners)
     if media is None:
         raise MediaNotFound
     return media

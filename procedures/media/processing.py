@@ -5,9 +5,10 @@ from contracts.media import MediaAnswer, MediaReference, MediaState, Success
 from contracts.processing import INFECTED, ProcessingStatus
 from jobs.process import enqueue_processing, process_media
 from procedures.media.answer import answer, failure
+from procedures.media.library import find_media
 from rpc.context import Context
 from rpc.procedure import mutation, query
-from sql.database import Statements
+from sql.database import Transaction
 from sql.rows import MediaRow
 
 CANCELLED = {"error_code": "cancelled", "error_reason": "Processing was cancelled."}
@@ -16,7 +17,7 @@ CANCELLED = {"error_code": "cancelled", "error_reason": "Processing was cancelle
 @query("media.getProcessingStatus", raises=(MediaNotFound,))
 async def get_processing_status(ctx: Context, params: MediaReference) -> ProcessingStatus:
     """Answer how far the processing of a media is, in percent and words. Raises MediaNotFound."""
-    media = await _find(ctx, ctx.db, params)
+    media = await find_media(ctx, params.media_id)
     return ProcessingStatus(
         media_id=media.id,
         status=media.state,
@@ -59,15 +60,8 @@ async def cancel_processing(ctx: Context, params: MediaReference) -> Success:
     return Success()
 
 
-async def _find_completed(ctx: Context, database: Statements, params: MediaReference) -> MediaRow:
-    media = await _find(ctx, database, params)
+async def _find_completed(ctx: Context, tx: Transaction, params: MediaReference) -> MediaRow:
+    media = await find_media(ctx, params.media_id, within=tx)
     if media.state == MediaState.PENDING:
         raise UploadPending(media_id=str(media.id))
-    return media
-
-
-async def _find(ctx: Context, database: Statements, params: MediaReference) -> MediaRow:
-    media = await database.one(MediaRow, "find_media", id=params.media_id, owners=ctx.owners)
-    if media is None:
-        raise MediaNotFound
     return media
