@@ -4,7 +4,6 @@ One attempt writes its renditions under keys of its own, and one statement publi
 leaves objects that no row names; every run ends with taking such away, those of earlier and of overtaken runs too.
 """
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,8 +18,7 @@ from jobs.job import Bench, enqueue, job
 from jobs.purge import tidy
 from processing.child import own_folder, processed
 from processing.failures import ProcessingFailed
-from processing.processors import takes
-from processing.records import Facts, File, Outcome, Shown
+from processing.records import File, Outcome
 from processing.sniff import HEAD_BYTES, detect
 from sql.database import Transaction
 from sql.rows import MediaIdRow, MediaRow
@@ -29,9 +27,7 @@ from storage.keys import new_attempt, rendition_key
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.process")
 
 ATTEMPTS = 3  # at what may pass by itself: a run that took too long, or crashed
-QUEUES = {MediaType.IMAGE: "image", MediaType.VIDEO: "default", MediaType.AUDIO: "audio"}
-
-NOTHING_KNOWN = Facts(shown=Shown())
+QUEUES = {MediaType.IMAGE: "image", MediaType.VIDEO: "video", MediaType.AUDIO: "audio"}
 
 # The percent that are done when a stage begins.
 BEGUN_AT = {Stage.SCANNING: 10, Stage.RENDERING: 20, Stage.PUBLISHING: 80}
@@ -63,7 +59,7 @@ async def find_lost(bench: Bench, media: MediaRow) -> bool:
 
 async def _process(bench: Bench, media: MediaRow) -> None:
     try:
-        await (_make(bench, media) if bench.scanner or takes(media.mime_type) else _mark_ready(bench, media))
+        await _make(bench, media)
     except ProcessingFailed as failed:
         if failed.may_pass and media.attempts < ATTEMPTS:
             raise
@@ -81,7 +77,7 @@ async def _make(bench: Bench, media: MediaRow) -> None:
         if bench.scanner:
             await _note(bench, media, Stage.SCANNING)
             await bench.scanner.require_clean(source)
-        await (_render(bench, media, source) if takes(media.mime_type) else _mark_ready(bench, media))
+        await _render(bench, media, source)
 
 
 async def _render(bench: Bench, media: MediaRow, source: Path) -> None:
@@ -97,12 +93,7 @@ async def _publish(bench: Bench, media: MediaRow, outcome: Outcome) -> None:
     renditions = [_described(file, rendition_key(media.id, attempt, file.path.name)) for file in outcome.files]
     for file, rendition in zip(outcome.files, renditions, strict=True):
         await bench.store.public.publish(rendition["key"], file.path)
-    await _mark_ready(bench, media, renditions, outcome.facts)
-
-
-async def _mark_ready(
-    bench: Bench, media: MediaRow, renditions: Sequence[Mapping[str, Any]] = (), facts: Facts = NOTHING_KNOWN
-) -> None:
+    facts = outcome.facts
     told = {"renditions": renditions, "metadata": facts.shown, "capture": facts.capture}
     as_json = {name: msgspec.json.encode(value).decode() for name, value in told.items()}
     measured = {"width": facts.width, "height": facts.height, "duration": facts.duration}

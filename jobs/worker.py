@@ -18,7 +18,7 @@ from sql.database import Database, Pool
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.worker")
 
-QUEUES = ("default", "image", "audio")
+QUEUES = ("default", "image", "audio", "video")
 CONCURRENCY = 8
 POLL_SECONDS = 5.0  # NOTIFY wakes a worker; polling is the net beneath it
 STALLED_SECONDS = 30.0  # without a heartbeat for so long, a worker counts as dead and its jobs go to others
@@ -29,17 +29,19 @@ DRAIN_SECONDS = 20.0  # how long running jobs may take to end when the worker is
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkPolicy:
-    """How a worker works: how often it sweeps, how many images and recordings it processes at once, on what benches."""
+    """How a worker works: how often it sweeps, how much of each kind it processes at once, on what benches."""
 
     sweep_interval_seconds: float
     image_concurrency: int
     audio_concurrency: int
+    video_concurrency: int
     bench: Callable[[], Bench]
 
     @property
     def lanes(self) -> dict[str, int]:
         """How many jobs of each queue run at once; none waits for those of another."""
-        return dict(zip(QUEUES, (CONCURRENCY, self.image_concurrency, self.audio_concurrency), strict=True))
+        at_once = (CONCURRENCY, self.image_concurrency, self.audio_concurrency, self.video_concurrency)
+        return dict(zip(QUEUES, at_once, strict=True))
 
 
 async def run_worker(db: Database, policy: WorkPolicy, listening: Pool) -> None:

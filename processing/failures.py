@@ -14,6 +14,9 @@ class Reason(StrEnum):
     IMAGE_DAMAGED = "image_damaged"
     IMAGE_TOO_LARGE = "image_too_large"
     IMAGE_TOO_MANY_FRAMES = "image_too_many_frames"
+    VIDEO_DAMAGED = "video_damaged"
+    VIDEO_TOO_LARGE = "video_too_large"
+    VIDEO_TOO_LONG = "video_too_long"
     AUDIO_DAMAGED = "audio_damaged"
     AUDIO_TOO_LONG = "audio_too_long"
     OUT_OF_MEMORY = "out_of_memory"
@@ -31,6 +34,9 @@ SENTENCES = {
     Reason.IMAGE_DAMAGED: "The image is damaged or incomplete.",
     Reason.IMAGE_TOO_LARGE: "The image has too many pixels or bytes.",
     Reason.IMAGE_TOO_MANY_FRAMES: "The animation has too many frames.",
+    Reason.VIDEO_DAMAGED: "The film is damaged, or has no picture.",
+    Reason.VIDEO_TOO_LARGE: "The film has too many pixels.",
+    Reason.VIDEO_TOO_LONG: "The film is too long.",
     Reason.AUDIO_DAMAGED: "The recording is damaged, or holds no sound.",
     Reason.AUDIO_TOO_LONG: "The recording is too long.",
     Reason.OUT_OF_MEMORY: "Processing the file needs too much memory.",

@@ -44,16 +44,16 @@ PROCESSORS = (
         limits=Limits(memory_bytes=2048 * MIB, cpu_seconds=60, wall_seconds=120, file_bytes=512 * MIB),
     ),
     Processor(
+        module="processing.films",
+        mime_types=frozenset({"video/mp4", "video/x-m4v", "video/quicktime", "video/webm"}),
+        limits=Limits(memory_bytes=2048 * MIB, cpu_seconds=60, wall_seconds=120, file_bytes=512 * MIB),
+    ),
+    Processor(
         module="processing.recordings",
         mime_types=frozenset({"audio/mpeg", "audio/wav", "audio/x-wav", "audio/ogg", "audio/mp4"}),
         limits=Limits(memory_bytes=1024 * MIB, cpu_seconds=600, wall_seconds=900, file_bytes=512 * MIB),
     ),
 )
-
-
-def takes(mime_type: str) -> bool:
-    """Whether there is a processor for this type."""
-    return any(mime_type in processor.mime_types for processor in PROCESSORS)
 
 
 def processor_of(mime_type: str) -> Processor:

@@ -71,7 +71,8 @@ class Tags(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Shown(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What is safe to show: the `metadata` of a media, less what is not known of it.
 
-    `placeholder` is a ThumbHash in base64, `dominant_color` #rrggbb, `bitrate` in bits a second.
+    `placeholder` is a ThumbHash in base64, `dominant_color` #rrggbb, `bitrate` in bits a second, `rotation` in degrees
+    clockwise: by how much a film was turned to be upright.
     """
 
     format: str | None = None
@@ -80,6 +81,9 @@ class Shown(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tru
     dominant_color: str | None = None
     codec: str | None = None
     bitrate: int | None = None
+    fps: float | None = None
+    has_audio: bool | None = None
+    rotation: int | None = None
     tags: Tags | None = None
 
 

@@ -35,11 +35,11 @@ def _shrunken(image: Image) -> Iterator[tuple[int, Image]]:
         yield size, image
 
 
-def full_size(image: Image, folder: Path) -> File:
+def full_size(image: Image, folder: Path, name: str = FULL) -> File:
     """The picture with all its pixels and frames, but for sides that a WebP cannot have."""
     if max(image.width, field(image, "page-height", image.height)) > LARGEST_SIDE:
         image = image.thumbnail_image(LARGEST_SIDE, height=LARGEST_SIDE, size="down")
-    return _write(FULL, image, folder, FULL_QUALITY, FULL_EFFORT)
+    return _write(name, image, folder, FULL_QUALITY, FULL_EFFORT)
 
 
 def _write(name: str, image: Image, folder: Path, quality: int, effort: int) -> File:

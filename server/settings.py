@@ -180,7 +180,7 @@ class Settings:
         parse=RateLimits.parse,
     )
     database_pool_size: int = setting(
-        "The most database connections of one process; a worker has up to six more, to hear of its jobs.",
+        "The most database connections of one process; a worker has up to eight more, to hear of its jobs.",
         default=10,
         parse=_number(2, 1000),
     )
@@ -223,6 +223,7 @@ class Settings:
     audio_concurrency: int = setting(
         "How many recordings each worker processes at once.", default=1, parse=_number(1, 64)
     )
+    video_concurrency: int = setting("How many films each worker processes at once.", default=1, parse=_number(1, 64))
     keep_location: bool = setting(
         "Whether the place where a photo was taken is kept, in the database alone; no rendition ever holds it.",
         default=False,

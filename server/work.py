@@ -37,5 +37,6 @@ def policy_of(resources: Resources, settings: Settings) -> WorkPolicy:
         sweep_interval_seconds=settings.sweep_interval_seconds,
         image_concurrency=settings.image_concurrency or len(os.sched_getaffinity(0)),
         audio_concurrency=settings.audio_concurrency,
+        video_concurrency=settings.video_concurrency,
         bench=bench,
     )

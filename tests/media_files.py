@@ -5,6 +5,8 @@ from functools import cache
 
 from PIL import Image
 
+from tests.films import film
+
 
 @cache
 def photo(width: int = 64, height: int = 48, kind: str = "JPEG", orientation: int = 1) -> bytes:
@@ -18,8 +20,8 @@ def photo(width: int = 64, height: int = 48, kind: str = "JPEG", orientation: in
 
 
 def video() -> bytes:
-    """What an MP4 begins with: enough for its type to be known."""
-    return b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
+    """A film of one frame."""
+    return film("mp4", 0.1, (64, 48))
 
 
 def padded(body: bytes, size: int) -> bytes:

@@ -31,7 +31,7 @@ from sql.migrate import migrate
 from sql.rows import MediaRow
 from tests.deployment import new_settings
 from tests.images import capture_exif, difference, encoded, oriented, scene
-from tests.media_files import padded, photo, video
+from tests.media_files import photo
 from tests.services import database_before, drift
 
 READY_BEFORE = """
@@ -186,15 +186,6 @@ async def test_a_rendition_is_downloaded_by_its_name(ready_media, call):
     assert found.expires_at > datetime.now(UTC) + timedelta(minutes=15)
     with pytest.raises(RenditionNotFound):
         await call("media.getDownloadUrl", mediaId=str(media.id), rendition="mp4-360p")
-
-
-async def test_what_has_no_processor_is_ready_as_it_is(ready_media, public, client):
-    clip = padded(video(), 1000)
-    media = await ready_media(clip, filename="clip.mp4", contentType="video/mp4")
-
-    assert (media.status, media.renditions, media.thumbnail_url) == ("ready", [], None)
-    assert (await client.get(media.url)).content == clip
-    assert await public() == []
 
 
 async def test_the_camera_is_kept_privately_and_the_place_is_not(ready_media, capture):

@@ -151,7 +151,7 @@ async def test_what_waits_for_a_scanner_is_not_published(
     completed_media, run_pending, scanner, call, public, database_url
 ):
     """Image and film alike; when it is back, they are ready."""
-    photo_id, clip_id = (await completed_media()).id, (await completed_media(padded(video(), 1000), **CLIP)).id
+    photo_id, clip_id = (await completed_media()).id, (await completed_media(padded(video(), 5000), **CLIP)).id
     away = Scanner(f"tcp://127.0.0.1:{free_port()}")
     for _ in range(4):
         await run_pending(scanner=away)

@@ -183,5 +183,5 @@ $$;
 -- What was ready before there were renditions is to have them too: the sweeper finds it, and has it processed.
 alter table media disable trigger user;
 update media set state = 'processing', sweep_at = greatest(url_ends_at, now())
-where state = 'ready' and type in ('image', 'audio');
+where state = 'ready';
 alter table media enable trigger user;

@@ -1,0 +1,121 @@
+"""A film, opened by FFmpeg's libraries as what its bytes show that it is, and as nothing else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from processing.failures import ProcessingFailed, Reason, tells_of_memory
+from processing.libvips import Image
+
+# The demuxer of each type.
+DEMUXERS = {
+    "video/mp4": "mov",
+    "video/x-m4v": "mov",
+    "video/quicktime": "mov",
+    "video/webm": "matroska",
+}
+DECODERS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "prores", "mjpeg"})
+# Nothing but the file itself is opened, whatever stands in it.
+OPTIONS = {"protocol_whitelist": "file", "enable_drefs": "0", "use_absolute_path": "0"}
+MICROSECONDS = 1_000_000
+# How libvips turns a picture by so many degrees, clockwise.
+TURNS = {90: "d90", 180: "d180", 270: "d270"}
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """An open film, and what its header says of it: seconds, bits and frames a second."""
+
+    container: InputContainer
+    stream: VideoStream
+    duration: float
+    codec: str
+    bitrate: int | None
+    fps: float | None
+    has_audio: bool
+
+    def still(self, part: float) -> VideoFrame:
+        """The first frame that can be decoded from this part of the film on, or the first of all."""
+        for start in (part * self.duration, 0.0):
+            self.container.seek(int(start * MICROSECONDS), backward=True)
+            frame = self._first_from(start)
+            if frame is not None:
+                return frame
+        raise ProcessingFailed(Reason.VIDEO_DAMAGED, "no frame")
+
+    def _first_from(self, start: float) -> VideoFrame | None:
+        last: VideoFrame | None = None
+        for packet in self.container.demux(self.stream):
+            for last in _decoded(packet):
+                if last.time is None or last.time >= start:
+                    return last
+        return last
+
+
+def _decoded(packet: av.Packet[VideoStream]) -> list[VideoFrame]:
+    try:
+        return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
+    except av.error.InvalidDataError:
+        return []
+
+
+def turn_of(frame: VideoFrame) -> int:
+    """By how many degrees a frame has to be turned clockwise to be upright."""
+    return -frame.rotation % 360
+
+
+def upright(frame: VideoFrame) -> Image:
+    """A frame as a picture in sRGB, turned as it is displayed."""
+    plane = frame.reformat(format="rgb24").planes[0]
+    rows = memoryview(plane)
+    width = frame.width * 3
+    body = b"".join(rows[at : at + width] for at in range(0, plane.line_size * frame.height, plane.line_size))
+    picture = Image.new_from_memory(body, frame.width, frame.height, 3, "uchar").copy(interpretation="srgb")
+    turn = TURNS.get(turn_of(frame))
+    return picture.rot(turn) if turn else picture
+
+
+@contextmanager
+def open_film(source: Path, mime_type: str) -> Iterator[Film]:
+    """The first moving picture of a file; ProcessingFailed when there is none that can be decoded."""
+    with refusing_damage(), av.open(str(source), format=DEMUXERS[mime_type], options=OPTIONS) as container:
+        moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+        if not moving:
+            raise ProcessingFailed(Reason.VIDEO_DAMAGED, "no moving picture")
+        stream = moving[0]
+        if stream.codec_context is None or stream.codec_context.name not in DECODERS:
+            raise ProcessingFailed(Reason.FORMAT_UNSUPPORTED, "a codec that is not decoded")
+        yield Film(
+            container,
+            stream,
+            duration=_seconds(container, stream),
+            codec=stream.codec_context.codec.canonical_name,
+            bitrate=stream.bit_rate or container.bit_rate or None,
+            fps=round(float(stream.average_rate), 3) if stream.average_rate else None,
+            has_audio=bool(container.streams.audio),
+        )
+
+
+def _seconds(container: InputContainer, stream: VideoStream) -> float:
+    if container.duration:
+        return float(container.duration) / MICROSECONDS
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    raise ProcessingFailed(Reason.VIDEO_DAMAGED, "no duration")
+
+
+@contextmanager
+def refusing_damage() -> Iterator[None]:
+    """What FFmpeg's libraries cannot read is damaged, unless they lacked memory."""
+    try:
+        yield
+    except (av.error.FFmpegError, ValueError) as error:
+        lacking = isinstance(error, MemoryError) or tells_of_memory(str(error))
+        raise ProcessingFailed(Reason.OUT_OF_MEMORY if lacking else Reason.VIDEO_DAMAGED, str(error)) from error

@@ -1,0 +1,50 @@
+"""The processor of video: a film becomes facts, a poster, and the poster's thumbnails."""
+
+from contracts.renditions import POSTER, THUMBNAILS
+from processing.appearance import placeholder
+from processing.failures import ProcessingFailed, Reason
+from processing.film import Film, open_film, refusing_damage, turn_of, upright
+from processing.libvips import Image
+from processing.records import Facts, Outcome, Shown, Task
+from processing.renditions import full_size, thumbnails
+
+POSTER_AT = 0.1  # of the film: past a black beginning
+MAX_SECONDS = 180
+MAX_SIDE = 4096
+LARGEST = THUMBNAILS[-1]
+
+
+def process(task: Task) -> Outcome:
+    """Look at the header, then decode as far as the poster."""
+    with open_film(task.source, task.mime_type) as film, refusing_damage():
+        _require_bounds(film)
+        frame = film.still(POSTER_AT)
+        picture = upright(frame).copy_memory()
+    files = (*thumbnails(picture.thumbnail_image(LARGEST, height=LARGEST, size="down"), task.folder),)
+    stand_in, dominant = placeholder(Image.new_from_file(files[0].path))
+    facts = Facts(
+        shown=_shown(film, turn_of(frame), stand_in, dominant),
+        width=picture.width,
+        height=picture.height,
+        duration=round(film.duration, 3),
+    )
+    return Outcome(facts=facts, files=(*files, full_size(picture, task.folder, POSTER)))
+
+
+def _require_bounds(film: Film) -> None:
+    if film.duration > MAX_SECONDS:
+        raise ProcessingFailed(Reason.VIDEO_TOO_LONG)
+    if max(film.stream.width, film.stream.height) > MAX_SIDE:
+        raise ProcessingFailed(Reason.VIDEO_TOO_LARGE)
+
+
+def _shown(film: Film, rotation: int, stand_in: str, dominant: str) -> Shown:
+    return Shown(
+        codec=film.codec,
+        bitrate=film.bitrate,
+        fps=film.fps,
+        has_audio=film.has_audio,
+        rotation=rotation,
+        placeholder=stand_in,
+        dominant_color=dominant,
+    )

@@ -1,0 +1,205 @@
+"""What comes out of a film so far: facts, a poster, and its thumbnails."""
+
+import io
+import json
+import struct
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+from PIL import Image
+
+from processing.child import processed
+from processing.failures import ProcessingFailed, Reason
+from processing.films import process
+from processing.records import Outcome, Task
+from tests.clamd import zipped
+from tests.films import KINDS, MIME_TYPES, film
+from tests.images import CORNERS, likeness, scene
+from tests.media_files import HTML, photo
+from tests.recordings import recording
+from tests.test_recordings import CONCAT, PLAYLIST, tried
+
+BOUND_SECONDS = 60
+QUARTER_TURNS = {
+    0: (1, 0, 0, 1),
+    90: (0, 1, -1, 0),
+    180: (-1, 0, 0, -1),
+    270: (0, -1, 1, 0),
+}
+
+Made = Callable[..., Outcome]
+
+
+@pytest.fixture
+def made(tmp_path) -> Made:
+    """Process a film."""
+
+    def make(body: bytes, mime_type: str = "video/mp4") -> Outcome:
+        source, folder = tmp_path / "source", tmp_path / "made"
+        source.write_bytes(body)
+        folder.mkdir(exist_ok=True)
+        return process(Task(source=source, mime_type=mime_type, folder=folder))
+
+    return make
+
+
+def opened(outcome: Outcome, name: str) -> Image.Image:
+    (file,) = (file for file in outcome.files if file.name == name)
+    picture = Image.open(io.BytesIO(file.path.read_bytes()))
+    assert (picture.format, picture.size) == ("WEBP", (file.width, file.height))
+    return picture.convert("RGB")
+
+
+def turned(body: bytes, degrees: int) -> bytes:
+    """The same MP4, to be displayed turned clockwise: as phones write it (ISO 14496-12, 8.3.2)."""
+    place = body.index(b"tkhd") + 44
+    a, b, c, d = QUARTER_TURNS[degrees]
+    one = 1 << 16
+    matrix = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
+    return body[:place] + matrix + body[place + len(matrix) :]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_gets_a_poster_and_thumbnails(made, kind):
+    outcome = made(film(kind, 2.0, (640, 480)), MIME_TYPES[kind])
+
+    assert [(file.name, file.width, file.height) for file in outcome.files] == [
+        ("thumb150", 150, 113),
+        ("thumb300", 300, 225),
+        ("thumb600", 600, 450),
+        ("thumb1200", 640, 480),
+        ("poster", 640, 480),
+    ]
+    facts = outcome.facts
+    assert (facts.width, facts.height, facts.duration) == (640, 480, pytest.approx(2.0, abs=0.15))
+    assert facts.shown.codec == {"webm": "vp8"}.get(kind, "h264")
+    assert (facts.shown.fps, facts.shown.has_audio, facts.shown.rotation) == (10.0, False, 0)
+    assert likeness(opened(outcome, "poster"), scene(640, 480)) > 0.8
+
+
+def test_the_poster_is_from_a_tenth_of_the_film(made):
+    """The first frame is darker than it, the middle one brighter."""
+    picture = opened(made(film("mp4", 10.0)), "poster")
+
+    grey = sum(picture.convert("L").histogram()[at] * at for at in range(256)) / (320 * 240)
+    expected = [
+        sum(frame.convert("L").histogram()[at] * at for at in range(256)) / (320 * 240)
+        for part in (0.0, 0.1, 0.5)
+        for frame in [Image.blend(scene(320, 240), Image.new("RGB", (320, 240), "white"), part / 4)]
+    ]
+    assert abs(grey - expected[1]) < abs(grey - expected[0])
+    assert abs(grey - expected[1]) < abs(grey - expected[2])
+
+
+@pytest.mark.parametrize("degrees", QUARTER_TURNS)
+def test_a_film_that_was_turned_is_upright(made, degrees):
+    outcome = made(turned(film("mp4", 1.0), degrees))
+
+    size = (320, 240) if degrees % 180 == 0 else (240, 320)
+    assert (outcome.facts.width, outcome.facts.height) == size
+    assert outcome.facts.shown.rotation == degrees
+    poster = opened(outcome, "poster")
+    stored = {"top left": 0, "top right": 90, "bottom right": 180, "bottom left": 270}
+    corner = {(90 * turn) % 360: name for turn, name in enumerate(stored)}
+    first = poster.getpixel((10, 10))
+    expected = CORNERS[corner[-degrees % 360]]
+    assert isinstance(first, tuple)
+    assert max(abs(one - other) for one, other in zip(first, expected, strict=True)) < 40
+
+
+def test_a_film_of_one_frame_has_a_poster(made):
+    outcome = made(film("mp4", 0.1))
+
+    assert opened(outcome, "poster").size == (320, 240)
+
+
+def test_odd_sizes_are_kept(made):
+    outcome = made(film("webm", 0.5, (323, 241)), "video/webm")
+
+    assert opened(outcome, "poster").size == (323, 241)
+
+
+def test_bytes_behind_a_film_change_nothing(made):
+    assert made(film("mp4") + b"\0" * 100_000).facts == made(film("mp4")).facts
+
+
+def test_a_film_that_is_too_long_is_refused(made):
+    body = film("mp4", 181.0, (64, 48), fps=1)
+
+    assert tried(lambda: made(body)) == Reason.VIDEO_TOO_LONG
+
+
+def test_a_film_that_is_too_large_is_refused(made):
+    assert tried(lambda: made(film("mp4", 0.1, (4098, 16)))) == Reason.VIDEO_TOO_LARGE
+    assert isinstance(tried(lambda: made(film("mp4", 0.1, (4096, 16)))), Outcome)
+
+
+@pytest.mark.parametrize("tenths", range(10))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_film_that_was_cut_off_is_shown_as_far_as_it_goes(made, kind, tenths):
+    """An MP4 has its index at its end."""
+    body = film(kind)
+    found = tried(lambda: made(body[: len(body) * tenths // 10], MIME_TYPES[kind]))
+
+    assert found == Reason.VIDEO_DAMAGED or (kind == "webm" and isinstance(found, Outcome))
+
+
+def test_no_poster_holds_what_a_film_says_of_itself(made):
+    tags = (("location", "+33.8568+151.2153/"), ("title", "secret-7781"), ("artist", "secret-7781"))
+    outcome = made(film("mp4", 1.0, tags=tags))
+
+    for file in outcome.files:
+        assert b"secret-7781" not in file.path.read_bytes()
+        told = json.loads(subprocess.run(["exiftool", "-j", file.path], capture_output=True, check=True).stdout)[0]
+        assert not {name for name in told if "GPS" in name or name in {"Title", "Artist"}}
+
+
+HOSTILE = {
+    "nothing": b"",
+    "a web page": HTML,
+    "a picture": photo(),
+    "an archive": zipped(b"x" * 1000),
+    "a playlist": PLAYLIST,
+    "a concat script": CONCAT,
+    "what an MP4 begins with": b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom",
+    "a box that is never closed": b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom\x7f\xff\xff\xffmoov",
+    "boxes in boxes": b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0\0\xff\xffmoov\0\0\xff\xfetrak" * 2000,
+    "a recording": recording("m4a"),
+}
+
+
+@pytest.mark.parametrize("mime_type", ["video/mp4", "video/webm"])
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+async def test_what_is_no_film_is_refused_in_bounded_time(tmp_path, body, mime_type):
+    source, root = tmp_path / "source", tmp_path / "root"
+    source.write_bytes(body)
+    root.mkdir()
+    began = time.monotonic()
+
+    with pytest.raises(ProcessingFailed) as failed:
+        async with processed(source, mime_type, root=root):
+            pass
+
+    assert failed.value.reason in {Reason.VIDEO_DAMAGED, Reason.FORMAT_UNSUPPORTED}
+    assert time.monotonic() - began < BOUND_SECONDS
+    assert list(root.iterdir()) == []
+
+
+async def test_a_film_is_shown_by_its_poster(ready_media, original):
+    body = film("mp4", 1.0)
+    media = await ready_media(body, filename="walk.mp4", contentType="video/mp4")
+
+    assert media.status == "ready"
+    assert [made.name for made in media.renditions] == ["thumb150", "thumb300", "thumb600", "thumb1200", "poster"]
+    assert media.thumbnail_url == media.renditions[1].url
+    assert (media.width, media.height, media.duration) == (320, 240, pytest.approx(1.0, abs=0.1))
+    assert {"codec", "fps", "hasAudio", "rotation", "placeholder", "dominantColor"} <= set(media.metadata)
+    assert await original(media.id) == body
+
+
+async def test_a_film_that_cannot_be_seen_fails_with_a_reason(ready_media):
+    media = await ready_media(film("mp4")[:4000], filename="walk.mp4", contentType="video/mp4")
+
+    assert (media.status, media.error.code) == ("failed", "video_damaged")
