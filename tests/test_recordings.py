@@ -122,6 +122,19 @@ def test_tags_fit_on_a_line(made):
     assert outcome.facts.shown.tags.artist is None
 
 
+def test_tags_in_another_encoding_than_utf_8_are_no_damage(made):
+    """WAV has none that it says, and programs write that of their machine."""
+    said = b"INFOINAM" + struct.pack("<I", 6) + "Grüße\0".encode("latin-1")
+    wav = recording("wav", tags=())
+    body = wav[:12] + b"LIST" + struct.pack("<I", len(said)) + said + wav[12:]
+
+    outcome = made(body, "audio/x-wav")
+
+    assert outcome.facts.duration == pytest.approx(2.0, abs=0.1)
+    assert outcome.facts.shown.tags
+    assert outcome.facts.shown.tags.title == "Gr\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}e"
+
+
 def test_a_recording_without_tags_has_none(made):
     assert made(recording("mp3", tags=())).facts.shown.tags is None
 
