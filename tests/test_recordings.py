@@ -182,6 +182,20 @@ def test_silence_is_a_recording_too(made):
     assert set(told["data"][100:]) == {0}
 
 
+@pytest.mark.parametrize("rate", [8000, 44_100, 48_000, 384_000])
+@pytest.mark.parametrize("samples", [1, 2, 10, 23, 24, 50, 100, 127, 128])
+def test_the_shortest_recordings_last_some_time_or_are_none(made, rate, samples):
+    """A duration of zero is none: the database would refuse it for ever."""
+    found = tried(lambda: made(wav_header(1, rate, 2 * samples) + b"\1\1" * samples, "audio/x-wav"))
+
+    if samples < rate / 2000:
+        assert found == Reason.AUDIO_DAMAGED
+    elif samples > rate / 1000:
+        assert isinstance(found, Outcome)
+        assert (found.facts.duration or 0) >= 0.001
+        assert len(peaks(found)["data"]) >= 2
+
+
 @pytest.mark.parametrize("tenths", range(10))
 @pytest.mark.parametrize("kind", CODECS)
 def test_a_recording_that_was_cut_off_is_heard_as_far_as_it_goes(made, kind, tenths):
