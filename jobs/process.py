@@ -18,12 +18,13 @@ from contracts.processing import Stage
 from jobs.job import Bench, enqueue, job
 from jobs.purge import tidy
 from processing.child import own_folder, processed
-from processing.failures import ProcessingFailed
+from processing.failures import ProcessingFailed, Reason
 from processing.processors import takes
 from processing.records import Facts, File, Outcome, Shown
 from processing.sniff import HEAD_BYTES, detect
 from sql.database import Transaction
 from sql.rows import MediaIdRow, MediaRow
+from storage.bucket import ObjectMissing
 from storage.keys import new_attempt, rendition_key
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.process")
@@ -77,7 +78,10 @@ async def _make(bench: Bench, media: MediaRow) -> None:
     assert media.original_key
     with own_folder() as folder:
         source = folder / "original"
-        await bench.store.fetch(media.original_key, source)
+        try:
+            await bench.store.fetch(media.original_key, source)
+        except ObjectMissing:
+            raise ProcessingFailed(Reason.ORIGINAL_MISSING) from None
         if bench.scanner:
             await _note(bench, media, Stage.SCANNING)
             await bench.scanner.require_clean(source)

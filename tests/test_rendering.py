@@ -491,6 +491,20 @@ async def test_a_job_raises_what_storage_did_so_that_it_is_repeated(completed_me
         await process_media.run(bench, media.id)
 
 
+async def test_a_media_whose_original_storage_has_lost_fails(
+    completed_media, call, resources, run_pending, objects, waits_end
+):
+    """It is not looked for without end."""
+    media = await completed_media()
+    await resources.store.remove(await objects())
+    for _ in range(ATTEMPTS):
+        await run_pending()
+        waits_end()
+
+    told = await call("media.getProcessingStatus", mediaId=str(media.id))
+    assert (told.status, told.attempts, told.error.code) == ("failed", ATTEMPTS, "original_missing")
+
+
 async def test_renditions_weigh_in_a_ledger_of_their_own(ready_media, call):
     media = await ready_media()
     made = sum(rendition.size for rendition in media.renditions)
