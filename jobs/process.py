@@ -7,7 +7,7 @@ leaves objects that no row names; every run ends with taking such away, those of
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import structlog
@@ -41,7 +41,7 @@ BEGUN_AT = {Stage.SCANNING: 10, Stage.RENDERING: 20, Stage.PUBLISHING: 80}
 @job
 async def process_media(bench: Bench, media_id: UUID) -> str:
     """Make a completed media ready, or failed with a reason; then what its row does not name goes from storage."""
-    media = await bench.db.one(MediaRow, "begin_processing", id=media_id, now=bench.now)
+    media = await bench.db.one(MediaRow, "begin_processing", id=media_id, run=uuid4(), now=bench.now)
     if media is not None:
         await _process(bench, media)
     left = await tidy(bench, media_id)
@@ -70,7 +70,7 @@ async def _process(bench: Bench, media: MediaRow) -> None:
             raise
         log.warning("media failed", media_id=str(media.id), code=failed.code)
         told = {"error_code": failed.code, "error_reason": failed.sentence}
-        await bench.db.one(MediaRow, "mark_failed", id=media.id, now=bench.now, **told)
+        await bench.db.one(MediaRow, "mark_failed", id=media.id, run=media.run, now=bench.now, **told)
 
 
 async def _make(bench: Bench, media: MediaRow) -> None:
@@ -110,11 +110,11 @@ async def _mark_ready(
     told = {"renditions": renditions, "metadata": facts.shown, "capture": facts.capture}
     as_json = {name: msgspec.json.encode(value).decode() for name, value in told.items()}
     measured = {"width": facts.width, "height": facts.height, "duration": facts.duration}
-    await bench.db.one(MediaRow, "mark_ready", id=media.id, now=bench.now, **measured, **as_json)
+    await bench.db.one(MediaRow, "mark_ready", id=media.id, run=media.run, now=bench.now, **measured, **as_json)
 
 
 async def _note(bench: Bench, media: MediaRow, stage: Stage) -> None:
-    await bench.db.run("note_stage", id=media.id, stage=stage, progress=BEGUN_AT[stage], now=bench.now)
+    await bench.db.run("note_stage", id=media.id, run=media.run, stage=stage, progress=BEGUN_AT[stage], now=bench.now)
 
 
 def _type_of(source: Path) -> str:

@@ -58,6 +58,7 @@ class MediaRow(Struct, frozen=True, kw_only=True):
     stage: str | None
     progress: int
     attempts: int
+    run: UUID | None
 
     @property
     def expires_at(self) -> datetime:

@@ -346,6 +346,33 @@ async def test_nothing_goes_while_another_attempt_publishes(completed_media, cal
     assert await public() == [key]
 
 
+async def test_an_overtaken_run_publishes_nothing(completed_media, call, resources, bench, public):
+    """Another has taken away what it wrote: its worker stood still while its media was cancelled and begun anew."""
+    media = await completed_media()
+    publish = resources.store.public.publish
+    half_way, go_on = asyncio.Event(), asyncio.Event()
+
+    async def stand_still(key, source):
+        await publish(key, source)
+        half_way.set()
+        await go_on.wait()
+
+    resources.store.public.publish = stand_still
+    overtaken = asyncio.create_task(process_media.run(bench, media.id))
+    await half_way.wait()
+    resources.store.public.publish = publish
+    await call("media.cancelProcessing", mediaId=str(media.id))
+    await process_media.run(bench, media.id)
+    assert await public() == []
+    await call("media.retryProcessing", mediaId=str(media.id))
+    go_on.set()
+
+    assert await overtaken == "processing"
+    assert await process_media.run(bench, media.id) == "ready"
+    shown = (await call("media.getMedia", mediaId=str(media.id))).media
+    assert len(await public()) == len(shown.renditions) == len(OF_IMAGES)
+
+
 async def test_deletion_takes_the_renditions_along(ready_media, call, run_pending, public):
     media = await ready_media()
     await call("media.deleteMedia", mediaId=str(media.id))
