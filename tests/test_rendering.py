@@ -23,7 +23,7 @@ from jobs.job import Bench
 from jobs.process import ATTEMPTS, process_media
 from jobs.purge import tidy
 from jobs.sweep import sweep
-from jobs.worker import open_queue, run_jobs
+from jobs.worker import forget_ended, open_queue, run_jobs
 from processing import processors
 from rpc.auth import Caller
 from sql.rows import MediaRow
@@ -578,3 +578,18 @@ class TestWhereRenditionsCount:
         with pytest.raises(StorageLimitExceeded) as refused:
             await pending_upload()
         assert refused.value.available == 0
+
+
+async def test_what_is_left_of_jobs_that_failed_goes_after_a_week(completed_media, resources, database_url, jobs):
+    await completed_media()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("update procrastinate_jobs set status = 'doing'")
+        connection.execute("update procrastinate_jobs set status = 'failed'")
+        connection.execute("update procrastinate_events set at = now() - interval '167 hours'")
+        async with open_queue(resources.db.pool):
+            await forget_ended()
+            assert jobs() == [("process_media", "failed", 0)]
+
+            connection.execute("update procrastinate_events set at = now() - interval '169 hours'")
+            await forget_ended()
+    assert jobs() == []
