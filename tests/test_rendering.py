@@ -358,7 +358,7 @@ async def test_an_overtaken_run_publishes_nothing(completed_media, call, resourc
         await go_on.wait()
 
     resources.store.public.publish = stand_still
-    overtaken = asyncio.create_task(process_media.run(bench, media.id))
+    overtaken = asyncio.ensure_future(process_media.run(bench, media.id))
     await half_way.wait()
     resources.store.public.publish = publish
     await call("media.cancelProcessing", mediaId=str(media.id))
