@@ -296,6 +296,13 @@ class MediaInfected(RpcError):
     sentence = "The file holds malware"
 
 
+class MediaUnscanned(RpcError):
+    """No scanner has found the file clean, or not yet; what is ready can be downloaded."""
+
+    code = ErrorCode.CONFLICT
+    sentence = "The file has not been found clean"
+
+
 class MediaProcessed(RpcError):
     """The media is ready: there is nothing to cancel any more."""
 

@@ -6,7 +6,7 @@ leaves objects that no row names; every run ends with taking such away, those of
 
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import structlog
@@ -17,11 +17,12 @@ from contracts.processing import Stage
 from jobs.job import Bench, enqueue, job
 from jobs.purge import tidy
 from processing.child import own_folder, processed
-from processing.failures import ProcessingFailed
+from processing.failures import ProcessingFailed, Reason
 from processing.records import File, Outcome
 from processing.sniff import HEAD_BYTES, detect
 from sql.database import Transaction
 from sql.rows import MediaIdRow, MediaRow
+from storage.bucket import ObjectMissing
 from storage.keys import new_attempt, rendition_key
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.process")
@@ -36,7 +37,7 @@ BEGUN_AT = {Stage.SCANNING: 10, Stage.RENDERING: 20, Stage.PUBLISHING: 80}
 @job
 async def process_media(bench: Bench, media_id: UUID) -> str:
     """Make a completed media ready, or failed with a reason; then what its row does not name goes from storage."""
-    media = await bench.db.one(MediaRow, "begin_processing", id=media_id, now=bench.now)
+    media = await bench.db.one(MediaRow, "begin_processing", id=media_id, run=uuid4(), now=bench.now)
     if media is not None:
         await _process(bench, media)
     left = await tidy(bench, media_id)
@@ -61,11 +62,12 @@ async def _process(bench: Bench, media: MediaRow) -> None:
     try:
         await _make(bench, media)
     except ProcessingFailed as failed:
-        if failed.may_pass and media.attempts < ATTEMPTS:
+        if failed.may_pass and media.failures + 1 < ATTEMPTS:
+            await bench.db.run("count_failure", id=media.id, run=media.run)
             raise
         log.warning("media failed", media_id=str(media.id), code=failed.code)
         told = {"error_code": failed.code, "error_reason": failed.sentence}
-        await bench.db.one(MediaRow, "mark_failed", id=media.id, now=bench.now, **told)
+        await bench.db.one(MediaRow, "mark_failed", id=media.id, run=media.run, now=bench.now, **told)
 
 
 async def _make(bench: Bench, media: MediaRow) -> None:
@@ -73,7 +75,10 @@ async def _make(bench: Bench, media: MediaRow) -> None:
     assert media.original_key
     with own_folder() as folder:
         source = folder / "original"
-        await bench.store.fetch(media.original_key, source)
+        try:
+            await bench.store.fetch(media.original_key, source)
+        except ObjectMissing:
+            raise ProcessingFailed(Reason.ORIGINAL_MISSING) from None
         if bench.scanner:
             await _note(bench, media, Stage.SCANNING)
             await bench.scanner.require_clean(source)
@@ -97,11 +102,11 @@ async def _publish(bench: Bench, media: MediaRow, outcome: Outcome) -> None:
     told = {"renditions": renditions, "metadata": facts.shown, "capture": facts.capture}
     as_json = {name: msgspec.json.encode(value).decode() for name, value in told.items()}
     measured = {"width": facts.width, "height": facts.height, "duration": facts.duration}
-    await bench.db.one(MediaRow, "mark_ready", id=media.id, now=bench.now, **measured, **as_json)
+    await bench.db.one(MediaRow, "mark_ready", id=media.id, run=media.run, now=bench.now, **measured, **as_json)
 
 
 async def _note(bench: Bench, media: MediaRow, stage: Stage) -> None:
-    await bench.db.run("note_stage", id=media.id, stage=stage, progress=BEGUN_AT[stage], now=bench.now)
+    await bench.db.run("note_stage", id=media.id, run=media.run, stage=stage, progress=BEGUN_AT[stage], now=bench.now)
 
 
 def _type_of(source: Path) -> str:

@@ -23,6 +23,8 @@ CONCURRENCY = 8
 POLL_SECONDS = 5.0  # NOTIFY wakes a worker; polling is the net beneath it
 STALLED_SECONDS = 30.0  # without a heartbeat for so long, a worker counts as dead and its jobs go to others
 FOLDERS_SECONDS = 300.0
+FORGET_SECONDS = 3600.0
+KEPT_HOURS = 7 * 24  # what failed or was cancelled, for whoever runs the server to look at
 RECONNECT_SECONDS = 2.0
 DRAIN_SECONDS = 20.0  # how long running jobs may take to end when the worker is told to stop
 
@@ -56,6 +58,7 @@ async def run_worker(db: Database, policy: WorkPolicy, listening: Pool) -> None:
         tasks.create_task(every(policy.sweep_interval_seconds, lambda: sweep_once(db)))
         tasks.create_task(every(STALLED_SECONDS, rescue_stalled))
         tasks.create_task(every(FOLDERS_SECONDS, sweep_folders_once))
+        tasks.create_task(every(FORGET_SECONDS, forget_ended))
 
 
 @asynccontextmanager
@@ -107,6 +110,13 @@ async def rescue_stalled() -> None:
     for stalled in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
         log.warning("job rescued", job=stalled.task_name, **stalled.task_kwargs)
         await manager.retry_job(stalled)
+
+
+async def forget_ended() -> None:
+    """Remove jobs from the queue that ended long ago: those that succeed go at once."""
+    await QUEUE.job_manager.delete_old_jobs(
+        nb_hours=KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+    )
 
 
 async def every(seconds: float, run_once: Callable[[], Awaitable[None]]) -> None:

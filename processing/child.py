@@ -6,6 +6,7 @@ The child's folder is removed with the child, whatever happens; those of a paren
 import asyncio
 import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -27,6 +29,7 @@ UNLOCKED_SECONDS = 60  # a folder that is younger may be about to be locked
 MAX_ANSWER_BYTES = 1024 * 1024
 MAX_LOG_BYTES = 4096
 CHUNK_BYTES = 64 * 1024
+NAME = re.compile("[A-Za-z0-9._-]{1,100}")  # of a file, which becomes a part of its key
 
 # Nothing of this process's environment, where its secrets are. Two arenas: each reserves address space.
 ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "VIPS_BLOCK_UNTRUSTED": "1"}
@@ -95,29 +98,28 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 async def _run(order: Order) -> Outcome:
-    log = order.task.folder / "log"
-    with log.open("wb") as errors:
+    with (order.task.folder / "log").open("w+b") as log:
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-m", "processing", to_json(order)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=errors,
+            stderr=log,
             cwd=order.task.folder,
             env={**ENVIRONMENT, "HOME": str(order.task.folder), "TMPDIR": str(order.task.folder)},
             start_new_session=True,
         )
-    try:
-        async with asyncio.timeout(order.limits.wall_seconds):
-            answer = await _answer(child)
-            status = await child.wait()
-    except TimeoutError:
-        raise ProcessingFailed(Reason.TIMED_OUT) from None
-    finally:
-        # Its group: it may have started others.
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        await child.wait()
-    return _outcome(answer, status, log, order.task.folder)
+        try:
+            async with asyncio.timeout(order.limits.wall_seconds):
+                answer = await _answer(child)
+                status = await child.wait()
+        except TimeoutError:
+            raise ProcessingFailed(Reason.TIMED_OUT) from None
+        finally:
+            # Its group: it may have started others.
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            await child.wait()
+        return _outcome(answer, status, log, order.task.folder)
 
 
 async def _answer(child: asyncio.subprocess.Process) -> bytes:
@@ -130,11 +132,11 @@ async def _answer(child: asyncio.subprocess.Process) -> bytes:
     return answer
 
 
-def _outcome(text: bytes, status: int, log: Path, folder: Path) -> Outcome:
+def _outcome(text: bytes, status: int, log: BinaryIO, folder: Path) -> Outcome:
     """What a child said. It has read a stranger's bytes, so that what it says is believed only as far as it shows."""
     try:
         answer = from_json(Answer, text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _death(status, log) from None
     if answer.outcome is None or not all(_is_in(folder, file) for file in answer.outcome.files):
         raise ProcessingFailed(answer.failure or Reason.CRASHED, answer.detail)
@@ -144,20 +146,23 @@ def _outcome(text: bytes, status: int, log: Path, folder: Path) -> Outcome:
 def _is_in(folder: Path, file: File) -> bool:
     """Whether it is a plain file of the child's own: the parent will publish it."""
     path = file.path
-    return (
-        path.is_relative_to(folder)
-        and path.resolve() == path
-        and path.is_file()
-        and path.stat().st_nlink == 1
-        and path.stat().st_size == file.size
-    )
+    try:
+        return (
+            path.is_relative_to(folder)
+            and NAME.fullmatch(path.name) is not None
+            and path.resolve() == path
+            and path.is_file()
+            and path.stat().st_nlink == 1
+            and path.stat().st_size == file.size
+        )
+    except (OSError, ValueError):  # no file has such a path
+        return False
 
 
-def _death(status: int, log: Path) -> ProcessingFailed:
-    """Why a child ended without an answer."""
-    with log.open("rb") as errors:
-        errors.seek(max(0, log.stat().st_size - MAX_LOG_BYTES))
-        detail = errors.read().decode(errors="replace").strip()
+def _death(status: int, log: BinaryIO) -> ProcessingFailed:
+    """Why a child ended without an answer; its log is read as it was opened, whatever now has its name."""
+    log.seek(max(0, log.seek(0, os.SEEK_END) - MAX_LOG_BYTES))
+    detail = log.read(MAX_LOG_BYTES).decode(errors="replace").strip()
     if tells_of_memory(detail):
         return ProcessingFailed(Reason.OUT_OF_MEMORY, detail)
     return ProcessingFailed(SIGNALS.get(-status, Reason.CRASHED), f"status {status}: {detail}")

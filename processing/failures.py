@@ -22,6 +22,7 @@ class Reason(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     TOO_MUCH_WORK = "too_much_work"
     OUTPUT_TOO_LARGE = "output_too_large"
+    ORIGINAL_MISSING = "original_missing"
     TIMED_OUT = "timed_out"
     CRASHED = "crashed"
 
@@ -42,12 +43,13 @@ SENTENCES = {
     Reason.OUT_OF_MEMORY: "Processing the file needs too much memory.",
     Reason.TOO_MUCH_WORK: "Processing the file takes too much computing time.",
     Reason.OUTPUT_TOO_LARGE: "The processed file would be too large.",
+    Reason.ORIGINAL_MISSING: "The file is no longer in storage.",
     Reason.TIMED_OUT: "Processing the file took too long.",
     Reason.CRASHED: "Processing the file ended unexpectedly.",
 }
 
-# What the machine may have caused: it was busy, or something else on it needed the memory.
-PASSING = frozenset({Reason.TIMED_OUT, Reason.CRASHED})
+# What the machine may have caused: it was busy, something else on it needed the memory, or its storage erred.
+PASSING = frozenset({Reason.ORIGINAL_MISSING, Reason.TIMED_OUT, Reason.CRASHED})
 
 # How libraries say that there was no more memory, or not enough for another thread.
 LACK_OF_MEMORY = re.compile("(?<!copy to )memory|alloc|MemoryError|creating thread|start new thread")

@@ -59,7 +59,7 @@ class Film:
         return last
 
 
-def _decoded(packet: av.Packet[VideoStream]) -> list[VideoFrame]:
+def _decoded(packet: "av.Packet[VideoStream]") -> list[VideoFrame]:
     try:
         return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
     except av.error.InvalidDataError:

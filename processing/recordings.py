@@ -10,6 +10,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
 from contracts.renditions import FULL
+from processing.failures import ProcessingFailed, Reason
 from processing.records import Facts, File, Outcome, Shown, Task
 from processing.sound import Sound, open_sound, refusing_damage
 from processing.waveform import RATE, Waveform, draw, write_peaks
@@ -44,9 +45,10 @@ def _encode(sound: Sound, path: Path, waveform: Waveform) -> File:
             samples += frame.samples
             target.mux(stream.encode(frame))
         target.mux(stream.encode(None))
-    return File(
-        name=FULL, path=path, mime_type="audio/mp4", size=path.stat().st_size, duration=round(samples / rate, 3)
-    )
+    duration = round(samples / rate, 3)
+    if not duration:
+        raise ProcessingFailed(Reason.AUDIO_DAMAGED, "shorter than a millisecond")
+    return File(name=FULL, path=path, mime_type="audio/mp4", size=path.stat().st_size, duration=duration)
 
 
 def _resampled(sound: Sound, waveform: Waveform, layout: str, rate: int) -> Iterator[AudioFrame]:

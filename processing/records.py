@@ -2,15 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from processing.failures import Reason
 from processing.processors import Limits
 
 T = TypeVar("T")
+
+# What the database and the store take: text without NUL, whole numbers of 31 bits and of 62, time that passes.
+Text = Annotated[str, Meta(pattern="\\A[^\\x00]*\\Z")]
+Pixels = Annotated[int, Meta(gt=0, lt=2**31)]
+Count = Annotated[int, Meta(ge=0, lt=2**62)]
+Seconds = Annotated[float, Meta(gt=0)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +37,13 @@ class Task:
 class File:
     """One rendition, as a file in the task's folder. Sizes in bytes and pixels, duration in seconds."""
 
-    name: str
+    name: Text
     path: Path
-    mime_type: str
-    size: int
-    width: int | None = None
-    height: int | None = None
-    duration: float | None = None
+    mime_type: Text
+    size: Count
+    width: Pixels | None = None
+    height: Pixels | None = None
+    duration: Seconds | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +59,19 @@ class Location:
 class Capture:
     """How a photo was taken, for its owner alone. `captured_at` is ISO 8601, with an offset if the camera knew one."""
 
-    make: str | None = None
-    model: str | None = None
-    lens: str | None = None
-    captured_at: str | None = None
+    make: Text | None = None
+    model: Text | None = None
+    lens: Text | None = None
+    captured_at: Text | None = None
     location: Location | None = None
 
 
 class Tags(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a recording says of itself."""
 
-    title: str | None = None
-    artist: str | None = None
-    album: str | None = None
+    title: Text | None = None
+    artist: Text | None = None
+    album: Text | None = None
 
 
 class Shown(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -75,15 +81,15 @@ class Shown(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tru
     clockwise: by how much a film was turned to be upright.
     """
 
-    format: str | None = None
-    frames: int | None = None
-    placeholder: str | None = None
-    dominant_color: str | None = None
-    codec: str | None = None
-    bitrate: int | None = None
-    fps: float | None = None
+    format: Text | None = None
+    frames: Count | None = None
+    placeholder: Text | None = None
+    dominant_color: Text | None = None
+    codec: Text | None = None
+    bitrate: Count | None = None
+    fps: Annotated[float, Meta(gt=0, le=1000)] | None = None
     has_audio: bool | None = None
-    rotation: int | None = None
+    rotation: Count | None = None
     tags: Tags | None = None
 
 
@@ -92,9 +98,9 @@ class Facts:
     """What is known of a file. Width and height are those of the source, upright; duration in seconds."""
 
     shown: Shown
-    width: int | None = None
-    height: int | None = None
-    duration: float | None = None
+    width: Pixels | None = None
+    height: Pixels | None = None
+    duration: Seconds | None = None
     capture: Capture | None = None
 
 

@@ -69,7 +69,10 @@ class Sound:
 @contextmanager
 def open_sound(source: Path, mime_type: str) -> Iterator[Sound]:
     """The first recording of a file; ProcessingFailed when there is none that can be decoded."""
-    with refusing_damage(), av.open(str(source), format=DEMUXERS[mime_type], options=OPTIONS) as container:
+    with (
+        refusing_damage(),
+        av.open(str(source), format=DEMUXERS[mime_type], options=OPTIONS, metadata_errors="replace") as container,
+    ):
         if not container.streams.audio:
             raise ProcessingFailed(Reason.AUDIO_DAMAGED, "no audio")
         stream = container.streams.audio[0]

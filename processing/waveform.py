@@ -36,7 +36,8 @@ class Waveform:
 
     def end(self) -> tuple[int, list[Point]]:
         """How many samples a point stands for, and the points."""
-        points = [*self.points, _range(self.rest)] if self.rest else self.points
+        # A resampler may keep all of the shortest recordings to itself.
+        points = [*self.points, _range(self.rest)] if self.rest else self.points or [(0, 0)]
         joined = -(-len(points) // POINTS)
         return joined * SAMPLES, [_span(points[at : at + joined]) for at in range(0, len(points), joined)]
 

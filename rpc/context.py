@@ -33,7 +33,7 @@ class Resources:
     """What outlives a call: opened once per process, by `server/resources.py`.
 
     Renditions are served under `public_url`, which a slash and their key follow, and weigh on the quota when
-    `renditions_count`.
+    `renditions_count`. With `scans`, nobody gets an original before a scanner has found it clean.
     """
 
     db: Database
@@ -41,6 +41,7 @@ class Resources:
     presigner: Presigner
     public_url: str
     renditions_count: bool
+    scans: bool
     uploads: UploadPolicy
     post_media_limit: int
     limits: RateLimits

@@ -4,6 +4,7 @@ import asyncio
 import io
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -98,7 +99,8 @@ async def _renditions(resources: Resources) -> Finding:
     except aiohttp.ClientError:
         return Finding("renditions", "failed", f"{resources.public_url} does not answer")
     finally:
-        await resources.store.public.remove([key])
+        with suppress(ObjectsRemain):
+            await resources.store.public.remove([key])
     if body != PROBE:
         return Finding(
             "renditions", "failed", f"{resources.public_url} answers {status}: let everybody read the bucket"

@@ -33,6 +33,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 db=Database(pool),
                 store=store,
                 presigner=presigner,
+                scans=settings.clamav_url is not None,
                 renditions_count=settings.count_renditions,
                 public_url=settings.cdn_url or presigner.public_url,
                 uploads=UploadPolicy(

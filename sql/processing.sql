@@ -1,31 +1,35 @@
 -- Queries about what is made of an original.
 
 -- name: begin_processing :one
--- Count an attempt at a media that is to be processed; no row when it is not.
-update media set stage = 'downloading', attempts = attempts + 1, updated_at = %(now)s
+-- Count an attempt at a media that is to be processed, and make it the one that counts; no row when it is not.
+update media set stage = 'downloading', attempts = attempts + 1, run = %(run)s, updated_at = %(now)s
 where id = %(id)s and state = 'processing'
 returning {media};
 
 -- name: note_stage :run
--- Say what a worker is at, and how far it is, which never falls.
+-- Say what a worker is at, and how far it is, which never falls; an overtaken run says nothing.
 update media set stage = %(stage)s, progress = greatest(progress, %(progress)s::smallint), updated_at = %(now)s
-where id = %(id)s and state = 'processing';
+where id = %(id)s and state = 'processing' and run = %(run)s;
+
+-- name: count_failure :run
+-- Remember that a run failed in a way that may pass.
+update media set failures = failures + 1 where id = %(id)s and run = %(run)s;
 
 -- name: mark_ready :one
--- Show a processed media to the world; no row when it is not being processed.
+-- Show a processed media to the world; no row when it is not being processed, or by another run.
 update media set
     state = 'ready', stage = null, progress = 100, updated_at = %(now)s,
     renditions = %(renditions)s::jsonb, metadata = %(metadata)s::jsonb, capture = %(capture)s::jsonb,
     width = coalesce(%(width)s, width), height = coalesce(%(height)s, height), duration = %(duration)s
-where id = %(id)s and state = 'processing'
+where id = %(id)s and state = 'processing' and run = %(run)s
 returning {media};
 
 -- name: mark_failed :one
--- Say why nothing can be made of an original; no row when it is not being processed.
+-- Say why nothing can be made of an original; no row when it is not being processed, or by another run.
 update media set
     state = 'failed', stage = null, error_code = %(error_code)s, error_reason = %(error_reason)s, updated_at = %(now)s,
     sweep_at = coalesce(sweep_at, %(now)s)
-where id = %(id)s and state = 'processing'
+where id = %(id)s and state = 'processing' and run = %(run)s
 returning {media};
 
 -- name: cancel_processing :one
@@ -48,7 +52,8 @@ update media set sweep_at = %(until)s where id = %(id)s and state = 'failed';
 -- name: retry_processing :one
 -- Begin anew with a failed media of these owners; no row when it is none, or holds malware.
 update media set
-    state = 'processing', error_code = null, error_reason = null, progress = 0, attempts = 0, updated_at = %(now)s,
+    state = 'processing', error_code = null, error_reason = null, progress = 0, attempts = 0, failures = 0, run = null,
+    updated_at = %(now)s,
     sweep_at = greatest(url_ends_at, %(now)s::timestamptz + interval '10 minutes')
 where id = %(id)s and owned_by(owner_id, %(owners)s) and state = 'failed' and error_code <> 'infected'
 returning {media};

@@ -58,6 +58,8 @@ class MediaRow(Struct, frozen=True, kw_only=True):
     stage: str | None
     progress: int
     attempts: int
+    failures: int
+    run: UUID | None
 
     @property
     def expires_at(self) -> datetime:

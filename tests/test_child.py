@@ -1,6 +1,8 @@
 """Processing in a child: what it may not do, what becomes of it, and what it leaves behind."""
 
 import asyncio
+import io
+import json
 import os
 import signal
 import subprocess
@@ -306,13 +308,68 @@ def test_a_child_cannot_name_files_that_are_not_its_own(tmp_path, told):
     assert child._is_in(folder, replace(file, path=own, size=5))
 
 
-@pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'{"outcome": {"files": []}}', b"\xff", b'{"outcome": null}'])
-def test_an_answer_that_is_none_is_a_crash(tmp_path, text):
-    log = tmp_path / "log"
-    log.write_bytes(b"said in the end")
+NO_ANSWERS = {
+    "empty": b"",
+    "nothing": b"{}",
+    "a list": b"[]",
+    "half": b'{"outcome": {"files": []}}',
+    "no text": b"\xff",
+    "null": b'{"outcome": null}',
+    "text that is none": b'{"detail": "\xff"}',
+    "endlessly deep": b'{"x": ' + b"[" * 500_000,
+}
 
+
+@pytest.mark.parametrize("text", NO_ANSWERS.values(), ids=NO_ANSWERS)
+def test_an_answer_that_is_none_is_a_crash(tmp_path, text):
     with pytest.raises(ProcessingFailed) as failed:
-        child._outcome(text, 0, log, tmp_path)
+        child._outcome(text, 0, io.BytesIO(b"said in the end"), tmp_path)
+
+    assert failed.value.reason == Reason.CRASHED
+
+
+@pytest.mark.parametrize(
+    ("facts", "file"),
+    [
+        ({"width": 2**31}, {}),
+        ({"width": 10**30}, {}),
+        ({"height": -5}, {}),
+        ({"duration": 0.0}, {}),
+        ({"shown": {"tags": {"title": "a\0b"}}}, {}),
+        ({"shown": {"bitrate": -1}}, {}),
+        ({"capture": {"make": "a\0b"}}, {}),
+        ({}, {"name": "a\0b"}),
+        ({}, {"path": "{folder}/\0"}),
+        ({}, {"path": "{folder}/" + "x" * 5000}),
+        ({}, {"path": "{folder}/a\nb"}),
+    ],
+)
+def test_what_neither_database_nor_store_would_take_is_a_crash(tmp_path, facts, file):
+    """Its job would be repeated for ever."""
+    (tmp_path / "a\nb").write_bytes(b"12345")
+    (tmp_path / "own").write_bytes(b"12345")
+    told = {"name": "full", "path": "{folder}/own", "mime_type": "image/webp", "size": 5}
+
+    def answer(facts: dict[str, Any], file: dict[str, Any]) -> bytes:
+        named = {**told, **file}
+        named["path"] = named["path"].format(folder=tmp_path)
+        return json.dumps({"outcome": {"facts": {"shown": {}, **facts}, "files": [named]}}).encode()
+
+    assert child._outcome(answer({}, {}), 0, io.BytesIO(), tmp_path).files[0].size == 5
+    with pytest.raises(ProcessingFailed) as failed:
+        child._outcome(answer(facts, file), 0, io.BytesIO(), tmp_path)
+    assert failed.value.reason == Reason.CRASHED
+
+
+async def test_a_child_that_puts_a_pipe_in_the_place_of_its_log_stops_nobody(slow, root):
+    async with running(slow, root) as (process, task):
+        (folder,) = root.iterdir()
+        (folder / "log").unlink()
+        os.mkfifo(folder / "log")
+        process.kill()
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            with pytest.raises(ProcessingFailed) as failed:
+                await task
 
     assert failed.value.reason == Reason.CRASHED
 

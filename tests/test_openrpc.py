@@ -92,7 +92,8 @@ def test_a_method_is_told_in_full():
             "page.\n\n"
             "The URL stays the same for a while, so that it can be cached, and is good for at least 15 minutes.\n\n"
             "A rendition's is public, and good for as long as the media is there.\n\n"
-            "Raises MediaNotFound, UploadPending before completion, MediaInfected, and RenditionNotFound."
+            "Raises MediaNotFound, UploadPending before completion, MediaInfected, MediaUnscanned, and "
+            "RenditionNotFound."
         ),
         "paramStructure": "by-name",
         "params": [
@@ -165,6 +166,7 @@ def test_a_method_is_told_in_full():
             {"$ref": "#/x-errors/MediaNotFound"},
             {"$ref": "#/x-errors/UploadPending"},
             {"$ref": "#/x-errors/MediaInfected"},
+            {"$ref": "#/x-errors/MediaUnscanned"},
             {"$ref": "#/x-errors/RenditionNotFound"},
             {"$ref": "#/x-errors/ValidationFailed"},
             {"$ref": "#/x-errors/ServiceUnavailable"},

@@ -122,6 +122,19 @@ def test_tags_fit_on_a_line(made):
     assert outcome.facts.shown.tags.artist is None
 
 
+def test_tags_in_another_encoding_than_utf_8_are_no_damage(made):
+    """WAV has none that it says, and programs write that of their machine."""
+    said = b"INFOINAM" + struct.pack("<I", 6) + "Grüße\0".encode("latin-1")
+    wav = recording("wav", tags=())
+    body = wav[:12] + b"LIST" + struct.pack("<I", len(said)) + said + wav[12:]
+
+    outcome = made(body, "audio/x-wav")
+
+    assert outcome.facts.duration == pytest.approx(2.0, abs=0.1)
+    assert outcome.facts.shown.tags
+    assert outcome.facts.shown.tags.title == "Gr\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}e"
+
+
 def test_a_recording_without_tags_has_none(made):
     assert made(recording("mp3", tags=())).facts.shown.tags is None
 
@@ -167,6 +180,20 @@ def test_silence_is_a_recording_too(made):
     told = peaks(made(wav[:200] + b"\0" * (len(wav) - 200), "audio/x-wav"))
 
     assert set(told["data"][100:]) == {0}
+
+
+@pytest.mark.parametrize("rate", [8000, 44_100, 48_000, 384_000])
+@pytest.mark.parametrize("samples", [1, 2, 10, 23, 24, 50, 100, 127, 128])
+def test_the_shortest_recordings_last_some_time_or_are_none(made, rate, samples):
+    """A duration of zero is none: the database would refuse it for ever."""
+    found = tried(lambda: made(wav_header(1, rate, 2 * samples) + b"\1\1" * samples, "audio/x-wav"))
+
+    if samples < rate / 2000:
+        assert found == Reason.AUDIO_DAMAGED
+    elif samples > rate / 1000:
+        assert isinstance(found, Outcome)
+        assert (found.facts.duration or 0) >= 0.001
+        assert len(peaks(found)["data"]) >= 2
 
 
 @pytest.mark.parametrize("tenths", range(10))

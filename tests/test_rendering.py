@@ -23,7 +23,7 @@ from jobs.job import Bench
 from jobs.process import ATTEMPTS, process_media
 from jobs.purge import tidy
 from jobs.sweep import sweep
-from jobs.worker import open_queue, run_jobs
+from jobs.worker import forget_ended, open_queue, run_jobs
 from processing import processors
 from rpc.auth import Caller
 from server.resources import open_resources
@@ -273,6 +273,25 @@ async def test_what_may_pass_is_tried_again_and_then_fails(
     assert jobs() == []
 
 
+async def test_outages_use_up_none_of_the_attempts(
+    completed_media, call, run_pending, monkeypatch, resources, waits_end
+):
+    media = await completed_media()
+    with monkeypatch.context() as outage:
+        outage.setattr(resources.store.public, "name", "no-such-bucket")
+        for _ in range(ATTEMPTS + 1):
+            await run_pending()
+            waits_end()
+    images, *_ = processors.PROCESSORS
+    hurried = replace(images, limits=replace(images.limits, wall_seconds=0.01))
+    monkeypatch.setattr(processors, "PROCESSORS", (hurried,))
+
+    for expected in (*["processing"] * (ATTEMPTS - 1), "failed"):
+        await run_pending()
+        assert (await call("media.getMedia", mediaId=str(media.id))).media.status == expected
+        waits_end()
+
+
 async def test_an_outage_of_storage_is_waited_out(
     completed_media, call, run_pending, monkeypatch, resources, waits_end
 ):
@@ -348,6 +367,33 @@ async def test_nothing_goes_while_another_attempt_publishes(completed_media, cal
     await tidy(bench, media.id)
 
     assert await public() == [key]
+
+
+async def test_an_overtaken_run_publishes_nothing(completed_media, call, resources, bench, public):
+    """Another has taken away what it wrote: its worker stood still while its media was cancelled and begun anew."""
+    media = await completed_media()
+    publish = resources.store.public.publish
+    half_way, go_on = asyncio.Event(), asyncio.Event()
+
+    async def stand_still(key, source):
+        await publish(key, source)
+        half_way.set()
+        await go_on.wait()
+
+    resources.store.public.publish = stand_still
+    overtaken = asyncio.ensure_future(process_media.run(bench, media.id))
+    await half_way.wait()
+    resources.store.public.publish = publish
+    await call("media.cancelProcessing", mediaId=str(media.id))
+    await process_media.run(bench, media.id)
+    assert await public() == []
+    await call("media.retryProcessing", mediaId=str(media.id))
+    go_on.set()
+
+    assert await overtaken == "processing"
+    assert await process_media.run(bench, media.id) == "ready"
+    shown = (await call("media.getMedia", mediaId=str(media.id))).media
+    assert len(await public()) == len(shown.renditions) == len(OF_IMAGES)
 
 
 async def test_deletion_takes_the_renditions_along(ready_media, call, run_pending, public):
@@ -495,6 +541,20 @@ async def test_a_job_raises_what_storage_did_so_that_it_is_repeated(completed_me
         await process_media.run(bench, media.id)
 
 
+async def test_a_media_whose_original_storage_has_lost_fails(
+    completed_media, call, resources, run_pending, objects, waits_end
+):
+    """It is not looked for without end."""
+    media = await completed_media()
+    await resources.store.remove(await objects())
+    for _ in range(ATTEMPTS):
+        await run_pending()
+        waits_end()
+
+    told = await call("media.getProcessingStatus", mediaId=str(media.id))
+    assert (told.status, told.attempts, told.error.code) == ("failed", ATTEMPTS, "original_missing")
+
+
 async def test_renditions_weigh_in_a_ledger_of_their_own(ready_media, call):
     media = await ready_media()
     made = sum(rendition.size for rendition in media.renditions)
@@ -565,3 +625,18 @@ async def test_what_was_ready_before_there_were_renditions_gets_them(servers, st
             assert media
             assert (media.state, [made["name"] for made in media.renditions]) == ("ready", list(OF_IMAGES))
         assert drift(url) == []
+
+
+async def test_what_is_left_of_jobs_that_failed_goes_after_a_week(completed_media, resources, database_url, jobs):
+    await completed_media()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("update procrastinate_jobs set status = 'doing'")
+        connection.execute("update procrastinate_jobs set status = 'failed'")
+        connection.execute("update procrastinate_events set at = now() - interval '167 hours'")
+        async with open_queue(resources.db.pool):
+            await forget_ended()
+            assert jobs() == [("process_media", "failed", 0)]
+
+            connection.execute("update procrastinate_events set at = now() - interval '169 hours'")
+            await forget_ended()
+    assert jobs() == []

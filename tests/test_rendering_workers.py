@@ -151,10 +151,10 @@ async def test_a_worker_has_no_more_processes_than_it_is_allowed(start, complete
 async def test_a_slow_picture_holds_up_nothing_but_pictures(start, completed_media, slow, call, objects):
     """What is deleted meanwhile goes from storage at once."""
     other = await completed_media(padded(video(), 5000), filename="clip.mp4", contentType="video/mp4")
-    media = await completed_media(slow)
     with start(IMAGE_CONCURRENCY="1") as worker:
-        child = await first_of(worker)
         await ready(call, other)
+        media = await completed_media(slow)
+        child = await first_of(worker)
         await call("media.deleteMedia", mediaId=str(other.id))
         async with asyncio.timeout(SOON_SECONDS):
             while any(str(other.id) in key for key in await objects()):  # noqa: ASYNC110 - nobody tells

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
-from contracts.errors import MediaInfected, MediaNotFound, ServiceUnavailable
+from contracts.errors import MediaInfected, MediaNotFound, MediaUnscanned, ServiceUnavailable
 from jobs.scan import Scanner
 from jobs.sweep import sweep
 from processing.failures import ProcessingFailed, Reason
@@ -166,3 +167,27 @@ async def test_what_waits_for_a_scanner_is_not_published(
 
     for media_id in (photo_id, clip_id):
         assert (await call("media.getMedia", mediaId=str(media_id))).media.status == "ready"
+
+
+class TestWhereFilesAreScanned:
+    """With CLAMAV_URL, of `serve` too."""
+
+    @pytest.fixture
+    def settings(self, settings):
+        return replace(settings, clamav_url="tcp://127.0.0.1:1")
+
+    async def test_nobody_gets_what_has_not_been_found_clean(self, completed_media, call):
+        """While it is processed, and when its processing was cancelled before a scanner came to it."""
+        media = await completed_media(infected(video()), **CLIP)
+        for step in (None, "media.cancelProcessing"):
+            if step:
+                await call(step, mediaId=str(media.id))
+            assert (await call("media.getMedia", mediaId=str(media.id))).media.url is None
+            with pytest.raises(MediaUnscanned):
+                await call("media.getDownloadUrl", mediaId=str(media.id))
+
+    async def test_what_is_ready_can_be_downloaded(self, ready_media, original):
+        media = await ready_media(video(), **CLIP)
+
+        assert media.url
+        assert await original(media.id) == video()

@@ -677,12 +677,13 @@ export declare namespace MediaProcedures {
    *
    * A rendition's is public, and good for as long as the media is there.
    *
-   * Raises MediaNotFound, UploadPending before completion, MediaInfected, and RenditionNotFound.
+   * Raises MediaNotFound, UploadPending before completion, MediaInfected, MediaUnscanned, and RenditionNotFound.
    *
    * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
    * the same.
    * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
    * @throws CONFLICT (MediaInfected): The file holds malware: nobody gets it any more, and soon it goes.
+   * @throws CONFLICT (MediaUnscanned): No scanner has found the file clean, or not yet; what is ready can be downloaded.
    * @throws NOT_FOUND (RenditionNotFound): The media has no rendition of this name (yet).
    */
   interface GetDownloadUrl {
@@ -1175,6 +1176,7 @@ export interface RpcErrorDetails {
    * IdempotencyKeyTaken: The key named another input before, or an upload that was deleted since.
    * MediaInfected: The file holds malware: nobody gets it any more, and soon it goes.
    * MediaProcessed: The media is ready: there is nothing to cancel any more.
+   * MediaUnscanned: No scanner has found the file clean, or not yet; what is ready can be downloaded.
    * MediaUnusable: A post or a profile takes only what is `processing` or `ready`: verified, and not failed.
    * NoImage: A profile image has to be an image.
    * OtherPurpose: The media was uploaded for another purpose: what is for posts is no profile image, and the other way
@@ -1438,12 +1440,13 @@ export type AppRouter = TRPCBuiltRouter<
        *
        * A rendition's is public, and good for as long as the media is there.
        *
-       * Raises MediaNotFound, UploadPending before completion, MediaInfected, and RenditionNotFound.
+       * Raises MediaNotFound, UploadPending before completion, MediaInfected, MediaUnscanned, and RenditionNotFound.
        *
        * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
        * the same.
        * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
        * @throws CONFLICT (MediaInfected): The file holds malware: nobody gets it any more, and soon it goes.
+       * @throws CONFLICT (MediaUnscanned): No scanner has found the file clean, or not yet; what is ready can be downloaded.
        * @throws NOT_FOUND (RenditionNotFound): The media has no rendition of this name (yet).
        */
       getDownloadUrl: Query<MediaProcedures.GetDownloadUrl.Input, MediaProcedures.GetDownloadUrl.Output>;

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from contracts.formats import FORMATS, MediaType
-from contracts.media import DownloadName, DownloadUrl, Media, MediaAnswer, MediaError, Rendition
+from contracts.media import DownloadName, DownloadUrl, Media, MediaAnswer, MediaError, MediaState, Rendition
 from contracts.owners import named
 from contracts.processing import INFECTED
 from contracts.renditions import FULL, SHOWN_FIRST
@@ -55,8 +55,8 @@ def shown(ctx: Context, row: MediaRow) -> Media:
 def download(
     ctx: Context, row: MediaRow, *, filename: DownloadName = DownloadName.ORIGINAL, inline: bool = False
 ) -> DownloadUrl | None:
-    """A signed GET of the original, None before there is one, and of malware; inline only what is safe in a page."""
-    if row.original_key is None or row.error_code == INFECTED:
+    """A signed GET of the original, None without one that is not withheld; inline only what is safe in a page."""
+    if row.original_key is None or is_withheld(ctx, row):
         return None
     accepted = FORMATS[row.mime_type]
     signed_at = window_start(ctx.now, DOWNLOAD_WINDOW_SECONDS)
@@ -69,6 +69,11 @@ def download(
         inline=inline and accepted.inline,
     )
     return DownloadUrl(url=url, expires_at=signed_at + timedelta(seconds=DOWNLOAD_TTL_SECONDS))
+
+
+def is_withheld(ctx: Context, row: MediaRow) -> bool:
+    """Whether nobody gets the original: it holds malware, or has not been found clean where it has to be."""
+    return row.error_code == INFECTED or (ctx.resources.scans and row.state != MediaState.READY)
 
 
 def published(ctx: Context, row: MediaRow, name: str) -> DownloadUrl | None:

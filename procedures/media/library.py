@@ -2,7 +2,14 @@
 
 from uuid import UUID
 
-from contracts.errors import ForeignOwner, MediaInfected, MediaNotFound, RenditionNotFound, UploadPending
+from contracts.errors import (
+    ForeignOwner,
+    MediaInfected,
+    MediaNotFound,
+    MediaUnscanned,
+    RenditionNotFound,
+    UploadPending,
+)
 from contracts.media import DownloadUrl, GetDownloadUrl, ListMedia, MediaAnswer, MediaPage, MediaReference
 from contracts.processing import INFECTED
 from procedures.media.answer import answer, download, published, shown
@@ -42,7 +49,7 @@ async def list_media(ctx: Context, params: ListMedia) -> MediaPage:
     return MediaPage(items=[shown(ctx, row) for row in page], next_cursor=page[-1].id if more else None)
 
 
-@query("media.getDownloadUrl", raises=(MediaNotFound, UploadPending, MediaInfected, RenditionNotFound))
+@query("media.getDownloadUrl", raises=(MediaNotFound, UploadPending, MediaInfected, MediaUnscanned, RenditionNotFound))
 async def get_download_url(ctx: Context, params: GetDownloadUrl) -> DownloadUrl:
     """Sign a GET of the original, under its own name or one that tells nothing, as a download or to show in a page.
 
@@ -50,14 +57,16 @@ async def get_download_url(ctx: Context, params: GetDownloadUrl) -> DownloadUrl:
 
     A rendition's is public, and good for as long as the media is there.
 
-    Raises MediaNotFound, UploadPending before completion, MediaInfected, and RenditionNotFound.
+    Raises MediaNotFound, UploadPending before completion, MediaInfected, MediaUnscanned, and RenditionNotFound.
     """
     media = await find_media(ctx, params.media_id)
     if media.error_code == INFECTED:
         raise MediaInfected
+    if media.original_key is None:
+        raise UploadPending(media_id=str(media.id))
     original = download(ctx, media, filename=params.filename, inline=params.inline)
     if original is None:
-        raise UploadPending(media_id=str(media.id))
+        raise MediaUnscanned
     if params.rendition is None:
         return original
     found = published(ctx, media, params.rendition)
