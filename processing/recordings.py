@@ -3,9 +3,11 @@
 from array import array
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
@@ -41,7 +43,7 @@ def _encode(sound: Sound, path: Path, waveform: Waveform) -> File:
         stream = target.add_stream("aac", rate=rate, layout=layout)
         stream.bit_rate = BITRATES[layout]
         samples = 0
-        for frame in _resampled(sound, waveform, layout, rate):
+        for frame in _framed(sound, waveform, layout, rate):
             samples += frame.samples
             target.mux(stream.encode(frame))
         target.mux(stream.encode(None))
@@ -51,17 +53,15 @@ def _encode(sound: Sound, path: Path, waveform: Waveform) -> File:
     return File(name=FULL, path=path, mime_type="audio/mp4", size=path.stat().st_size, duration=duration)
 
 
-def _resampled(sound: Sound, waveform: Waveform, layout: str, rate: int) -> Iterator[AudioFrame]:
-    """The frames of the encoder; the waveform hears them too.
-
-    They have another format than the waveform's, so that they are converted: a frame that two filters take as it is, is
-    gone after the first.
-    """
-    loud = AudioResampler(format="fltp", layout=layout, rate=rate, frame_size=FRAME)
+def _framed(sound: Sound, waveform: Waveform, layout: str, rate: int) -> Iterator[AudioFrame]:
+    """The frames of the encoder, all of one length but the last; the waveform hears them too."""
     quiet = AudioResampler(format="s16", layout="mono", rate=RATE)
-    samples = 0
-    for frame in _with_end(sound):
-        for heard in loud.resample(frame):
+    waiting, samples = AudioFifo(), 0
+    for frame in chain(_converted(sound, layout, rate), [None]):
+        if frame is not None:
+            frame.pts = None
+            waiting.write(frame)
+        for heard in waiting.read_many(FRAME, partial=frame is None):
             heard.pts, heard.time_base = samples, Fraction(1, rate)
             samples += heard.samples
             _listen(waveform, quiet.resample(heard))
@@ -69,16 +69,21 @@ def _resampled(sound: Sound, waveform: Waveform, layout: str, rate: int) -> Iter
     _listen(waveform, quiet.resample(None))
 
 
+def _converted(sound: Sound, layout: str, rate: int) -> Iterator[AudioFrame]:
+    """The recording in the encoder's format; where it changes its own, another filter goes on."""
+    shape, convert, samples = None, None, 0
+    for frame in sound.frames():
+        if (frame.format.name, frame.layout.name, frame.sample_rate) != shape:
+            yield from convert.resample(None) if convert else ()
+            shape = (frame.format.name, frame.layout.name, frame.sample_rate)
+            convert, samples = AudioResampler(format="fltp", layout=layout, rate=rate), 0
+        assert convert
+        frame.pts, frame.time_base = samples, Fraction(1, frame.sample_rate)
+        samples += frame.samples
+        yield from convert.resample(frame)
+    yield from convert.resample(None) if convert else ()
+
+
 def _listen(waveform: Waveform, frames: list[AudioFrame]) -> None:
     for frame in frames:
         waveform.hear(array("h", bytes(frame.planes[0])[: 2 * frame.samples]))
-
-
-def _with_end(sound: Sound) -> Iterator[AudioFrame | None]:
-    """Every frame, each right after the one before, and None in the end, which makes resamplers give what they hold."""
-    samples = 0
-    for frame in sound.frames():
-        frame.pts, frame.time_base = samples, Fraction(1, frame.sample_rate)
-        samples += frame.samples
-        yield frame
-    yield None

@@ -175,6 +175,13 @@ def test_the_picture_shows_what_grows_louder(made):
     assert heights[-1] > 220
 
 
+def test_a_recording_that_changes_its_rate_and_channels_midway_is_heard_to_its_end(made):
+    outcome = made(recording("mp3", 1.0, 44_100, "stereo") + recording("mp3", 1.0, 22_050, "mono"))
+
+    assert outcome.facts.duration == pytest.approx(2.0, abs=0.2)
+    assert min(loudness(named(outcome, "full"))[1::2]) > 1000
+
+
 def test_silence_is_a_recording_too(made):
     wav = recording("wav")
     told = peaks(made(wav[:200] + b"\0" * (len(wav) - 200), "audio/x-wav"))
