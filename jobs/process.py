@@ -49,7 +49,7 @@ async def enqueue_processing(tx: Transaction, media: MediaRow) -> None:
     await enqueue(tx, process_media, media.id, queue=QUEUES[media.type])
 
 
-async def find_lost(bench: Bench, media: MediaRow) -> bool:
+async def enqueue_lost(bench: Bench, media: MediaRow) -> bool:
     """Have a media processed that the queue has forgotten: whether it had."""
     async with bench.db.transaction() as tx:
         lost = await tx.one(MediaIdRow, "find_lost_processing", id=media.id, task=process_media.name)

@@ -12,7 +12,7 @@ from contracts.errors import DigestDiffers, InvalidFileType, PartDiffers, PartsM
 from contracts.media import MediaState
 from contracts.processing import INFECTED
 from jobs.job import Bench, enqueue, job
-from jobs.process import find_lost
+from jobs.process import enqueue_lost
 from jobs.publish import bury_ended_upload, complete_upload
 from jobs.purge import purge_media, tidy
 from sql.database import Database
@@ -53,7 +53,7 @@ async def settle_media(bench: Bench, media_id: UUID) -> str:
     if media.state == MediaState.DELETED:
         return await purge_media.run(bench, media_id)
     if media.state == MediaState.PROCESSING:
-        return "processed again" if await find_lost(bench, media) else "being processed"
+        return "processed again" if await enqueue_lost(bench, media) else "being processed"
     return await _settle(bench, media)
 
 

@@ -1,4 +1,4 @@
-"""A film, opened by FFmpeg's libraries as what its bytes show that it is, and as nothing else."""
+"""A film, and a still of it, upright."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,20 +11,13 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from processing.failures import ProcessingFailed, Reason, tells_of_memory
+from processing.failures import ProcessingFailed, Reason
+from processing.ffmpeg import open_container, refusing
 from processing.libvips import Image
 
-# The demuxer of each type.
-DEMUXERS = {
-    "video/mp4": "mov",
-    "video/x-m4v": "mov",
-    "video/quicktime": "mov",
-    "video/webm": "matroska",
-}
 DECODERS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "prores", "mjpeg"})
-# Nothing but the file itself is opened, whatever stands in it.
-OPTIONS = {"protocol_whitelist": "file", "enable_drefs": "0", "use_absolute_path": "0"}
 MICROSECONDS = 1_000_000
+MOST_FRAMES = 1000  # a second; headers of films whose frames come as they like tell more
 # How libvips turns a picture by so many degrees, clockwise.
 TURNS = {90: "d90", 180: "d180", 270: "d270"}
 
@@ -85,7 +78,7 @@ def upright(frame: VideoFrame) -> Image:
 @contextmanager
 def open_film(source: Path, mime_type: str) -> Iterator[Film]:
     """The first moving picture of a file; ProcessingFailed when there is none that can be decoded."""
-    with refusing_damage(), av.open(str(source), format=DEMUXERS[mime_type], options=OPTIONS) as container:
+    with refusing(Reason.VIDEO_DAMAGED), open_container(source, mime_type) as container:
         moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
         if not moving:
             raise ProcessingFailed(Reason.VIDEO_DAMAGED, "no moving picture")
@@ -98,9 +91,15 @@ def open_film(source: Path, mime_type: str) -> Iterator[Film]:
             duration=_seconds(container, stream),
             codec=stream.codec_context.codec.canonical_name,
             bitrate=stream.bit_rate or container.bit_rate or None,
-            fps=round(float(stream.average_rate), 3) if stream.average_rate else None,
+            fps=_rate(stream),
             has_audio=bool(container.streams.audio),
         )
+
+
+def _rate(stream: VideoStream) -> float | None:
+    """Frames a second, where a header tells what can be."""
+    told = round(float(stream.average_rate or 0), 3)
+    return told if 0 < told <= MOST_FRAMES else None
 
 
 def _seconds(container: InputContainer, stream: VideoStream) -> float:
@@ -109,13 +108,3 @@ def _seconds(container: InputContainer, stream: VideoStream) -> float:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     raise ProcessingFailed(Reason.VIDEO_DAMAGED, "no duration")
-
-
-@contextmanager
-def refusing_damage() -> Iterator[None]:
-    """What FFmpeg's libraries cannot read is damaged, unless they lacked memory."""
-    try:
-        yield
-    except (av.error.FFmpegError, ValueError) as error:
-        lacking = isinstance(error, MemoryError) or tells_of_memory(str(error))
-        raise ProcessingFailed(Reason.OUT_OF_MEMORY if lacking else Reason.VIDEO_DAMAGED, str(error)) from error

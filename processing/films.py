@@ -3,7 +3,8 @@
 from contracts.renditions import POSTER, THUMBNAILS
 from processing.appearance import placeholder
 from processing.failures import ProcessingFailed, Reason
-from processing.film import Film, open_film, refusing_damage, turn_of, upright
+from processing.ffmpeg import refusing
+from processing.film import Film, open_film, turn_of, upright
 from processing.libvips import Image
 from processing.records import Facts, Outcome, Shown, Task
 from processing.renditions import full_size, thumbnails
@@ -16,19 +17,19 @@ LARGEST = THUMBNAILS[-1]
 
 def process(task: Task) -> Outcome:
     """Look at the header, then decode as far as the poster."""
-    with open_film(task.source, task.mime_type) as film, refusing_damage():
+    with open_film(task.source, task.mime_type) as film, refusing(Reason.VIDEO_DAMAGED):
         _require_bounds(film)
         frame = film.still(POSTER_AT)
         picture = upright(frame).copy_memory()
-    files = (*thumbnails(picture.thumbnail_image(LARGEST, height=LARGEST, size="down"), task.folder),)
-    stand_in, dominant = placeholder(Image.new_from_file(files[0].path))
+    thumbs = thumbnails(picture.thumbnail_image(LARGEST, height=LARGEST, size="down"), task.folder)
+    stand_in, dominant = placeholder(Image.new_from_file(thumbs[0].path))
     facts = Facts(
         shown=_shown(film, turn_of(frame), stand_in, dominant),
         width=picture.width,
         height=picture.height,
-        duration=round(film.duration, 3),
+        duration=round(film.duration, 3) or None,
     )
-    return Outcome(facts=facts, files=(*files, full_size(picture, task.folder, POSTER)))
+    return Outcome(facts=facts, files=(*thumbs, full_size(picture, task.folder, POSTER)))
 
 
 def _require_bounds(film: Film) -> None:

@@ -13,8 +13,9 @@ from av.audio.resampler import AudioResampler
 
 from contracts.renditions import FULL
 from processing.failures import ProcessingFailed, Reason
+from processing.ffmpeg import refusing
 from processing.records import Facts, File, Outcome, Shown, Task
-from processing.sound import Sound, open_sound, refusing_damage
+from processing.sound import Sound, open_sound
 from processing.waveform import RATE, Waveform, draw, write_peaks
 
 FRAME = 1024  # samples in one of AAC's
@@ -27,7 +28,7 @@ OPTIONS = {"movflags": "faststart", "fflags": "+bitexact"}
 def process(task: Task) -> Outcome:
     """Decode the recording once, and encode and measure it as it comes."""
     waveform = Waveform()
-    with open_sound(task.source, task.mime_type) as sound, refusing_damage():
+    with open_sound(task.source, task.mime_type) as sound, refusing(Reason.AUDIO_DAMAGED):
         full = _encode(sound, task.folder / f"{FULL}.m4a", waveform)
         shown = Shown(codec=sound.codec, bitrate=sound.bitrate, tags=sound.tags)
     samples_per_point, points = waveform.end()

@@ -1,7 +1,4 @@
-"""A recording, opened by FFmpeg's libraries as what its bytes show that it is, and as nothing else.
-
-A container may name other files and servers; only the one that was given is read, by the demuxer of its type.
-"""
+"""A recording, and what is heard of it as far as it can be decoded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,17 +11,10 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from processing.failures import ProcessingFailed, Reason, tells_of_memory
+from processing.failures import ProcessingFailed, Reason
+from processing.ffmpeg import open_container, refusing
 from processing.records import Tags
 
-# The demuxer of each type.
-DEMUXERS = {
-    "audio/mpeg": "mp3",
-    "audio/wav": "wav",
-    "audio/x-wav": "wav",
-    "audio/ogg": "ogg",
-    "audio/mp4": "mov",
-}
 DECODERS = frozenset({
     "mp3", "mp3float", "aac", "alac", "vorbis", "opus", "libopus", "flac", "pcm_u8", "pcm_s16le", "pcm_s24le",
     "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_alaw", "pcm_mulaw", "adpcm_ms", "adpcm_ima_wav",
@@ -32,8 +22,6 @@ DECODERS = frozenset({
 MAX_SECONDS = 4 * 3600
 MAX_DAMAGED_PACKETS = 1000
 MAX_TAG_CHARACTERS = 200
-# Nothing but the file itself is opened, whatever stands in it.
-OPTIONS = {"protocol_whitelist": "file", "enable_drefs": "0", "use_absolute_path": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +57,7 @@ class Sound:
 @contextmanager
 def open_sound(source: Path, mime_type: str) -> Iterator[Sound]:
     """The first recording of a file; ProcessingFailed when there is none that can be decoded."""
-    with (
-        refusing_damage(),
-        av.open(str(source), format=DEMUXERS[mime_type], options=OPTIONS, metadata_errors="replace") as container,
-    ):
+    with refusing(Reason.AUDIO_DAMAGED), open_container(source, mime_type) as container:
         if not container.streams.audio:
             raise ProcessingFailed(Reason.AUDIO_DAMAGED, "no audio")
         stream = container.streams.audio[0]
@@ -82,16 +67,6 @@ def open_sound(source: Path, mime_type: str) -> Iterator[Sound]:
         codec.thread_count = 1
         bitrate = stream.bit_rate or container.bit_rate or None
         yield Sound(container, stream, codec.codec.canonical_name, bitrate, _tags(container, stream))
-
-
-@contextmanager
-def refusing_damage() -> Iterator[None]:
-    """What FFmpeg's libraries cannot read is damaged, unless they lacked memory."""
-    try:
-        yield
-    except (av.error.FFmpegError, ValueError) as error:
-        lacking = isinstance(error, MemoryError) or tells_of_memory(str(error))
-        raise ProcessingFailed(Reason.OUT_OF_MEMORY if lacking else Reason.AUDIO_DAMAGED, str(error)) from error
 
 
 def _tags(container: InputContainer, stream: AudioStream) -> Tags | None:

@@ -156,6 +156,21 @@ def test_no_poster_holds_what_a_film_says_of_itself(made):
         assert not {name for name in told if "GPS" in name or name in {"Title", "Artist"}}
 
 
+def test_a_film_whose_tags_are_not_utf_8_is_shown(made):
+    named = film("mp4", 1.0, tags=(("title", "Gruesse"),))
+
+    assert made(named.replace(b"Gruesse", b"Gr\xfc\xdfe..")).facts.width == 320
+
+
+async def test_a_rate_that_no_film_has_is_left_out(tmp_path):
+    """The header tells 10,000 frames a second; its answer is still one that the parent believes."""
+    source = tmp_path / "source"
+    source.write_bytes(film("mp4", 0.001, (64, 48), fps=10_000))
+
+    async with processed(source, "video/mp4") as outcome:
+        assert outcome.facts.shown.fps is None
+
+
 HOSTILE = {
     "nothing": b"",
     "a web page": HTML,
