@@ -5,7 +5,8 @@ from enum import StrEnum
 from contracts.media import MediaError, MediaId, MediaState
 from contracts.wire import Wire
 
-INFECTED = "infected"  # the error code of a media that holds malware; the same word stands in sql/processing.sql
+# The error code of a media that holds malware; the same word stands in processing/failures.py and sql/processing.sql.
+INFECTED = "infected"
 
 
 class Stage(StrEnum):

@@ -292,6 +292,25 @@ def run_pending(resources: Resources) -> Callable[..., Awaitable[None]]:
 
 
 @pytest.fixture
+def bench(resources: Resources) -> Bench:
+    """What a job works with, now."""
+    return Bench(db=resources.db, store=resources.store, now=datetime.now(UTC))
+
+
+@pytest.fixture
+def jobs(database_url: str) -> Callable[[], list[Any]]:
+    """The jobs in the queue: name, state, attempts."""
+
+    def read() -> list[Any]:
+        with psycopg.connect(database_url) as connection:
+            return connection.execute(
+                "select task_name, status::text, attempts from procrastinate_jobs order by id"
+            ).fetchall()
+
+    return read
+
+
+@pytest.fixture
 def ready_media(completed_media: Call, run_pending: Callable[..., Awaitable[None]], call: Call) -> Call:
     """Upload these bytes (a photo), complete the upload and run its job."""
 

@@ -17,25 +17,6 @@ from jobs.worker import open_queue, run_jobs
 from sql.rows import MediaRow
 
 
-@pytest.fixture
-def bench(resources):
-    """What a job works with."""
-    return Bench(db=resources.db, store=resources.store, now=datetime.now(UTC))
-
-
-@pytest.fixture
-def jobs(database_url):
-    """The jobs in the queue: name, state, attempts."""
-
-    def read():
-        with psycopg.connect(database_url) as connection:
-            return connection.execute(
-                "select task_name, status::text, attempts from procrastinate_jobs order by id"
-            ).fetchall()
-
-    return read
-
-
 async def test_what_an_attempt_left_behind_goes_with_the_next(completed_media, run_pending, resources, public, call):
     media = await completed_media()
     publish, sent = resources.store.public.publish, []

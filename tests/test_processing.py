@@ -1,7 +1,6 @@
 """How far the processing of a media is: told, failed with a reason, tried again, cancelled, begun anew."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -13,18 +12,11 @@ from contracts.errors import (
     UploadPending,
 )
 from contracts.renditions import OF_IMAGES
-from jobs.job import Bench
 from jobs.process import ATTEMPTS, process_media
 from jobs.worker import forget_ended, open_queue
 from processing import processors
 from rpc.auth import Caller
 from tests.media_files import photo
-
-
-@pytest.fixture
-def bench(resources):
-    """What a job works with."""
-    return Bench(db=resources.db, store=resources.store, now=datetime.now(UTC))
 
 
 @pytest.fixture
@@ -34,19 +26,6 @@ def events(call):
     async def read(media_id):
         found = (await call("media.pollEvents", mediaId=str(media_id), waitSeconds=0)).events
         return [(event.type.value, event.data.stage, event.data.progress) for event in found]
-
-    return read
-
-
-@pytest.fixture
-def jobs(database_url):
-    """The jobs in the queue: name, state, attempts."""
-
-    def read():
-        with psycopg.connect(database_url) as connection:
-            return connection.execute(
-                "select task_name, status::text, attempts from procrastinate_jobs order by id"
-            ).fetchall()
 
     return read
 

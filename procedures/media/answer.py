@@ -23,7 +23,7 @@ def answer(ctx: Context, row: MediaRow) -> MediaAnswer:
 
 
 def shown(ctx: Context, row: MediaRow) -> Media:
-    """A row as its owner sees it. `url` is that of a rendition; of video and audio, a signed GET of the original."""
+    """A row as its owner sees it. `url` is that of a rendition; of video, a signed GET of the original."""
     renditions = [_rendition(ctx, made) for made in row.renditions]
     urls = {made.name: made.url for made in renditions}
     owner_type, owner_id = named(row.owner_id)
