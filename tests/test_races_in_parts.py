@@ -124,6 +124,31 @@ async def test_whoever_comes_first_decides_and_nothing_is_left_of_the_rest(
     assert await open_at_the_store() == []
 
 
+async def test_a_part_whose_upload_ends_at_the_store_first_is_told_what_became_of_it(
+    call, bring, resources, signed, monkeypatch
+):
+    """Assembled, but not completed yet: UploadCompleted. Lost by the store: it is begun anew, and the part is there."""
+    store, ends = resources.store.multipart, list[Any]()
+    write_part = store.write_part
+
+    async def after_its_end(key: str, upload_id: str, *args: Any) -> None:
+        if ends:
+            await ends.pop()(key, upload_id)
+        await write_part(key, upload_id, *args)
+
+    async def assembled(key: str, upload_id: str) -> None:
+        await store.assemble(key, upload_id, await store.parts(key, upload_id))
+
+    monkeypatch.setattr(store, "write_part", after_its_end)
+    media_id, _ = await signed()
+    ends.append(store.abort)
+    assert await outcome(bring("media.uploadPart", PHOTO, mediaId=media_id, partNumber=1)) == "ok"
+    assert (await call("media.getUploadStatus", mediaId=media_id)).missing_parts == []
+    ends.append(assembled)
+    assert await outcome(bring("media.uploadPart", PHOTO, mediaId=media_id, partNumber=1)) == "UploadCompleted"
+    assert (await call("media.completeUpload", mediaId=media_id)).media.status == "processing"
+
+
 async def test_an_upload_that_was_put_off_in_time_is_not_buried(call, signed, resources, cleared, open_at_the_store):
     """At the end of thirty uploads a sweep and a signing meet: whoever was given a URL has an upload."""
     uploads = await at_once(*(signed() for _ in range(30)))

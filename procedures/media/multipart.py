@@ -11,6 +11,7 @@ from contracts.errors import (
     IdempotencyKeyTaken,
     PartDiffers,
     PartUnknown,
+    ServiceUnavailable,
     StorageLimitExceeded,
     UploadCompleted,
     UploadExpired,
@@ -29,7 +30,7 @@ from contracts.multipart import (
     SignedParts,
     SignParts,
 )
-from jobs.parts import is_assembled, size_of_part, stored_parts, total_parts
+from jobs.parts import ATTEMPTS, is_assembled, size_of_part, stored_parts, total_parts
 from procedures.media.reservation import Plan, extend, find_upload, reserve, url_end, url_expiry
 from procedures.media.upload import complete_upload
 from rpc.context import Context
@@ -141,20 +142,24 @@ async def find_in_parts(ctx: Context, media_id: UUID) -> MediaRow:
 
 
 async def begun(ctx: Context, upload: MediaRow) -> tuple[MediaRow, list[Part]]:
-    """The upload as the store knows it, begun when it does not, and its parts."""
-    if upload.multipart_id is not None:
-        try:
-            return upload, await stored_parts(ctx.store, upload)
-        except UploadGone:
-            if await is_assembled(ctx.store, upload):
-                raise UploadCompleted from None
-    begun = await ctx.store.multipart.begin(upload.staging_key, content_type=upload.mime_type, token=str(upload.id))
-    row = await ctx.db.one(MediaRow, "begin_multipart", id=upload.id, known=upload.multipart_id, begun=begun)
-    if row is not None:
-        return row, []
-    await ctx.store.multipart.abort(upload.staging_key, begun)
-    upload = await find_in_parts(ctx, upload.id)
-    return upload, await stored_parts(ctx.store, upload)
+    """The upload as the store knows it, begun when it does not, and its parts.
+
+    Raises UploadCompleted when it is assembled, and ServiceUnavailable when others keep beginning and ending it.
+    """
+    for _ in range(ATTEMPTS):
+        if upload.multipart_id is not None:
+            try:
+                return upload, await stored_parts(ctx.store, upload)
+            except UploadGone:
+                if await is_assembled(ctx.store, upload):
+                    raise UploadCompleted from None
+        begun = await ctx.store.multipart.begin(upload.staging_key, content_type=upload.mime_type, token=str(upload.id))
+        row = await ctx.db.one(MediaRow, "begin_multipart", id=upload.id, known=upload.multipart_id, begun=begun)
+        if row is not None:
+            return row, []
+        await ctx.store.multipart.abort(upload.staging_key, begun)
+        upload = await find_in_parts(ctx, upload.id)
+    raise ServiceUnavailable(service="storage")
 
 
 async def _put_off(ctx: Context, upload: MediaRow, uploaded_bytes: int) -> MediaRow:

@@ -13,14 +13,14 @@ from contracts.errors import (
     UploadExpired,
     UploadNotFound,
 )
-from jobs.parts import missing_parts, size_of_part
+from jobs.parts import ATTEMPTS, missing_parts, size_of_part
 from procedures.media.arrival import Arrival
 from procedures.media.multipart import begun, check_number, find_in_parts, put_off
 from rpc.content import Content
 from rpc.context import Context
 from rpc.procedure import mutation
 from sql.rows import MediaRow
-from storage.multipart import PartsChanged, UploadGone
+from storage.multipart import Part, PartsChanged, UploadGone
 
 
 @mutation(
@@ -43,8 +43,7 @@ async def upload_part(ctx: Context, params: UploadPart, content: Content) -> Upl
             raise PartDiffers(part_number=params.part_number, declared=size, actual=more)
         if params.sha256 not in {None, arrival.sha256}:
             raise DigestDiffers
-        row, stored = await begun(ctx, found)
-        await _write_part(ctx, row, params.part_number, file, size)
+        row, stored = await _write_part(ctx, found, params.part_number, file, size)
     sizes = {part.number: part.size_bytes for part in stored} | {params.part_number: size}
     await put_off(ctx, row, uploaded_bytes=sum(sizes.values()))
     missing = [number for number in missing_parts(row, stored) if number != params.part_number]
@@ -57,12 +56,22 @@ async def upload_part(ctx: Context, params: UploadPart, content: Content) -> Upl
     )
 
 
-async def _write_part(ctx: Context, row: MediaRow, number: int, file: BinaryIO, size: int) -> None:
-    assert row.multipart_id
-    try:
-        await ctx.store.multipart.write_part(row.staging_key, row.multipart_id, number, file, size)
-    except UploadGone as gone:
-        await find_in_parts(ctx, row.id)
-        raise ServiceUnavailable(service="storage") from gone
-    except PartsChanged:
-        raise PartDiffers(part_number=number, declared="these bytes", actual="other bytes") from None
+async def _write_part(
+    ctx: Context, upload: MediaRow, number: int, file: BinaryIO, size: int
+) -> tuple[MediaRow, list[Part]]:
+    """Send the part to an upload that the store knows; that upload, and the parts that it had before.
+
+    One that ends meanwhile says how: completed, cancelled, expired, or lost by the store and begun anew.
+    """
+    for _ in range(ATTEMPTS):
+        row, stored = await begun(ctx, upload)
+        assert row.multipart_id
+        try:
+            await ctx.store.multipart.write_part(row.staging_key, row.multipart_id, number, file, size)
+        except UploadGone:
+            upload = await find_in_parts(ctx, row.id)
+        except PartsChanged:
+            raise PartDiffers(part_number=number, declared="these bytes", actual="other bytes") from None
+        else:
+            return row, stored
+    raise ServiceUnavailable(service="storage")
