@@ -12,10 +12,11 @@ INFECTED = "infected"
 class Stage(StrEnum):
     """What a worker is at with a media that is `processing`."""
 
-    # The same words stand in the CHECK of sql/migrations/0017_process_media.sql.
+    # The same words stand in the CHECK of sql/migrations/0020_play_films.sql.
     DOWNLOADING = "downloading"
     SCANNING = "scanning"
     RENDERING = "rendering"
+    ENCODING = "encoding"
     PUBLISHING = "publishing"
 
 

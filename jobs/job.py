@@ -21,6 +21,7 @@ from procrastinate.tasks import Task
 
 from contracts.errors import ServiceUnavailable
 from jobs.scan import Scanner
+from processing.records import Policy
 from sql.database import Database, Transaction
 from storage.s3 import ObjectStore
 
@@ -41,7 +42,7 @@ class Bench:
     """What a job works with.
 
     `scanner` has to find every file clean; what it does not is kept for `quarantine`, out of everybody's reach.
-    `keep_location`: where a photo was taken is kept, in the database alone.
+    `policy` is what settings say of processing.
     """
 
     db: Database
@@ -49,7 +50,7 @@ class Bench:
     now: datetime
     scanner: Scanner | None = None
     quarantine: timedelta = timedelta(hours=24)
-    keep_location: bool = False
+    policy: Policy = Policy()
 
 
 Run = Callable[[Bench, UUID], Awaitable[str]]

@@ -1,37 +1,34 @@
 """After completion: make the renditions of a media and publish them, or say why there are none.
 
-One attempt writes its renditions under keys of its own, and one statement publishes them all. Whoever dies in between
-leaves objects that no row names; every run ends with taking such away, those of earlier and of overtaken runs too.
+One attempt writes its renditions under keys of its own, and one statement publishes them all, or all of one step for a
+film. Whoever dies in between leaves objects that no row names; every run ends with taking such away, those of earlier
+and of overtaken runs too.
 """
 
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
-import msgspec
 import structlog
 
 from contracts.formats import MediaType
 from contracts.media import Purpose
 from contracts.processing import Stage
+from jobs.films import make_film
 from jobs.job import Bench, enqueue, job
 from jobs.purge import tidy
+from jobs.renditions import as_json, facts_of, note, publish
 from processing.child import own_folder, processed
 from processing.failures import ProcessingFailed, Reason
-from processing.records import File, Outcome
+from processing.processors import FILMS
 from processing.sniff import HEAD_BYTES, detect
 from sql.database import Transaction
 from sql.rows import MediaIdRow, MediaRow
 from storage.bucket import ObjectMissing
-from storage.keys import new_attempt, rendition_key
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.process")
 
 ATTEMPTS = 3  # at what may pass by itself: a run that took too long, or crashed
 QUEUES = {MediaType.IMAGE: "image", MediaType.VIDEO: "video", MediaType.AUDIO: "audio"}
-
-# The percent that are done when a stage begins.
-BEGUN_AT = {Stage.SCANNING: 10, Stage.RENDERING: 20, Stage.PUBLISHING: 80}
 
 
 @job
@@ -80,48 +77,23 @@ async def _make(bench: Bench, media: MediaRow) -> None:
         except ObjectMissing:
             raise ProcessingFailed(Reason.ORIGINAL_MISSING) from None
         if bench.scanner:
-            await _note(bench, media, Stage.SCANNING)
+            await note(bench, media, Stage.SCANNING)
             await bench.scanner.require_clean(source)
-        await _render(bench, media, source)
+        mime_type = _type_of(source)
+        make = make_film if mime_type in FILMS else _render
+        await make(bench, media, source, mime_type)
 
 
-async def _render(bench: Bench, media: MediaRow, source: Path) -> None:
-    await _note(bench, media, Stage.RENDERING)
+async def _render(bench: Bench, media: MediaRow, source: Path, mime_type: str) -> None:
+    await note(bench, media, Stage.RENDERING)
     square = media.purpose == Purpose.PROFILE
-    async with processed(source, _type_of(source), square=square, keep_location=bench.keep_location) as outcome:
-        await _note(bench, media, Stage.PUBLISHING)
-        await _publish(bench, media, outcome)
-
-
-async def _publish(bench: Bench, media: MediaRow, outcome: Outcome) -> None:
-    attempt = new_attempt()
-    renditions = [_described(file, rendition_key(media.id, attempt, file.path.name)) for file in outcome.files]
-    for file, rendition in zip(outcome.files, renditions, strict=True):
-        await bench.store.public.publish(rendition["key"], file.path)
-    facts = outcome.facts
-    told = {"renditions": renditions, "metadata": facts.shown, "capture": facts.capture}
-    as_json = {name: msgspec.json.encode(value).decode() for name, value in told.items()}
-    measured = {"width": facts.width, "height": facts.height, "duration": facts.duration}
-    await bench.db.one(MediaRow, "mark_ready", id=media.id, run=media.run, now=bench.now, **measured, **as_json)
-
-
-async def _note(bench: Bench, media: MediaRow, stage: Stage) -> None:
-    await bench.db.run("note_stage", id=media.id, run=media.run, stage=stage, progress=BEGUN_AT[stage], now=bench.now)
+    async with processed(source, mime_type, square=square, policy=bench.policy) as outcome:
+        await note(bench, media, Stage.PUBLISHING)
+        told = {"renditions": as_json(await publish(bench, media, outcome.files)), **facts_of(outcome.facts)}
+        await bench.db.one(MediaRow, "mark_ready", id=media.id, run=media.run, now=bench.now, **told)
 
 
 def _type_of(source: Path) -> str:
     """What the bytes are, whatever was declared."""
     with source.open("rb") as file:
         return detect(file.read(HEAD_BYTES)) or ""
-
-
-def _described(file: File, key: str) -> dict[str, Any]:
-    return {
-        "name": file.name,
-        "key": key,
-        "mime_type": file.mime_type,
-        "size_bytes": file.size,
-        "width": file.width,
-        "height": file.height,
-        "duration": file.duration,
-    }

@@ -8,7 +8,7 @@ from contracts.owners import key_of_user
 from jobs.job import Bench, enqueue, job
 from sql.database import Database
 from sql.rows import MediaIdRow, MediaRow, Transfer
-from storage.keys import prefixes, public_prefix
+from storage.keys import prefixes, public_prefix, segments_prefix
 from storage.s3 import ObjectStore
 
 BATCH_MEDIA = 500
@@ -64,7 +64,7 @@ async def tidy(bench: Bench, media_id: UUID) -> MediaRow | None:
     if media is not None:
         await remove_objects(bench.store, media)
     if media is None or media.state != MediaState.PROCESSING:
-        await bench.store.public.remove(set(public).difference(_published(media)))
+        await bench.store.public.remove(key for key in public if not _is_published(media, key))
     return media
 
 
@@ -79,7 +79,8 @@ async def remove_objects(store: ObjectStore, media: MediaRow) -> None:
     await store.remove(key for key in known if key is not None and key != kept)
 
 
-def _published(media: MediaRow | None) -> set[str]:
+def _is_published(media: MediaRow | None, key: str) -> bool:
+    """Whether a row names an object, or names the playlist that does."""
     if media is None or media.state == MediaState.DELETED:
-        return set()
-    return {rendition["key"] for rendition in media.renditions}
+        return False
+    return any(key == made["key"] or key.startswith(segments_prefix(made["key"])) for made in media.renditions)

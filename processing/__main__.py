@@ -3,10 +3,10 @@
 import importlib
 import os
 import sys
+from typing import BinaryIO
 
 from processing.confinement import confine
 from processing.failures import ProcessingFailed, Reason
-from processing.processors import processor_of
 from processing.records import Answer, Order, from_json, to_json
 
 STDOUT, STDERR = 1, 2
@@ -18,19 +18,23 @@ def main() -> int:
     pipe = os.dup(STDOUT)
     os.dup2(STDERR, STDOUT)  # what a decoder prints is no answer
     confine(order.limits, order.parent)
-    with os.fdopen(pipe, "wb") as answers:
-        answers.write(to_json(_answer(order)))
+    with os.fdopen(pipe, "wb", buffering=0) as answers:
+        _say(answers, _answer(order, answers))
     return 0
 
 
-def _answer(order: Order) -> Answer:
+def _answer(order: Order, answers: BinaryIO) -> Answer:
     try:
-        processor = processor_of(order.task.mime_type)
-        return Answer(outcome=importlib.import_module(processor.module).process(order.task))
+        process = importlib.import_module(order.module).process
+        return Answer(outcome=process(order.task, lambda done: _say(answers, Answer(done=done))))
     except ProcessingFailed as failed:
         return Answer(failure=failed.reason, detail=failed.detail)
     except MemoryError:
         return Answer(failure=Reason.OUT_OF_MEMORY)
+
+
+def _say(answers: BinaryIO, answer: Answer) -> None:
+    answers.write(to_json(answer) + b"\n")
 
 
 if __name__ == "__main__":

@@ -13,29 +13,40 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypedDict, Unpack
 
 import msgspec
 
-from processing.failures import ProcessingFailed, Reason, tells_of_memory
-from processing.processors import Limits, processor_of
-from processing.records import Answer, File, Order, Outcome, Task, from_json, to_json
+from processing.failures import SIGNALS, ProcessingFailed, Reason, tells_of_memory
+from processing.processors import Limits, Processor, processor_of
+from processing.records import Answer, File, Order, Outcome, Policy, Task, from_json, to_json
 
 PREFIX = "mediarpc-processing-"
 UNLOCKED_SECONDS = 60  # a folder that is younger may be about to be locked
-MAX_ANSWER_BYTES = 1024 * 1024
+MAX_ANSWER_BYTES = 1024 * 1024  # of one line
 MAX_LOG_BYTES = 4096
-CHUNK_BYTES = 64 * 1024
 NAME = re.compile("[A-Za-z0-9._-]{1,100}")  # of a file, which becomes a part of its key
 
 # Nothing of this process's environment, where its secrets are. Two arenas: each reserves address space.
 ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "VIPS_BLOCK_UNTRUSTED": "1"}
 
-# What ended a child that gave no answer; whatever stands in neither is a crash.
-SIGNALS: dict[int, Reason] = {signal.SIGXCPU: Reason.TOO_MUCH_WORK, signal.SIGXFSZ: Reason.OUTPUT_TOO_LARGE}
+
+Told = Callable[[float], Awaitable[None]]
+
+
+class Asked(TypedDict, total=False):
+    """What else a task may say; see `records.Task`."""
+
+    square: bool
+    made: tuple[str, ...]
+    policy: Policy
+
+
+async def _unheard(_done: float) -> None:
+    return
 
 
 @asynccontextmanager
@@ -43,19 +54,22 @@ async def processed(
     source: Path,
     mime_type: str,
     *,
-    square: bool = False,
-    keep_location: bool = False,
+    processor: Processor | None = None,
+    tell: Told = _unheard,
     limits: Limits | None = None,
     root: Path | None = None,
+    **asked: Unpack[Asked],
 ) -> AsyncIterator[Outcome]:
     """Process one file; the renditions are there until the block ends. ProcessingFailed says why there are none.
 
-    `source` is absolute, `mime_type` what its first bytes show. Who is cancelled here leaves no process and no file.
+    `source` is absolute, `mime_type` what its first bytes show; its processor is the first that takes it, unless
+    another is named. `tell` hears what part of the work is done. Who is cancelled here leaves no process and no file.
     """
-    processor = processor_of(mime_type)
+    chosen = processor or processor_of(mime_type)
     with own_folder(root) as folder:
-        task = Task(source=source, mime_type=mime_type, folder=folder, square=square, keep_location=keep_location)
-        yield await _run(Order(task=task, limits=limits or processor.limits, parent=os.getpid()))
+        task = Task(source=source, mime_type=mime_type, folder=folder, **asked)
+        order = Order(module=chosen.module, task=task, limits=limits or chosen.limits, parent=os.getpid())
+        yield await _run(order, tell)
 
 
 def sweep_folders(root: Path | None = None) -> list[Path]:
@@ -97,7 +111,7 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-async def _run(order: Order) -> Outcome:
+async def _run(order: Order, tell: Told) -> Outcome:
     with (order.task.folder / "log").open("w+b") as log:
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-m", "processing", to_json(order)),
@@ -107,10 +121,11 @@ async def _run(order: Order) -> Outcome:
             cwd=order.task.folder,
             env={**ENVIRONMENT, "HOME": str(order.task.folder), "TMPDIR": str(order.task.folder)},
             start_new_session=True,
+            limit=MAX_ANSWER_BYTES,
         )
         try:
             async with asyncio.timeout(order.limits.wall_seconds):
-                answer = await _answer(child)
+                answer = await _answer(child, order.limits.stall_seconds, tell)
                 status = await child.wait()
         except TimeoutError:
             raise ProcessingFailed(Reason.TIMED_OUT) from None
@@ -122,41 +137,64 @@ async def _run(order: Order) -> Outcome:
         return _outcome(answer, status, log, order.task.folder)
 
 
-async def _answer(child: asyncio.subprocess.Process) -> bytes:
-    assert child.stdout
-    answer = b""
-    while chunk := await child.stdout.read(CHUNK_BYTES):
-        answer += chunk
-        if len(answer) > MAX_ANSWER_BYTES:
-            raise ProcessingFailed(Reason.CRASHED, "the answer is too long")
+async def _answer(child: asyncio.subprocess.Process, stall_seconds: float | None, tell: Told) -> Answer | None:
+    """The last of a child's lines, None when it said nothing that can be read; the others tell how far it is."""
+    answer = None
+    while line := await _line(child, stall_seconds):
+        answer = _read(line)
+        if answer and answer.done is not None:
+            await tell(answer.done)
     return answer
 
 
-def _outcome(text: bytes, status: int, log: BinaryIO, folder: Path) -> Outcome:
-    """What a child said. It has read a stranger's bytes, so that what it says is believed only as far as it shows."""
+async def _line(child: asyncio.subprocess.Process, stall_seconds: float | None) -> bytes:
+    assert child.stdout
     try:
-        answer = from_json(Answer, text)
+        async with asyncio.timeout(stall_seconds):
+            return await child.stdout.readline()
+    except TimeoutError:
+        raise ProcessingFailed(Reason.STALLED) from None
+    except ValueError:
+        raise ProcessingFailed(Reason.CRASHED, "the answer is too long") from None
+
+
+def _read(line: bytes) -> Answer | None:
+    try:
+        return from_json(Answer, line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise _death(status, log) from None
-    if answer.outcome is None or not all(_is_in(folder, file) for file in answer.outcome.files):
+        return None
+
+
+def _outcome(answer: Answer | None, status: int, log: BinaryIO, folder: Path) -> Outcome:
+    """What a child said. It has read a stranger's bytes, so that what it says is believed only as far as it shows."""
+    if answer is None or answer.done is not None:
+        raise _death(status, log)
+    if answer.outcome is None or not all(_is_whole(folder, file) for file in answer.outcome.files):
         raise ProcessingFailed(answer.failure or Reason.CRASHED, answer.detail)
     return answer.outcome
 
 
-def _is_in(folder: Path, file: File) -> bool:
-    """Whether it is a plain file of the child's own: the parent will publish it."""
-    path = file.path
+def _is_whole(folder: Path, file: File) -> bool:
+    """Whether what the parent will publish of a rendition is the child's own, all of it."""
     try:
         return (
-            path.is_relative_to(folder)
-            and NAME.fullmatch(path.name) is not None
-            and path.resolve() == path
-            and path.is_file()
-            and path.stat().st_nlink == 1
-            and path.stat().st_size == file.size
+            _is_in(folder, file.path)
+            and file.path.stat().st_size == file.size
+            and all(_is_in(folder, segment) for segment in file.segments)
         )
     except (OSError, ValueError):  # no file has such a path
         return False
+
+
+def _is_in(folder: Path, path: Path) -> bool:
+    """Whether it is a plain file in a folder, by a name that can be a part of a key."""
+    return (
+        path.is_relative_to(folder)
+        and NAME.fullmatch(path.name) is not None
+        and path.resolve() == path
+        and path.is_file()
+        and path.stat().st_nlink == 1
+    )
 
 
 def _death(status: int, log: BinaryIO) -> ProcessingFailed:

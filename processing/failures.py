@@ -1,6 +1,7 @@
 """Why a file cannot be processed: a stable word, a sentence for its owner, and whether another attempt could help."""
 
 import re
+import signal
 from enum import StrEnum
 
 
@@ -24,6 +25,7 @@ class Reason(StrEnum):
     OUTPUT_TOO_LARGE = "output_too_large"
     ORIGINAL_MISSING = "original_missing"
     TIMED_OUT = "timed_out"
+    STALLED = "stalled"
     CRASHED = "crashed"
 
 
@@ -45,11 +47,15 @@ SENTENCES = {
     Reason.OUTPUT_TOO_LARGE: "The processed file would be too large.",
     Reason.ORIGINAL_MISSING: "The file is no longer in storage.",
     Reason.TIMED_OUT: "Processing the file took too long.",
+    Reason.STALLED: "Processing the file came to a standstill.",
     Reason.CRASHED: "Processing the file ended unexpectedly.",
 }
 
 # What the machine may have caused: it was busy, something else on it needed the memory, or its storage erred.
-PASSING = frozenset({Reason.ORIGINAL_MISSING, Reason.TIMED_OUT, Reason.CRASHED})
+PASSING = frozenset({Reason.ORIGINAL_MISSING, Reason.TIMED_OUT, Reason.STALLED, Reason.CRASHED})
+
+# What ended a process at its limits.
+SIGNALS: dict[int, Reason] = {signal.SIGXCPU: Reason.TOO_MUCH_WORK, signal.SIGXFSZ: Reason.OUTPUT_TOO_LARGE}
 
 # How libraries say that there was no more memory, or not enough for another thread.
 LACK_OF_MEMORY = re.compile("(?<!copy to )memory|alloc|MemoryError|creating thread|start new thread")

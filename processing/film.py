@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
@@ -14,9 +15,13 @@ from av.video.stream import VideoStream
 from processing.failures import ProcessingFailed, Reason
 from processing.ffmpeg import open_container, refusing
 from processing.libvips import Image
+from processing.records import Policy
+from processing.sound import DECODERS as DECODERS_OF_SOUND
 
 DECODERS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "prores", "mjpeg"})
+SOUND_DECODERS = DECODERS_OF_SOUND | {"ac3", "eac3", "mp2", "mp2float", "amrnb", "pcm_s16be", "pcm_s24be", "pcm_s32be"}
 MICROSECONDS = 1_000_000
+MOST_STRETCHED = 8
 MOST_FRAMES = 1000  # a second; headers of films whose frames come as they like tell more
 # How libvips turns a picture by so many degrees, clockwise.
 TURNS = {90: "d90", 180: "d180", 270: "d270"}
@@ -24,7 +29,10 @@ TURNS = {90: "d90", 180: "d180", 270: "d270"}
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """An open film, and what its header says of it: seconds, bits and frames a second."""
+    """An open film, and what its header says of it: seconds, bits and frames a second.
+
+    A pixel is `stretch` times as wide as it is high.
+    """
 
     container: InputContainer
     stream: VideoStream
@@ -32,7 +40,8 @@ class Film:
     codec: str
     bitrate: int | None
     fps: float | None
-    has_audio: bool
+    sound: AudioStream | None
+    stretch: float
 
     def still(self, part: float) -> VideoFrame:
         """The first frame that can be decoded from this part of the film on, or the first of all."""
@@ -64,15 +73,25 @@ def turn_of(frame: VideoFrame) -> int:
     return -frame.rotation % 360
 
 
-def upright(frame: VideoFrame) -> Image:
-    """A frame as a picture in sRGB, turned as it is displayed."""
+def displayed(film: Film, frame: VideoFrame) -> tuple[int, int]:
+    """Width and height of a frame as it is displayed, in square pixels."""
+    width, height = max(1, round(frame.width * film.stretch)), frame.height
+    return (height, width) if turn_of(frame) % 180 else (width, height)
+
+
+def upright(film: Film, frame: VideoFrame) -> Image:
+    """A frame as a picture in sRGB, turned and stretched as it is displayed."""
     plane = frame.reformat(format="rgb24").planes[0]
     rows = memoryview(plane)
     width = frame.width * 3
     body = b"".join(rows[at : at + width] for at in range(0, plane.line_size * frame.height, plane.line_size))
     picture = Image.new_from_memory(body, frame.width, frame.height, 3, "uchar").copy(interpretation="srgb")
     turn = TURNS.get(turn_of(frame))
-    return picture.rot(turn) if turn else picture
+    if turn:
+        picture = picture.rot(turn)
+    width, height = displayed(film, frame)
+    same = (width, height) == (picture.width, picture.height)
+    return picture if same else picture.thumbnail_image(width, height=height, size="force")
 
 
 @contextmanager
@@ -92,8 +111,34 @@ def open_film(source: Path, mime_type: str) -> Iterator[Film]:
             codec=stream.codec_context.codec.canonical_name,
             bitrate=stream.bit_rate or container.bit_rate or None,
             fps=_rate(stream),
-            has_audio=bool(container.streams.audio),
+            sound=_sound(container),
+            stretch=_stretch(stream),
         )
+
+
+def _sound(container: InputContainer) -> AudioStream | None:
+    """The first sound that can be decoded; a film with no other has none to lose."""
+    heard = [stream for stream in container.streams.audio if _is_heard(stream)]
+    if container.streams.audio and not heard:
+        raise ProcessingFailed(Reason.FORMAT_UNSUPPORTED, "a sound that is not decoded")
+    return heard[0] if heard else None
+
+
+def _is_heard(stream: AudioStream) -> bool:
+    return stream.codec_context is not None and stream.codec_context.name in SOUND_DECODERS
+
+
+def _stretch(stream: VideoStream) -> float:
+    told = float(stream.sample_aspect_ratio or 1)
+    return told if 1 / MOST_STRETCHED < told < MOST_STRETCHED else 1.0
+
+
+def require_bounds(film: Film, policy: Policy) -> None:
+    """ProcessingFailed for a film that is longer or larger than films may be."""
+    if film.duration > policy.video_seconds:
+        raise ProcessingFailed(Reason.VIDEO_TOO_LONG)
+    if max(film.stream.width, film.stream.height) > policy.video_side:
+        raise ProcessingFailed(Reason.VIDEO_TOO_LARGE)
 
 
 def _rate(stream: VideoStream) -> float | None:

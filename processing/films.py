@@ -2,25 +2,23 @@
 
 from contracts.renditions import POSTER, THUMBNAILS
 from processing.appearance import placeholder
-from processing.failures import ProcessingFailed, Reason
+from processing.failures import Reason
 from processing.ffmpeg import refusing
-from processing.film import Film, open_film, turn_of, upright
+from processing.film import Film, open_film, require_bounds, turn_of, upright
 from processing.libvips import Image
-from processing.records import Facts, Outcome, Shown, Task
+from processing.records import Facts, Outcome, Shown, Task, Tell, unheard
 from processing.renditions import full_size, thumbnails
 
 POSTER_AT = 0.1  # of the film: past a black beginning
-MAX_SECONDS = 180
-MAX_SIDE = 4096
 LARGEST = THUMBNAILS[-1]
 
 
-def process(task: Task) -> Outcome:
+def process(task: Task, _tell: Tell = unheard) -> Outcome:
     """Look at the header, then decode as far as the poster."""
     with open_film(task.source, task.mime_type) as film, refusing(Reason.VIDEO_DAMAGED):
-        _require_bounds(film)
+        require_bounds(film, task.policy)
         frame = film.still(POSTER_AT)
-        picture = upright(frame).copy_memory()
+        picture = upright(film, frame).copy_memory()
     thumbs = thumbnails(picture.thumbnail_image(LARGEST, height=LARGEST, size="down"), task.folder)
     stand_in, dominant = placeholder(Image.new_from_file(thumbs[0].path))
     facts = Facts(
@@ -32,19 +30,12 @@ def process(task: Task) -> Outcome:
     return Outcome(facts=facts, files=(*thumbs, full_size(picture, task.folder, POSTER)))
 
 
-def _require_bounds(film: Film) -> None:
-    if film.duration > MAX_SECONDS:
-        raise ProcessingFailed(Reason.VIDEO_TOO_LONG)
-    if max(film.stream.width, film.stream.height) > MAX_SIDE:
-        raise ProcessingFailed(Reason.VIDEO_TOO_LARGE)
-
-
 def _shown(film: Film, rotation: int, stand_in: str, dominant: str) -> Shown:
     return Shown(
         codec=film.codec,
         bitrate=film.bitrate,
         fps=film.fps,
-        has_audio=film.has_audio,
+        has_audio=film.sound is not None,
         rotation=rotation,
         placeholder=stand_in,
         dominant_color=dominant,

@@ -7,11 +7,11 @@ from processing.appearance import placeholder
 from processing.capture import read_capture
 from processing.decoding import open_picture
 from processing.libvips import Image, refusing_damage
-from processing.records import Facts, Outcome, Shown, Task
+from processing.records import Facts, Outcome, Shown, Task, Tell, unheard
 from processing.renditions import full_size, thumbnails
 
 
-def process(task: Task) -> Outcome:
+def process(task: Task, _tell: Tell = unheard) -> Outcome:
     """Decode the picture twice, whole and shrunken, and write what comes of it into the task's folder."""
     picture = open_picture(task.source, task.mime_type)
     with refusing_damage(), ThreadPoolExecutor(1) as threads:
@@ -23,6 +23,6 @@ def process(task: Task) -> Outcome:
         shown=Shown(format=picture.format, frames=picture.frames, placeholder=stand_in, dominant_color=dominant),
         width=picture.width,
         height=picture.height,
-        capture=read_capture(picture.exif, keep_location=task.keep_location),
+        capture=read_capture(picture.exif, keep_location=task.policy.keep_location),
     )
     return Outcome(facts=facts, files=files)

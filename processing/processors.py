@@ -9,12 +9,16 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The most that one run may use. Memory is address space: a decoder that asks for more is told there is none."""
+    """The most that one run may use. Memory is address space: a decoder that asks for more is told there is none.
+
+    `stall_seconds`: how long a run may go on without getting on, where it says how far it is.
+    """
 
     memory_bytes: int
     cpu_seconds: int
     wall_seconds: float
     file_bytes: int
+    stall_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +29,8 @@ class Processor:
     mime_types: frozenset[str]
     limits: Limits
 
+
+FILMS = frozenset({"video/mp4", "video/x-m4v", "video/quicktime", "video/webm"})
 
 PROCESSORS = (
     Processor(
@@ -45,13 +51,22 @@ PROCESSORS = (
     ),
     Processor(
         module="processing.films",
-        mime_types=frozenset({"video/mp4", "video/x-m4v", "video/quicktime", "video/webm"}),
+        mime_types=FILMS,
         limits=Limits(memory_bytes=2048 * MIB, cpu_seconds=60, wall_seconds=120, file_bytes=512 * MIB),
     ),
     Processor(
         module="processing.recordings",
         mime_types=frozenset({"audio/mpeg", "audio/wav", "audio/x-wav", "audio/ogg", "audio/mp4"}),
         limits=Limits(memory_bytes=1024 * MIB, cpu_seconds=600, wall_seconds=900, file_bytes=512 * MIB),
+    ),
+)
+
+# What follows for films: hours, for the longest and largest on few cores.
+LADDERS = Processor(
+    module="processing.ladders",
+    mime_types=FILMS,
+    limits=Limits(
+        memory_bytes=8192 * MIB, cpu_seconds=6 * 3600, wall_seconds=3 * 3600, file_bytes=2048 * MIB, stall_seconds=60
     ),
 )
 

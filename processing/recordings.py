@@ -14,7 +14,7 @@ from av.audio.resampler import AudioResampler
 from contracts.renditions import FULL
 from processing.failures import ProcessingFailed, Reason
 from processing.ffmpeg import refusing
-from processing.records import Facts, File, Outcome, Shown, Task
+from processing.records import Facts, File, Outcome, Shown, Task, Tell, unheard
 from processing.sound import Sound, open_sound
 from processing.waveform import RATE, Waveform, draw, write_peaks
 
@@ -25,7 +25,7 @@ BITRATES = {"mono": 96_000, "stereo": 160_000}
 OPTIONS = {"movflags": "faststart", "fflags": "+bitexact"}
 
 
-def process(task: Task) -> Outcome:
+def process(task: Task, _tell: Tell = unheard) -> Outcome:
     """Decode the recording once, and encode and measure it as it comes."""
     waveform = Waveform()
     with open_sound(task.source, task.mime_type) as sound, refusing(Reason.AUDIO_DAMAGED):

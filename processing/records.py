@@ -1,5 +1,6 @@
 """What a processor is asked and what it answers: records that cross the pipe between two processes as JSON."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -16,7 +17,19 @@ T = TypeVar("T")
 Text = Annotated[str, Meta(pattern="\\A[^\\x00]*\\Z")]
 Pixels = Annotated[int, Meta(gt=0, lt=2**31)]
 Count = Annotated[int, Meta(ge=0, lt=2**62)]
+Positive = Annotated[int, Meta(gt=0, lt=2**62)]
 Seconds = Annotated[float, Meta(gt=0)]
+FrameRate = Annotated[float, Meta(gt=0, le=1000)]
+Codecs = Annotated[str, Meta(pattern="\\A[A-Za-z0-9.,]{1,60}\\Z")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What settings say of processing: whether a photo's place is kept, and the longest and largest films."""
+
+    keep_location: bool = False
+    video_seconds: int = 180
+    video_side: int = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,18 +37,33 @@ class Task:
     """One file to process. `mime_type` is what its bytes show, whatever anybody said about it.
 
     `square`: thumbnails are cut square around the centre, as those of profile images are.
+    `made`: the names of renditions that are there already, and are not to be made again.
     """
 
     source: Path
     mime_type: str
     folder: Path
     square: bool = False
-    keep_location: bool = False
+    made: tuple[str, ...] = ()
+    policy: Policy = Policy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """What a master playlist says of one of its playlists (RFC 8216, 4.3.4.2): bits a second at most and on average."""
+
+    bandwidth: Positive
+    average_bandwidth: Positive
+    codecs: Codecs
+    frame_rate: FrameRate | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """One rendition, as a file in the task's folder. Sizes in bytes and pixels, duration in seconds."""
+    """One rendition, as a file in the task's folder. Sizes in bytes and pixels, duration in seconds.
+
+    With `variant` it is a playlist: its segments stand beside it, under names that begin with its own and a hyphen.
+    """
 
     name: Text
     path: Path
@@ -44,6 +72,12 @@ class File:
     width: Pixels | None = None
     height: Pixels | None = None
     duration: Seconds | None = None
+    variant: Variant | None = None
+
+    @property
+    def segments(self) -> list[Path]:
+        """The files that a playlist names."""
+        return sorted(self.path.parent.glob(f"{self.path.stem}-*")) if self.variant else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +121,7 @@ class Shown(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tru
     dominant_color: Text | None = None
     codec: Text | None = None
     bitrate: Count | None = None
-    fps: Annotated[float, Meta(gt=0, le=1000)] | None = None
+    fps: FrameRate | None = None
     has_audio: bool | None = None
     rotation: Count | None = None
     tags: Tags | None = None
@@ -114,8 +148,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a child is told: its task, the limits to bind itself to, and the process that it dies with."""
+    """What a child is told: a module and its task, the limits to bind itself to, and the process that it dies with."""
 
+    module: str
     task: Task
     limits: Limits
     parent: int
@@ -123,11 +158,19 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a child says in the end: an outcome, or why there is none."""
+    """What a child says on a line: how much of its work is done (0 to 1), or in the end an outcome, or why not."""
 
+    done: Annotated[float, Meta(ge=0, le=1)] | None = None
     outcome: Outcome | None = None
     failure: Reason | None = None
     detail: str = ""
+
+
+Tell = Callable[[float], None]
+
+
+def unheard(_done: float) -> None:
+    """Tell nobody how much is done."""
 
 
 def to_json(record: Any) -> bytes:

@@ -229,6 +229,12 @@ class Settings:
         default=False,
         parse=_flag,
     )
+    video_max_seconds: int = setting(
+        "The longest film that is processed, in seconds.", default=180, parse=_number(1, 3600)
+    )
+    video_max_side: int = setting(
+        "The largest film that is processed, in pixels of its longer side.", default=4096, parse=_number(16, 8192)
+    )
     sweep_interval_seconds: int = setting(
         "How often each worker looks for uploads that nobody finished, in seconds.",
         default=60,

@@ -6,6 +6,7 @@ from datetime import timedelta
 from jobs.job import Bench, utc_now
 from jobs.scan import Scanner
 from jobs.worker import WorkPolicy, run_worker
+from processing.records import Policy
 from rpc.context import Resources
 from server.settings import Settings
 from sql.database import create_pool
@@ -30,7 +31,11 @@ def policy_of(resources: Resources, settings: Settings) -> WorkPolicy:
             now=utc_now(),
             scanner=scanner,
             quarantine=timedelta(hours=settings.quarantine_hours),
-            keep_location=settings.keep_location,
+            policy=Policy(
+                keep_location=settings.keep_location,
+                video_seconds=settings.video_max_seconds,
+                video_side=settings.video_max_side,
+            ),
         )
 
     return WorkPolicy(

@@ -15,12 +15,22 @@ where id = %(id)s and state = 'processing' and run = %(run)s;
 -- Remember that a run failed in a way that may pass.
 update media set failures = failures + 1 where id = %(id)s and run = %(run)s;
 
+-- name: add_renditions :one
+-- Show what is published already of a media that is being processed; no row when it is not, or by another run.
+update media set
+    renditions = renditions || %(renditions)s::jsonb, updated_at = %(now)s,
+    metadata = coalesce(%(metadata)s::jsonb, metadata), capture = coalesce(%(capture)s::jsonb, capture),
+    width = coalesce(%(width)s, width), height = coalesce(%(height)s, height), duration = coalesce(%(duration)s, duration)
+where id = %(id)s and state = 'processing' and run = %(run)s
+returning {media};
+
 -- name: mark_ready :one
 -- Show a processed media to the world; no row when it is not being processed, or by another run.
 update media set
     state = 'ready', stage = null, progress = 100, updated_at = %(now)s,
-    renditions = %(renditions)s::jsonb, metadata = %(metadata)s::jsonb, capture = %(capture)s::jsonb,
-    width = coalesce(%(width)s, width), height = coalesce(%(height)s, height), duration = %(duration)s
+    renditions = %(renditions)s::jsonb,
+    metadata = coalesce(%(metadata)s::jsonb, metadata), capture = coalesce(%(capture)s::jsonb, capture),
+    width = coalesce(%(width)s, width), height = coalesce(%(height)s, height), duration = coalesce(%(duration)s, duration)
 where id = %(id)s and state = 'processing' and run = %(run)s
 returning {media};
 

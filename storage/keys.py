@@ -38,6 +38,11 @@ def rendition_key(media_id: UUID, attempt: str, filename: str) -> str:
     return f"{public_prefix(media_id)}{attempt}/{filename}"
 
 
+def segments_prefix(key: str) -> str:
+    """What the keys begin with of all that a playlist names; no other rendition names anything."""
+    return f"{key.removesuffix('.m3u8')}-" if key.endswith(".m3u8") else f"{key}/"
+
+
 def new_attempt() -> str:
     """A name for one attempt, which no other has."""
     return uuid4().hex[:8]

@@ -304,8 +304,8 @@ def test_a_child_cannot_name_files_that_are_not_its_own(tmp_path, told):
     file = File(name="full", path=paths[told], mime_type="image/webp", size=4, width=1, height=1)
     size = 4 if told == "of another size" else 5
 
-    assert not child._is_in(folder, replace(file, size=size))
-    assert child._is_in(folder, replace(file, path=own, size=5))
+    assert not child._is_whole(folder, replace(file, size=size))
+    assert child._is_whole(folder, replace(file, path=own, size=5))
 
 
 NO_ANSWERS = {
@@ -323,7 +323,7 @@ NO_ANSWERS = {
 @pytest.mark.parametrize("text", NO_ANSWERS.values(), ids=NO_ANSWERS)
 def test_an_answer_that_is_none_is_a_crash(tmp_path, text):
     with pytest.raises(ProcessingFailed) as failed:
-        child._outcome(text, 0, io.BytesIO(b"said in the end"), tmp_path)
+        child._outcome(child._read(text), 0, io.BytesIO(b"said in the end"), tmp_path)
 
     assert failed.value.reason == Reason.CRASHED
 
@@ -355,9 +355,9 @@ def test_what_neither_database_nor_store_would_take_is_a_crash(tmp_path, facts, 
         named["path"] = named["path"].format(folder=tmp_path)
         return json.dumps({"outcome": {"facts": {"shown": {}, **facts}, "files": [named]}}).encode()
 
-    assert child._outcome(answer({}, {}), 0, io.BytesIO(), tmp_path).files[0].size == 5
+    assert child._outcome(child._read(answer({}, {})), 0, io.BytesIO(), tmp_path).files[0].size == 5
     with pytest.raises(ProcessingFailed) as failed:
-        child._outcome(answer(facts, file), 0, io.BytesIO(), tmp_path)
+        child._outcome(child._read(answer(facts, file)), 0, io.BytesIO(), tmp_path)
     assert failed.value.reason == Reason.CRASHED
 
 

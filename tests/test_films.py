@@ -207,7 +207,10 @@ async def test_a_film_is_shown_by_its_poster(ready_media, original):
     media = await ready_media(body, filename="walk.mp4", contentType="video/mp4")
 
     assert media.status == "ready"
-    assert [made.name for made in media.renditions] == ["thumb150", "thumb300", "thumb600", "thumb1200", "poster"]
+    assert [made.name for made in media.renditions] == [
+        "thumb150", "thumb300", "thumb600", "thumb1200", "poster", "mp4-360p",
+    ]  # fmt: skip
+    assert media.url == media.renditions[-1].url
     assert media.thumbnail_url == media.renditions[1].url
     assert (media.width, media.height, media.duration) == (320, 240, pytest.approx(1.0, abs=0.1))
     assert {"codec", "fps", "hasAudio", "rotation", "placeholder", "dominantColor"} <= set(media.metadata)

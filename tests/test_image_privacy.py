@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from processing.pictures import process
-from processing.records import Task
+from processing.records import Policy, Task
 from tests.images import MIME_TYPES, encoded, oriented, scene, vips
 
 EXIFTOOL = shutil.which("exiftool")
@@ -77,7 +77,8 @@ def test_no_rendition_holds_metadata(tmp_path, kind):
     assert kind == "GIF" or "EXIF:GPSLatitude" in before
     assert kind != "JPEG" or "EXIF:ThumbnailImage" in before
 
-    outcome = process(Task(source=source, mime_type=MIME_TYPES[kind], folder=tmp_path, keep_location=True))
+    task = Task(source=source, mime_type=MIME_TYPES[kind], folder=tmp_path, policy=Policy(keep_location=True))
+    outcome = process(task)
 
     for after in told(*(file.path for file in outcome.files)):
         assert {tag.partition(":")[0] for tag in after} <= GROUPS

@@ -11,7 +11,7 @@ from PIL import Image, ImageSequence, ImageStat
 
 from processing.failures import ProcessingFailed, Reason
 from processing.pictures import process
-from processing.records import Capture, File, Location, Outcome, Task
+from processing.records import Capture, File, Location, Outcome, Policy, Task
 from processing.sniff import detect
 from tests.images import (
     MIME_TYPES,
@@ -296,7 +296,7 @@ def test_camera_and_time_are_told_and_the_place_is_not(made, kind):
 
 
 def test_the_place_is_told_when_it_is_to_be_kept(made):
-    told = made(encoded(scene(), exif=capture_exif()), keep_location=True).facts.capture
+    told = made(encoded(scene(), exif=capture_exif()), policy=Policy(keep_location=True)).facts.capture
 
     assert told.location == Location(latitude=-33.856917, longitude=151.209333, altitude=58.0)
 

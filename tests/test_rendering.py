@@ -18,6 +18,7 @@ from contracts.renditions import OF_IMAGES
 from jobs.job import Bench
 from jobs.sweep import sweep
 from jobs.worker import open_queue, run_jobs
+from processing.records import Policy
 from server.resources import open_resources
 from sql.migrate import migrate
 from sql.rows import MediaRow
@@ -149,7 +150,7 @@ async def test_the_camera_is_kept_privately_and_the_place_is_not(ready_media, ca
 
 async def test_the_place_is_kept_when_it_is_asked_for(completed_media, run_pending, capture):
     media = await completed_media(encoded(scene(), exif=capture_exif()))
-    await run_pending(keep_location=True)
+    await run_pending(policy=Policy(keep_location=True))
 
     assert capture(media.id)["location"]["latitude"] == pytest.approx(-33.856917)
 

@@ -7,7 +7,7 @@ from contracts.formats import FORMATS, MediaType
 from contracts.media import DownloadName, DownloadUrl, Media, MediaAnswer, MediaError, MediaState, Rendition
 from contracts.owners import named
 from contracts.processing import INFECTED
-from contracts.renditions import FULL, SHOWN_FIRST
+from contracts.renditions import FULL, MASTER, PLAYLIST_TYPE, SHOWN_FIRST
 from rpc.context import Context
 from sql.rows import MediaRow
 from storage.presign import window_start
@@ -23,8 +23,8 @@ def answer(ctx: Context, row: MediaRow) -> MediaAnswer:
 
 
 def shown(ctx: Context, row: MediaRow) -> Media:
-    """A row as its owner sees it. `url` is that of a rendition; of video, a signed GET of the original."""
-    renditions = [_rendition(ctx, made) for made in row.renditions]
+    """A row as its owner sees it. `url` is that of a rendition; of video, of its best MP4."""
+    renditions = [_rendition(ctx, made) for made in row.renditions if made["mime_type"] != PLAYLIST_TYPE]
     urls = {made.name: made.url for made in renditions}
     owner_type, owner_id = named(row.owner_id)
     return Media(
@@ -34,7 +34,7 @@ def shown(ctx: Context, row: MediaRow) -> Media:
         user_id=row.user_id,
         type=row.type,
         status=row.state,
-        url=_signed(ctx, row) if row.type == MediaType.VIDEO else urls.get(FULL),
+        url=_best(renditions) if row.type == MediaType.VIDEO else urls.get(FULL),
         thumbnail_url=urls.get(SHOWN_FIRST),
         filename=row.filename,
         size=row.size_bytes,
@@ -43,7 +43,7 @@ def shown(ctx: Context, row: MediaRow) -> Media:
         height=row.height,
         duration=row.duration,
         renditions=renditions,
-        hls_url=None,
+        hls_url=next((_url(ctx, made) for made in row.renditions if made["name"] == MASTER), None),
         post_id=row.post_id,
         metadata=row.metadata,
         error=failure(row),
@@ -106,6 +106,6 @@ def _url(ctx: Context, made: dict[str, Any]) -> str:
     return f"{ctx.resources.public_url}/{made['key']}"
 
 
-def _signed(ctx: Context, row: MediaRow) -> str | None:
-    original = download(ctx, row, inline=True)
-    return original.url if original else None
+def _best(renditions: list[Rendition]) -> str | None:
+    """The MP4 of the highest quality, which comes last."""
+    return next((made.url for made in reversed(renditions) if made.mime_type == "video/mp4"), None)

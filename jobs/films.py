@@ -1,0 +1,104 @@
+"""A film is shown by its poster first, and then made to play, quality by quality.
+
+What is published is in the row at once: a run that takes over from one that died makes only what is not there.
+"""
+
+from pathlib import Path
+
+from contracts.processing import Stage
+from contracts.renditions import MASTER, OF_VIDEO, PLAYLIST_TYPE, POSTER
+from jobs.job import Bench
+from jobs.renditions import BEGUN_AT, Told, as_json, facts_of, note, publish
+from processing.child import own_folder, processed
+from processing.processors import LADDERS
+from processing.records import Facts, File, Outcome
+from sql.rows import MediaRow
+from storage.playlists import master_playlist
+
+ENCODED_AT = BEGUN_AT[Stage.PUBLISHING]
+
+
+async def make_film(bench: Bench, media: MediaRow, source: Path, mime_type: str) -> None:
+    """Publish what is made of a film, and make it ready; nothing more once another run has overtaken this one."""
+    shown: MediaRow | None = media
+    if POSTER not in _names(media):
+        await note(bench, media, Stage.RENDERING)
+        async with processed(source, mime_type, policy=bench.policy) as outcome:
+            shown = await _add(bench, media, outcome.files, outcome.facts)
+    if shown is not None:
+        await _make_it_play(bench, shown, source, mime_type)
+
+
+async def _make_it_play(bench: Bench, media: MediaRow, source: Path, mime_type: str) -> None:
+    await note(bench, media, Stage.ENCODING)
+    async with processed(
+        source,
+        mime_type,
+        processor=LADDERS,
+        tell=_Progress(bench, media).tell,
+        made=_names(media),
+        policy=bench.policy,
+    ) as outcome:
+        shown = await _publish_qualities(bench, media, outcome)
+    if shown is not None:
+        await _finish(bench, shown, outcome.facts)
+
+
+class _Progress:
+    """Says how far the encoder is, percent by percent."""
+
+    def __init__(self, bench: Bench, media: MediaRow) -> None:
+        self._bench = bench
+        self._media = media
+        self._percent = BEGUN_AT[Stage.ENCODING]
+
+    async def tell(self, done: float) -> None:
+        begun = BEGUN_AT[Stage.ENCODING]
+        percent = begun + int(done * (ENCODED_AT - begun))
+        if percent > self._percent:
+            self._percent = percent
+            await note(self._bench, self._media, Stage.ENCODING, percent)
+
+
+async def _publish_qualities(bench: Bench, media: MediaRow, outcome: Outcome) -> MediaRow | None:
+    """Each of them whole, and in the row before the next; None for an overtaken run."""
+    qualities = [outcome.files[at : at + 2] for at in range(0, len(outcome.files), 2)]
+    shown: MediaRow | None = media
+    for number, files in enumerate(qualities):
+        await note(bench, media, Stage.PUBLISHING, ENCODED_AT + (100 - ENCODED_AT) * number // len(qualities))
+        shown = await _add(bench, media, files)
+        if shown is None:
+            return None
+    return shown
+
+
+async def _add(bench: Bench, media: MediaRow, files: tuple[File, ...], facts: Facts | None = None) -> MediaRow | None:
+    made = await publish(bench, media, files)
+    told = facts_of(facts) if facts else dict.fromkeys(("metadata", "capture", "width", "height", "duration"))
+    return await bench.db.one(
+        MediaRow, "add_renditions", id=media.id, run=media.run, now=bench.now, renditions=as_json(made), **told
+    )
+
+
+async def _finish(bench: Bench, media: MediaRow, facts: Facts) -> None:
+    """One playlist of all qualities, and the media is ready."""
+    qualities = [made for made in media.renditions if made.get("variant")]
+    with own_folder() as folder:
+        path = folder / f"{MASTER}.m3u8"
+        path.write_text(master_playlist(qualities), encoding="utf-8")
+        file = File(name=MASTER, path=path, mime_type=PLAYLIST_TYPE, size=path.stat().st_size)
+        made = sorted((*media.renditions, *await publish(bench, media, [file])), key=_place)
+    told = {"metadata": None, "capture": None, "width": None, "height": None, "duration": facts.duration}
+    await bench.db.one(
+        MediaRow, "mark_ready", id=media.id, run=media.run, now=bench.now, renditions=as_json(made), **told
+    )
+
+
+def _names(media: MediaRow) -> tuple[str, ...]:
+    return tuple(made["name"] for made in media.renditions)
+
+
+def _place(made: Told) -> tuple[int, int]:
+    """The fixed order: pictures, MP4s from the lowest, then what makes up HLS."""
+    name = made["name"]
+    return (OF_VIDEO.index(name) if name in OF_VIDEO else len(OF_VIDEO), made["height"] or 0)

@@ -1,0 +1,64 @@
+"""From files that a child made to objects in the public bucket, and how a media's row tells of them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from contracts.processing import Stage
+from jobs.job import Bench
+from processing.records import Facts, File
+from sql.rows import MediaRow
+from storage.keys import new_attempt, rendition_key
+
+# The percent that are done when a stage begins.
+BEGUN_AT = {Stage.SCANNING: 10, Stage.RENDERING: 20, Stage.ENCODING: 30, Stage.PUBLISHING: 80}
+
+Told = dict[str, Any]
+
+
+async def note(bench: Bench, media: MediaRow, stage: Stage, progress: int | None = None) -> None:
+    """Say what this run is at; how far it is falls never, and an overtaken run says nothing."""
+    percent = BEGUN_AT[stage] if progress is None else progress
+    await bench.db.run("note_stage", id=media.id, run=media.run, stage=stage, progress=percent, now=bench.now)
+
+
+async def publish(bench: Bench, media: MediaRow, files: Iterable[File]) -> list[Told]:
+    """Send renditions to the public bucket, a playlist after what it names, under keys that nobody has had before."""
+    attempt, made = new_attempt(), []
+    for file in files:
+        segments = file.segments
+        for path in (*segments, file.path):
+            await bench.store.public.publish(rendition_key(media.id, attempt, path.name), path)
+        made.append(_described(file, rendition_key(media.id, attempt, file.path.name), segments))
+    return made
+
+
+def facts_of(facts: Facts) -> Told:
+    """What is known of a file, as the statements take it."""
+    return {
+        "metadata": msgspec.json.encode(facts.shown).decode(),
+        "capture": msgspec.json.encode(facts.capture).decode(),
+        "width": facts.width,
+        "height": facts.height,
+        "duration": facts.duration,
+    }
+
+
+def as_json(made: list[Told]) -> str:
+    """Renditions as the row has them."""
+    return msgspec.json.encode(made).decode()
+
+
+def _described(file: File, key: str, segments: list[Path]) -> Told:
+    described = {
+        "name": file.name,
+        "key": key,
+        "mime_type": file.mime_type,
+        "size_bytes": file.size + sum(segment.stat().st_size for segment in segments),
+        "width": file.width,
+        "height": file.height,
+        "duration": file.duration,
+    }
+    return described if file.variant is None else {**described, "variant": msgspec.to_builtins(file.variant)}

@@ -1,0 +1,105 @@
+"""The ladder of a film: one run of ffmpeg that makes an MP4 and an HLS rendition of every quality.
+
+It decodes once. Keyframes stand at the same moments in all of them, so that a player can change the quality at any
+segment (RFC 8216, 6.2.4). What both forms of a quality hold was encoded once.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.renditions import QUALITIES
+from processing.ffmpeg import DEMUXERS
+
+SEGMENT_SECONDS = 4
+MAX_RATE = 60  # frames a second
+# The most bits a second of the picture.
+BITRATES = dict(zip(QUALITIES, (800_000, 2_800_000, 5_000_000, 14_000_000), strict=True))
+SOUND = ("-c:a", "aac", "-ac", "2", "-ar", "48000", "-b:a", "128k")
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One quality of a film: even sides in pixels, and bits a second."""
+
+    side: int
+    width: int
+    height: int
+    bitrate: int
+
+    @property
+    def mp4(self) -> str:
+        """The name of its MP4."""
+        return f"mp4-{self.side}p"
+
+    @property
+    def playlist(self) -> str:
+        """The name of its playlist, with which those of its segments begin."""
+        return f"hls-{self.side}p"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of ffmpeg: `source` becomes these rungs.
+
+    `picture` and `sound` are the numbers of its streams, `rate` is in frames a second where a header tells it.
+    """
+
+    source: Path
+    mime_type: str
+    rungs: tuple[Rung, ...]
+    picture: int
+    sound: int | None
+    rate: float | None
+
+
+def rungs(width: int, height: int) -> tuple[Rung, ...]:
+    """Those that a film of this size gets, none larger than it; the lowest in any case, in its own size if smaller."""
+    shorter = min(width, height)
+    fitting = [side for side in QUALITIES if side <= shorter] or [QUALITIES[0]]
+    return tuple(_rung(side, min(side, shorter) / shorter, width, height) for side in fitting)
+
+
+def _rung(side: int, scale: float, width: int, height: int) -> Rung:
+    return Rung(side, _even(width * scale), _even(height * scale), BITRATES[side])
+
+
+def _even(length: float) -> int:
+    return max(2, int(length) // 2 * 2)
+
+
+def command(ffmpeg: str, run: Run) -> list[str]:
+    """What is run in the folder that its files go to; it says on its standard output how far it is."""
+    return [
+        *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1", "-stats_period", "0.5"),
+        *("-protocol_whitelist", "file", "-f", DEMUXERS[run.mime_type], "-i", str(run.source)),
+        *("-filter_complex", _filters(run)),
+        *(word for place, rung in enumerate(run.rungs) for word in _output(place, rung, run.sound)),
+    ]
+
+
+def _filters(run: Run) -> str:
+    rate = f"fps={MAX_RATE}," if run.rate is None or run.rate > MAX_RATE else ""
+    places = range(len(run.rungs))
+    split = f"[0:{run.picture}]{rate}split={len(run.rungs)}" + "".join(f"[in{place}]" for place in places)
+    scaled = (
+        f"[in{place}]scale={rung.width}:{rung.height},setsar=1,format=yuv420p[out{place}]"
+        for place, rung in enumerate(run.rungs)
+    )
+    return ";".join((split, *scaled))
+
+
+def _output(place: int, rung: Rung, sound: int | None) -> list[str]:
+    segments = (
+        f"f=hls:hls_time={SEGMENT_SECONDS}:hls_playlist_type=vod:hls_segment_type=fmp4:hls_flags=independent_segments"
+        f":hls_fmp4_init_filename={rung.playlist}-init.mp4:hls_segment_filename={rung.playlist}-%05d.m4s"
+    )
+    return [
+        *("-map", f"[out{place}]", *(() if sound is None else ("-map", f"0:{sound}"))),
+        *("-fps_mode", "vfr", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high"),
+        *("-maxrate", str(rung.bitrate), "-bufsize", str(2 * rung.bitrate)),
+        # Keyframes nowhere else: at no cut, and not after so many frames.
+        *("-force_key_frames", f"expr:gte(t,n_forced*{SEGMENT_SECONDS})", "-sc_threshold", "0", "-g", "9999"),
+        *(() if sound is None else SOUND),
+        *("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-flags", "+global_header"),
+        *("-f", "tee", f"[{segments}]{rung.playlist}.m3u8|[f=mp4:movflags=+faststart]{rung.mp4}.mp4"),
+    ]

@@ -1,0 +1,154 @@
+"""The processor of films that play: every quality as an MP4, and as a playlist with its segments."""
+
+import os
+import re
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import imageio_ffmpeg
+import m3u8
+from av.container import InputContainer
+
+from contracts.renditions import PLAYLIST_TYPE
+from processing.confinement import die_with
+from processing.failures import SIGNALS, ProcessingFailed, Reason, tells_of_memory
+from processing.ffmpeg import refusing
+from processing.film import MOST_FRAMES, displayed, open_film, require_bounds
+from processing.ladder import Run, Rung, command, rungs
+from processing.records import Facts, File, Outcome, Shown, Task, Tell, Variant, unheard
+
+MICROSECONDS = 1_000_000
+LAST_LINES = 20
+NICENESS = 10  # whoever waits for a photo comes first
+AAC = "mp4a.40.2"
+# A line of what `-progress` tells; `seconds` are in millionths.
+PROGRESS = re.compile(r"(?:out_time_us=(?P<seconds>\d+)|[a-z0-9_]+=.*)$")
+
+
+def process(task: Task, tell: Tell = unheard) -> Outcome:
+    """Encode those qualities that are not there yet; `tell` hears how much of the film is through."""
+    run, duration = _planned(task)
+    if run.rungs:
+        _encode(run, task, duration, tell)
+    files = tuple(file for rung in run.rungs for file in _files_of(rung, task.folder))
+    longest = max((file.duration or 0 for file in files), default=0)
+    return Outcome(facts=Facts(shown=Shown(), duration=longest or None), files=files)
+
+
+def _planned(task: Task) -> tuple[Run, float]:
+    """What is to be run, and how many seconds the film has."""
+    with refusing(Reason.VIDEO_DAMAGED), open_film(task.source, task.mime_type) as film:
+        require_bounds(film, task.policy)
+        wanted = rungs(*displayed(film, film.still(0.0)))
+        run = Run(
+            source=task.source,
+            mime_type=task.mime_type,
+            rungs=tuple(rung for rung in wanted if not {rung.mp4, rung.playlist} <= set(task.made)),
+            picture=film.stream.index,
+            sound=film.sound.index if film.sound else None,
+            rate=film.fps,
+        )
+        return run, film.duration
+
+
+def _encode(run: Run, task: Task, duration: float, tell: Tell) -> None:
+    said, reached = deque[str](maxlen=LAST_LINES), 0.0
+    with _ffmpeg(run, task.folder) as ffmpeg:
+        for line in ffmpeg.stdout or ():
+            told = PROGRESS.match(line)
+            if told is None:
+                said.append(line)
+            elif told["seconds"] and float(told["seconds"]) / MICROSECONDS > reached:
+                reached = float(told["seconds"]) / MICROSECONDS
+                _require_end(reached, task)
+                tell(min(1.0, reached / duration))
+        status = ffmpeg.wait()
+    if status:
+        raise _failure(status, "".join(said))
+
+
+def _require_end(reached: float, task: Task) -> None:
+    if reached > task.policy.video_seconds + 1:
+        raise ProcessingFailed(Reason.VIDEO_TOO_LONG, "longer than its header says")
+
+
+@contextmanager
+def _ffmpeg(run: Run, folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """The running program, which neither its end nor that of this process outlasts."""
+    parent = os.getpid()
+
+    def begin() -> None:
+        if sys.platform == "linux":
+            die_with(parent)
+        os.nice(NICENESS)
+
+    with subprocess.Popen(  # noqa: S603 - the command is its own
+        command(imageio_ffmpeg.get_ffmpeg_exe(), run),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        preexec_fn=begin,  # noqa: PLW1509 - this process has one thread
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _failure(status: int, said: str) -> ProcessingFailed:
+    if tells_of_memory(said):
+        return ProcessingFailed(Reason.OUT_OF_MEMORY, said)
+    killed = status < 0 or "No space left" in said
+    return ProcessingFailed(SIGNALS.get(-status, Reason.CRASHED if killed else Reason.VIDEO_DAMAGED), said)
+
+
+def _files_of(rung: Rung, folder: Path) -> tuple[File, File]:
+    """The MP4 of a quality, and its playlist."""
+    mp4, playlist = folder / f"{rung.mp4}.mp4", folder / f"{rung.playlist}.m3u8"
+    with refusing(Reason.VIDEO_DAMAGED), av.open(str(mp4)) as container:
+        duration = round((container.duration or 0) / MICROSECONDS, 3)
+        variant = _variant(container, playlist)
+    if not duration:
+        raise ProcessingFailed(Reason.VIDEO_DAMAGED, "nothing of it could be encoded")
+
+    def file(name: str, path: Path, mime_type: str) -> File:
+        size, width, height = path.stat().st_size, rung.width, rung.height
+        return File(name=name, path=path, mime_type=mime_type, size=size, width=width, height=height, duration=duration)
+
+    return file(rung.mp4, mp4, "video/mp4"), replace(file(rung.playlist, playlist, PLAYLIST_TYPE), variant=variant)
+
+
+def _variant(mp4: InputContainer, playlist: Path) -> Variant:
+    """What a master playlist says of a quality; its MP4 was encoded in the same way."""
+    picture = mp4.streams.video[0]
+    profile = (picture.codec_context.extradata or b"")[1:4].hex()  # of the AVCDecoderConfigurationRecord
+    rate = round(float(picture.average_rate or 0), 3)
+    peak, average = _bits_a_second(playlist)
+    return Variant(
+        bandwidth=peak,
+        average_bandwidth=average,
+        codecs=f"avc1.{profile},{AAC}" if mp4.streams.audio else f"avc1.{profile}",
+        frame_rate=rate if 0 < rate <= MOST_FRAMES else None,
+    )
+
+
+def _bits_a_second(playlist: Path) -> tuple[int, int]:
+    """At most, in any segment, and on average."""
+    segments = [
+        (segment.duration, 8 * (playlist.parent / segment.uri).stat().st_size)
+        for segment in m3u8.load(str(playlist)).segments
+        if segment.uri and segment.duration
+    ]
+    if not segments:
+        raise ProcessingFailed(Reason.VIDEO_DAMAGED, "no segment")
+    peak = max(bits / seconds for seconds, bits in segments)
+    return round(peak) or 1, round(sum(bits for _, bits in segments) / sum(seconds for seconds, _ in segments)) or 1
