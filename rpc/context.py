@@ -12,6 +12,7 @@ from rpc.introspection import Introspection
 from rpc.limits import RateLimits
 from sql.bell import Bell
 from sql.database import Database
+from storage.addresses import Addresses
 from storage.presign import Presigner
 from storage.s3 import ObjectStore
 
@@ -32,14 +33,14 @@ class UploadPolicy:
 class Resources:
     """What outlives a call: opened once per process, by `server/resources.py`.
 
-    Renditions are served under `public_url`, which a slash and their key follow, and weigh on the quota when
-    `renditions_count`. With `scans`, nobody gets an original before a scanner has found it clean.
+    `addresses` says where renditions are; they weigh on the quota when `renditions_count`. With `scans`, nobody gets an
+    original before a scanner has found it clean.
     """
 
     db: Database
     store: ObjectStore
     presigner: Presigner
-    public_url: str
+    addresses: Addresses
     renditions_count: bool
     scans: bool
     uploads: UploadPolicy

@@ -112,9 +112,10 @@ def run_serve(chosen: argparse.Namespace) -> None:
     async def serve() -> None:
         from procedures import PROCEDURES  # noqa: PLC0415 - not every command needs them
         from rpc.app import create_app  # noqa: PLC0415
+        from server.playlists import playlist_routes  # noqa: PLC0415
 
         async with open_resources(settings) as resources:
-            app = create_app(resources, PROCEDURES, app_config(settings))
+            app = create_app(resources, PROCEDURES, app_config(settings), routes=playlist_routes(resources))
             address = f"mediarpc serves on {settings.host}:{settings.port}"
             await run_until_stopped(
                 serve_http(app, listener, before_draining=resources.bell.send_home),

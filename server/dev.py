@@ -17,6 +17,7 @@ from server import cdn, storage_proxy
 from server.cdn import cdn_beside
 from server.embedded import Secrets, postgres, s3
 from server.http import STOP_SIGNALS, listen, run, run_until_stopped, serve_http
+from server.playlists import playlist_routes
 from server.resources import app_config, open_resources, store_config
 from server.settings import Settings, SettingsError
 from server.storage_proxy import storage_routes
@@ -47,7 +48,7 @@ def dev(environment: Mapping[str, str]) -> None:
 def start_missing(stack: ExitStack, environment: Mapping[str, str], asked: Settings, data_dir: Path) -> Settings:
     """Start an embedded server for each that the environment does not name; the settings that reach them all."""
     made = Secrets.of(data_dir)
-    found: dict[str, str] = {}
+    found = {"SERVER_URL": asked.server_url or origin(asked)}
     if not asked.has_verifier:
         found["AUTH_JWT_SECRET"] = made.jwt_secret
     if asked.database_url is None:
@@ -55,7 +56,8 @@ def start_missing(stack: ExitStack, environment: Mapping[str, str], asked: Setti
     if asked.s3_endpoint is None:
         found["S3_ENDPOINT"] = stack.enter_context(s3(data_dir / "s3", made))
         found["S3_PUBLIC_ENDPOINT"] = asked.s3_public_endpoint or origin(asked) + storage_proxy.PREFIX
-        found["CDN_URL"] = asked.cdn_url or origin(asked) + cdn.PREFIX
+        if not asked.private_renditions:
+            found["CDN_URL"] = asked.cdn_url or origin(asked) + cdn.PREFIX
         found["S3_ACCESS_KEY_ID"], found["S3_SECRET_ACCESS_KEY"] = made.s3_access_key_id, made.s3_secret_access_key
         found["S3_USE_PATH_STYLE"] = "true"
     return Settings.from_environment({**environment, **found})
@@ -73,8 +75,9 @@ async def _run(settings: Settings, listener: socket.socket, embedded_s3: str | N
         await resources.store.create_buckets()
         routes = await stack.enter_async_context(storage_routes(embedded_s3)) if embedded_s3 else []
         config = app_config(settings, cors_origin_regex=LOCAL_ORIGINS)
-        app = create_app(resources, PROCEDURES, config, routes=routes)
-        served = await stack.enter_async_context(cdn_beside(app, store_config(settings))) if embedded_s3 else app
+        app = create_app(resources, PROCEDURES, config, routes=[*routes, *playlist_routes(resources)])
+        shows_all = embedded_s3 and not settings.private_renditions
+        served = await stack.enter_async_context(cdn_beside(app, store_config(settings))) if shows_all else app
         await run_until_stopped(
             serve_http(served, listener, before_draining=resources.bell.send_home),
             work(resources, settings),

@@ -6,9 +6,11 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 import aiohttp
+from yarl import URL
 
 from contracts.errors import ServiceUnavailable
 from jobs.scan import Scanner
@@ -17,6 +19,7 @@ from rpc.context import Resources
 from server.resources import open_resources
 from server.settings import Settings
 from sql.migrate import missing
+from storage.addresses import SignedAddresses
 from storage.bucket import ObjectMissing
 from storage.calls import ObjectsRemain
 
@@ -36,6 +39,15 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.verdict:8} {self.what}: {self.sentence}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a browser gets."""
+
+    status: int
+    is_whole: bool
+    is_guarded: bool
 
 
 async def examine(settings: Settings) -> list[Finding]:
@@ -90,24 +102,44 @@ async def _storage(resources: Resources) -> Finding:
 
 
 async def _renditions(resources: Resources) -> Finding:
-    """As a browser sees them: without a signature, by the address that callers are told."""
+    """As a browser sees them, by the address that callers are told."""
     key = f"doctor/{uuid.uuid4()}.webp"
+    url = resources.addresses.of(key, datetime.now(UTC))
+    unsigned_url = url.partition("?")[0]
+    where = unsigned_url.removesuffix(f"/{key}")
     await resources.store.public.write(key, io.BytesIO(PROBE), size_bytes=len(PROBE), content_type="image/webp")
     try:
-        async with aiohttp.ClientSession() as session, session.get(f"{resources.public_url}/{key}") as answer:
-            status, body, guarded = answer.status, await answer.read(), answer.headers.get("x-content-type-options")
+        async with aiohttp.ClientSession() as session:
+            shown, unsigned = await _seen(session, url), await _seen(session, unsigned_url)
     except aiohttp.ClientError:
-        return Finding("renditions", "failed", f"{resources.public_url} does not answer")
+        return Finding("renditions", "failed", f"{where} does not answer")
     finally:
         with suppress(ObjectsRemain):
             await resources.store.public.remove([key])
-    if body != PROBE:
-        return Finding(
-            "renditions", "failed", f"{resources.public_url} answers {status}: let everybody read the bucket"
-        )
-    if guarded != "nosniff":
-        return Finding("renditions", "warning", f"add X-Content-Type-Options: nosniff at {resources.public_url}")
-    return Finding("renditions", "ok", f"everybody can read them at {resources.public_url}")
+    judge = _private if isinstance(resources.addresses, SignedAddresses) else _public
+    return judge(where, shown, unsigned)
+
+
+async def _seen(session: aiohttp.ClientSession, url: str) -> _Seen:
+    async with session.get(URL(url, encoded=True)) as answer:
+        body, guarded = await answer.read(), answer.headers.get("x-content-type-options")
+        return _Seen(answer.status, is_whole=body == PROBE, is_guarded=guarded == "nosniff")
+
+
+def _public(where: str, shown: _Seen, _unsigned: _Seen) -> Finding:
+    if not shown.is_whole:
+        return Finding("renditions", "failed", f"{where} answers {shown.status}: let everybody read the bucket")
+    if not shown.is_guarded:
+        return Finding("renditions", "warning", f"add X-Content-Type-Options: nosniff at {where}")
+    return Finding("renditions", "ok", f"everybody can read them at {where}")
+
+
+def _private(where: str, shown: _Seen, unsigned: _Seen) -> Finding:
+    if unsigned.is_whole:
+        return Finding("renditions", "failed", f"everybody can read them at {where}: make the bucket private")
+    if not shown.is_whole:
+        return Finding("renditions", "failed", f"{where} answers a signed GET with {shown.status}")
+    return Finding("renditions", "ok", f"they are private, and signed GETs are answered at {where}")
 
 
 async def _scan(settings: Settings) -> Finding:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
 
 from rpc.app import AppConfig
 from rpc.auth import AuthConfig
@@ -10,6 +11,7 @@ from rpc.introspection import Introspection, open_introspection
 from server.settings import Settings
 from sql.bell import Bell
 from sql.database import Database, create_pool
+from storage.addresses import Addresses, PublicAddresses, SignedAddresses
 from storage.presign import Presigner
 from storage.s3 import ObjectStore, StoreConfig
 
@@ -35,7 +37,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 presigner=presigner,
                 scans=settings.clamav_url is not None,
                 renditions_count=settings.count_renditions,
-                public_url=settings.cdn_url or presigner.public_url,
+                addresses=addresses_of(settings, presigner),
                 uploads=UploadPolicy(
                     url_ttl_seconds=settings.upload_url_ttl_seconds,
                     grace_seconds=settings.upload_grace_seconds,
@@ -50,6 +52,18 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         await bell.close()
         await pool.close()
         store.close()
+
+
+def addresses_of(settings: Settings, presigner: Presigner) -> Addresses:
+    """How callers reach renditions."""
+    settings.check_renditions()
+    if not settings.private_renditions:
+        return PublicAddresses(settings.cdn_url or presigner.public_url)
+    assert settings.server_url
+    assert settings.s3_secret_access_key
+    config = store_config(settings)
+    signer = Presigner(replace(config, bucket=config.public_bucket))
+    return SignedAddresses(signer, settings.server_url, settings.s3_secret_access_key)
 
 
 def introspecting(settings: Settings) -> AbstractAsyncContextManager[Introspection | None]:

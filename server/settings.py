@@ -140,6 +140,15 @@ class Settings:
         default=None,
         parse=_base_url,
     )
+    private_renditions: bool = setting(
+        "Whether the bucket of renditions is private: their URLs are signed then, and HLS playlists are shown by this "
+        "server, which signs what is in them for each request.",
+        default=False,
+        parse=_flag,
+    )
+    server_url: str | None = setting(
+        "This server's own base URL as browsers reach it, for players of private films.", default=None, parse=_base_url
+    )
     auth_jwt_secret: str | None = setting(
         "The secret that HS256 tokens are signed with, at least 32 bytes.", default=None, parse=_jwt_secret, secret=True
     )
@@ -274,6 +283,13 @@ class Settings:
             raise SettingsError("CORS_ORIGINS must name its origins when AUTH_COOKIE is set: * would let any site call")
         settings.check_introspection()
         return settings
+
+    def check_renditions(self) -> None:
+        """SettingsError when private renditions could not be reached, or could by everybody."""
+        if self.private_renditions and self.cdn_url:
+            raise SettingsError("CDN_URL must not be set when PRIVATE_RENDITIONS is: a CDN would serve everybody")
+        if self.private_renditions and not self.server_url:
+            raise SettingsError("SERVER_URL must be set when PRIVATE_RENDITIONS is: players fetch playlists below it")
 
     def check_introspection(self) -> None:
         """SettingsError when it could not be told how to authenticate to the authorization server."""

@@ -1,20 +1,37 @@
-"""HLS playlists (RFC 8216), as they stand in the bucket of renditions."""
+"""HLS playlists (RFC 8216), as they stand in the bucket of renditions and as they are shown of a private one."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import m3u8
 
-VERSION = "7"  # the first that has fragmented MP4 with EXT-X-MAP in playlists of all kinds
+VERSION = "7"  # the first in which every playlist may name the header of fragmented MP4
+FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+
+
+class PlaylistDamaged(ValueError):
+    """A playlist names something that does not stand beside it."""
 
 
 def master_playlist(qualities: Iterable[dict[str, Any]]) -> str:
     """The playlist of a film's playlists, lowest first, each by its place beside this one's folder."""
     master = m3u8.M3U8()
     master.version, master.is_independent_segments = VERSION, True
-    for made in sorted(qualities, key=lambda made: made["variant"]["bandwidth"]):
+    for made in sorted(qualities, key=lambda made: int(made["variant"]["bandwidth"])):
         attempt, _, name = made["key"].rpartition("/")
         stream = {"resolution": f"{made['width']}x{made['height']}", **made["variant"]}
         uri = f"../{attempt.rpartition('/')[2]}/{name}"
         master.add_playlist(m3u8.Playlist(uri, stream_info=stream, media=m3u8.MediaList(), base_uri=""))
     return str(master.dumps())
+
+
+def signed(text: str, sign: Callable[[str], str]) -> str:
+    """A playlist whose segments are named by their signed URLs; its references to other playlists stay."""
+    playlist = m3u8.loads(text)
+    headers = {id(segment.init_section): segment.init_section for segment in playlist.segments if segment.init_section}
+    for part in (*playlist.segments, *headers.values()):
+        if part.uri is None or not FILE.fullmatch(part.uri):
+            raise PlaylistDamaged(part.uri)
+        part.uri = sign(part.uri)
+    return str(playlist.dumps())

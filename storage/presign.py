@@ -87,6 +87,11 @@ class Presigner:
         }
         return self._sign("GET", key, query=answer, now=now, ttl_seconds=ttl_seconds)
 
+    def shown(self, key: str, *, content_type: str, caching: str, now: datetime, ttl_seconds: int) -> str:
+        """The URL of a GET of `key`, which the store answers as `content_type` and with this Cache-Control."""
+        answer = {"response-content-type": content_type, "response-cache-control": caching}
+        return self._sign("GET", key, query=answer, now=now, ttl_seconds=ttl_seconds)
+
     def plain(self, method: Literal["GET", "HEAD"], key: str, *, now: datetime, ttl_seconds: int) -> str:
         """The URL of a request for `key` as it is stored, or for its headers."""
         return self._sign(method, key, now=now, ttl_seconds=ttl_seconds)

@@ -36,7 +36,7 @@ async def test_what_an_attempt_left_behind_goes_with_the_next(completed_media, r
     await run_pending()
 
     shown = (await call("media.getMedia", mediaId=str(media.id))).media
-    assert sorted(f"{resources.public_url}/{key}" for key in await public()) == sorted(
+    assert sorted(f"{resources.addresses.base_url}/{key}" for key in await public()) == sorted(
         made.url for made in shown.renditions
     )
 

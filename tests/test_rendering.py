@@ -45,7 +45,7 @@ def seen(resources):
     """The bytes of a rendition, as they stand in the public bucket, and the picture that they are."""
 
     async def read(made):
-        key = made.url.removeprefix(f"{resources.public_url}/")
+        key = made.url.removeprefix(f"{resources.addresses.base_url}/")
         body = await resources.store.public.read(key, 0, made.size + 1)
         return body, Image.open(io.BytesIO(body))
 
@@ -83,7 +83,7 @@ async def test_renditions_are_public_files_of_the_fixed_sizes(ready_media, seen)
 
 async def test_a_rendition_stands_at_its_key_with_its_type_and_its_caching(ready_media, resources):
     made = (await ready_media()).renditions[0]
-    key = made.url.removeprefix(f"{resources.public_url}/")
+    key = made.url.removeprefix(f"{resources.addresses.base_url}/")
 
     head = await asyncio.to_thread(resources.store._client.head_object, Bucket=resources.store.public.name, Key=key)
 

@@ -95,6 +95,8 @@ def test_an_empty_environment_gives_the_defaults():
         "audio_concurrency": 1,
         "video_concurrency": 1,
         "keep_location": False,
+        "private_renditions": False,
+        "server_url": None,
         "video_max_seconds": 180,
         "video_max_side": 4096,
         "database_pool_size": 10,

@@ -24,7 +24,7 @@ def answer(ctx: Context, row: MediaRow) -> MediaAnswer:
 
 def shown(ctx: Context, row: MediaRow) -> Media:
     """A row as its owner sees it. `url` is that of a rendition; of video, of its best MP4."""
-    renditions = [_rendition(ctx, made) for made in row.renditions if made["mime_type"] != PLAYLIST_TYPE]
+    renditions = [_rendition(ctx, row, made) for made in row.renditions if made["mime_type"] != PLAYLIST_TYPE]
     urls = {made.name: made.url for made in renditions}
     owner_type, owner_id = named(row.owner_id)
     return Media(
@@ -43,7 +43,7 @@ def shown(ctx: Context, row: MediaRow) -> Media:
         height=row.height,
         duration=row.duration,
         renditions=renditions,
-        hls_url=next((_url(ctx, made) for made in row.renditions if made["name"] == MASTER), None),
+        hls_url=next((_url(ctx, row, made) for made in row.renditions if made["name"] == MASTER), None),
         post_id=row.post_id,
         metadata=row.metadata,
         error=failure(row),
@@ -77,8 +77,8 @@ def is_withheld(ctx: Context, row: MediaRow) -> bool:
 
 
 def published(ctx: Context, row: MediaRow, name: str) -> DownloadUrl | None:
-    """The public URL of a rendition, None when there is none of this name; it outlives what it is said to."""
-    url = next((_url(ctx, made) for made in row.renditions if made["name"] == name), None)
+    """The URL of a rendition, None when there is none of this name; it outlives what it is said to."""
+    url = next((_url(ctx, row, made) for made in row.renditions if made["name"] == name), None)
     end = window_start(ctx.now, DOWNLOAD_WINDOW_SECONDS) + timedelta(seconds=DOWNLOAD_TTL_SECONDS)
     return None if url is None else DownloadUrl(url=url, expires_at=end)
 
@@ -90,10 +90,10 @@ def failure(row: MediaRow) -> MediaError | None:
     return MediaError(code=row.error_code, reason=row.error_reason)
 
 
-def _rendition(ctx: Context, made: dict[str, Any]) -> Rendition:
+def _rendition(ctx: Context, row: MediaRow, made: dict[str, Any]) -> Rendition:
     return Rendition(
         name=made["name"],
-        url=_url(ctx, made),
+        url=_url(ctx, row, made),
         mime_type=made["mime_type"],
         size=made["size_bytes"],
         width=made["width"],
@@ -102,8 +102,11 @@ def _rendition(ctx: Context, made: dict[str, Any]) -> Rendition:
     )
 
 
-def _url(ctx: Context, made: dict[str, Any]) -> str:
-    return f"{ctx.resources.public_url}/{made['key']}"
+def _url(ctx: Context, row: MediaRow, made: dict[str, Any]) -> str:
+    addresses = ctx.resources.addresses
+    if made["mime_type"] == PLAYLIST_TYPE:
+        return addresses.of_playlist(row.id, made["key"], ctx.now)
+    return addresses.of(made["key"], ctx.now)
 
 
 def _best(renditions: list[Rendition]) -> str | None:

@@ -1,0 +1,185 @@
+"""A bucket of renditions that is private: every URL is signed, and a player finds its way without a cookie."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urljoin, urlsplit
+from uuid import UUID, uuid4
+
+import httpx
+import m3u8
+import pytest
+
+from procedures import PROCEDURES
+from rpc.app import create_app
+from server.doctor import examine
+from server.playlists import playlist_routes
+from server.resources import app_config, open_resources
+from server.settings import Settings, SettingsError
+from tests.deployment import new_settings
+from tests.films import film
+from tests.test_doctor import everybody_may_read
+
+SERVER = "http://media.example.com"
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def settings(database_url, store_server) -> Settings:
+    return replace(new_settings(database_url, store_server), private_renditions=True, server_url=SERVER)
+
+
+@pytest.fixture
+async def player(resources, settings):
+    """A client that knows nothing but URLs."""
+    app = create_app(resources, PROCEDURES, app_config(settings), routes=playlist_routes(resources))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+        yield client
+
+
+@pytest.fixture
+def film_media(ready_media):
+    """A film of two qualities that is ready."""
+
+    async def make():
+        return await ready_media(film("mp4", 5.0, (1280, 720)), filename="walk.mp4", contentType="video/mp4")
+
+    return make
+
+
+async def test_every_rendition_is_read_by_its_signed_url_alone(film_media, client):
+    media = await film_media()
+
+    assert [made.name for made in media.renditions][-2:] == ["mp4-360p", "mp4-720p"]
+    for made in media.renditions:
+        answer = await client.get(made.url)
+        assert (answer.status_code, len(answer.content)) == (200, made.size)
+        assert answer.headers["content-type"] == made.mime_type
+        assert (await client.get(made.url.partition("?")[0])).status_code in {400, 403}
+
+
+async def test_a_player_needs_no_cookie(film_media, player, client, resources):
+    """From the first playlist to the last segment; what it gets is what stands in storage."""
+    media = await film_media()
+    answer = await player.get(media.hls_url)
+    assert answer.headers["content-type"].startswith("application/vnd.apple.mpegurl")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cache-control"] == "private, max-age=3600"
+
+    qualities = m3u8.loads(answer.text).playlists
+    assert [quality.stream_info.resolution for quality in qualities] == [(640, 360), (1280, 720)]
+    for quality in qualities:
+        shown = m3u8.loads((await player.get(urljoin(media.hls_url, quality.uri))).text)
+        assert [segment.duration for segment in shown.segments] == [4.0, 1.0]
+        for part in (*shown.segment_map, *shown.segments):
+            body = (await client.get(part.uri)).raise_for_status().content
+            key = urlsplit(part.uri).path.partition("-public/")[2]
+            assert body == await resources.store.public.read(key, 0, len(body) + 1)
+
+
+async def test_a_url_is_the_same_within_an_hour(film_media, call):
+    media = await film_media()
+
+    async def told(moment):
+        shown = (await call("media.getMedia", mediaId=str(media.id), now=moment)).media
+        return [shown.hls_url, shown.thumbnail_url, shown.url]
+
+    first = await told(NOON)
+    assert await told(NOON + timedelta(minutes=59)) == first
+    assert set(await told(NOON + timedelta(minutes=60))).isdisjoint(first)
+
+
+async def test_a_token_opens_one_media_for_a_while(film_media, player, resources):
+    media = await film_media()
+    key = media.hls_url.split("/", 5)[-1]
+    other = resources.addresses.of_playlist(uuid4(), f"{media.id}/{key}", datetime.now(UTC))
+    ended = resources.addresses.of_playlist(media.id, f"{media.id}/{key}", datetime.now(UTC) - timedelta(hours=2))
+    token = media.hls_url.split("/")[4]
+
+    assert (await player.get(ended)).status_code == 403
+    assert (await player.get(media.hls_url.replace(token, token[:-2] + "xx"))).status_code == 403
+    assert (await player.get(media.hls_url.replace(token, "x"))).status_code == 403
+    assert (await player.get(f"{SERVER}/hls/{other.split('/')[4]}/{key}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["hls.m3u8", "0a1b2c3d/hls.m3u8", "0a1b2c3d/thumb150.webp", "../x/hls.m3u8", "0a1b2c3d/..%2fhls.m3u8", "0a1b2c3d/"],
+)
+async def test_what_is_no_playlist_is_not_found(film_media, player, path):
+    media = await film_media()
+    base = "/".join(media.hls_url.split("/")[:5])
+
+    answer = await player.get(f"{base}/{path}")
+    assert (answer.status_code, "signature" in answer.text.lower()) == (404, False)
+
+
+@pytest.mark.parametrize(
+    "named", ["../11111111/full.webp", "https://example.com/a.m4s", "/etc/passwd", "a/b.m4s", "%2e%2e/b", ""]
+)
+async def test_nothing_is_signed_that_does_not_stand_beside_its_playlist(player, resources, named):
+    """What wrote it has read a stranger's bytes."""
+    media_id = uuid4()
+    text = f'#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MAP:URI="{named or "../x"}"\n#EXTINF:4,\n{named or "a.m4s"}\n'
+    key = f"{media_id}/0a1b2c3d/hls-360p.m3u8"
+    await asyncio.to_thread(
+        resources.store._client.put_object, Bucket=resources.store.public.name, Key=key, Body=text.encode()
+    )
+
+    answer = await player.get(resources.addresses.of_playlist(media_id, key, datetime.now(UTC)))
+    assert answer.status_code == 404
+
+
+async def test_a_deleted_film_plays_no_more(film_media, player, call, run_pending):
+    media = await film_media()
+    await call("media.deleteMedia", mediaId=str(media.id))
+    await run_pending()
+
+    assert (await player.get(media.hls_url)).status_code == 404
+
+
+async def test_a_store_that_is_away_is_told(film_media, player, resources, monkeypatch):
+    media = await film_media()
+    monkeypatch.setattr(resources.store.public, "name", "no-such-bucket")
+
+    assert (await player.get(media.hls_url)).status_code == 503
+
+
+def test_the_token_says_which_media_it_opens(resources):
+    media_id = uuid4()
+    url = resources.addresses.of_playlist(media_id, f"{media_id}/0a1b2c3d/hls.m3u8", datetime.now(UTC))
+
+    assert url.startswith(f"{SERVER}/hls/")
+    assert resources.addresses.media_of(url.split("/")[4]) == UUID(str(media_id))
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        ({"server_url": None}, "SERVER_URL must be set when PRIVATE_RENDITIONS is"),
+        ({"cdn_url": "https://cdn.example.com"}, "CDN_URL must not be set when PRIVATE_RENDITIONS is"),
+    ],
+    ids=["no server", "a cdn"],
+)
+async def test_settings_that_contradict_are_refused(settings, told, sentence):
+    with pytest.raises(SettingsError, match=sentence):
+        async with open_resources(replace(settings, **told)):
+            pass
+
+
+async def test_the_doctor_finds_a_private_bucket_well(settings, resources):
+    findings = {finding.what: str(finding) for finding in await examine(settings)}
+
+    assert findings["renditions"].startswith("ok       renditions: they are private")
+
+
+async def test_the_doctor_finds_a_bucket_that_is_not_private(settings, resources):
+    bucket = resources.store.public.name
+    put_policy = resources.store._client.put_bucket_policy
+    try:
+        await asyncio.to_thread(put_policy, Bucket=bucket, Policy=everybody_may_read(bucket))
+    except resources.store._client.exceptions.ClientError:
+        pytest.skip("this store has no policies")
+
+    findings = {finding.what: str(finding) for finding in await examine(settings)}
+    assert findings["renditions"].endswith("make the bucket private")
