@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -29,6 +30,7 @@ from tests import media_files
 from tests.deployment import Deployment, deployed, new_settings, variables_of
 from tests.leftovers import open_uploads, remember_keys
 from tests.node import node_with_packages
+from tests.processes import MEDIARPC, running
 from tests.services import Servers, Store, drift, new_database, start_servers
 from tests.web_app import WebApp, make_web_app
 
@@ -295,6 +297,24 @@ def run_pending(resources: Resources) -> Callable[..., Awaitable[None]]:
 def bench(resources: Resources) -> Bench:
     """What a job works with, now."""
     return Bench(db=resources.db, store=resources.store, now=datetime.now(UTC))
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    """Where workers keep what they work at."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def start(configured: dict[str, str], tmp_path: Path, temporary: Path) -> Callable[..., Any]:
+    """Start a worker."""
+
+    def begin(**variables: str) -> Any:
+        return running([MEDIARPC, "worker"], tmp_path, **{**configured, "TMPDIR": str(temporary), **variables})
+
+    return begin
 
 
 @pytest.fixture

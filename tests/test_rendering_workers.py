@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from pathlib import Path
 
 import psutil
 import psycopg
@@ -16,7 +15,7 @@ from processing.child import PREFIX
 from processing.libvips import Image as Vips
 from tests.images import encoded, scene
 from tests.media_files import padded, video
-from tests.processes import MEDIARPC, TIMEOUT_SECONDS, Running, running, until
+from tests.processes import TIMEOUT_SECONDS, Running, until
 
 SOON_SECONDS = 5.0
 
@@ -28,24 +27,6 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     noise = Vips.gaussnoise(1000, 1000, mean=128, sigma=4).cast("uchar").bandjoin([128, 64])
     noise.replicate(8, 8).jpegsave(str(path), Q=60)
     return path.read_bytes()
-
-
-@pytest.fixture
-def temporary(tmp_path: Path) -> Path:
-    """Where workers keep what they work at."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def start(configured, tmp_path, temporary):
-    """Start a worker."""
-
-    def begin(**variables: str):
-        return running([MEDIARPC, "worker"], tmp_path, **{**configured, "TMPDIR": str(temporary), **variables})
-
-    return begin
 
 
 def rendering(worker: Running) -> list[psutil.Process]:

@@ -1,0 +1,257 @@
+"""Films in the making: killed, at a standstill, cancelled, cut off from storage. Each is ready in the end, once."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import imageio_ffmpeg
+import psutil
+import psycopg
+import pytest
+
+from contracts.errors import ServiceUnavailable
+from contracts.renditions import OF_VIDEO
+from jobs import films
+from jobs.process import process_media
+from processing.child import PREFIX
+from processing.failures import ProcessingFailed, Reason
+from processing.processors import LADDERS
+from tests.processes import TIMEOUT_SECONDS, until
+from tests.test_rendering_workers import SOON_SECONDS, command_of, ready
+
+QUALITIES = ("mp4-360p", "mp4-720p")
+POSTER = OF_VIDEO[: OF_VIDEO.index("poster") + 1]
+
+
+@pytest.fixture(scope="session")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A film of two qualities that takes seconds to encode."""
+    path = tmp_path_factory.mktemp("walk") / "walk.mp4"
+    subprocess.run(
+        [
+            imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error",
+            "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30", "-f", "lavfi", "-i", "sine=440",
+            "-t", "10", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", path,
+        ],
+        check=True,
+    )  # fmt: skip
+    return path.read_bytes()
+
+
+@pytest.fixture
+def film_media(completed_media, walk):
+    """The film, which nobody has processed yet."""
+
+    async def make():
+        return await completed_media(walk, filename="walk.mp4", contentType="video/mp4")
+
+    return make
+
+
+def encoders(parent: int) -> list[psutil.Process]:
+    """The ffmpeg processes below a process that are in the middle of a film."""
+    found = []
+    with suppress(psutil.Error):
+        for process in psutil.Process(parent).children(recursive=True):
+            command = command_of(process)
+            if command and "ffmpeg" in Path(command[0]).name and "-progress" in command:
+                found.append(process)
+    return found
+
+
+async def encoding(call, media) -> int:
+    """How far a film is, once its encoder is in the middle of it."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while True:
+            told = await call("media.getProcessingStatus", mediaId=str(media.id))
+            if told.stage == "encoding" and told.progress > 30:
+                return told.progress
+            await asyncio.sleep(0.05)
+
+
+async def shown(call, media):
+    return (await call("media.getMedia", mediaId=str(media.id))).media
+
+
+async def is_whole(call, media, public, named_objects) -> bool:
+    """A film that is ready, each rendition once, and nothing beside what its row names."""
+    found = await shown(call, media)
+    assert (found.status, found.error) == ("ready", None)
+    assert [made.name for made in found.renditions] == [*POSTER, *QUALITIES]
+    assert found.hls_url
+    stems = {key.removesuffix(".m3u8") + "-" for key in named_objects() if key.endswith(".m3u8")}
+    assert [
+        key for key in await public() if key not in named_objects() and not any(key.startswith(stem) for stem in stems)
+    ] == []
+    told = await call("media.pollEvents", mediaId=str(media.id), waitSeconds=0)
+    return [event.type.value for event in told.events].count("media.ready") == 1
+
+
+async def test_a_poster_is_there_before_the_film_plays(film_media, start, call):
+    media = await film_media()
+    with start():
+        await encoding(call, media)
+        found = await shown(call, media)
+        assert (found.status, found.url, found.hls_url) == ("processing", None, None)
+        assert [made.name for made in found.renditions] == list(POSTER)
+        assert found.thumbnail_url
+        assert (found.width, found.height) == (1280, 720)
+        playing = await ready(call, media)
+    assert playing.url == playing.renditions[-1].url
+
+
+async def test_percent_rises_to_the_end(film_media, run_pending, call):
+    media = await film_media()
+    await run_pending()
+
+    told = (await call("media.pollEvents", mediaId=str(media.id), waitSeconds=0)).events
+    steps = [(event.data.stage, event.data.progress) for event in told if event.type.value == "media.progress"]
+    percents = [percent for _, percent in steps]
+    assert percents == sorted(percents)
+    assert [stage for stage, _ in dict.fromkeys((stage, None) for stage, _ in steps)] == [
+        "downloading", "rendering", "encoding", "publishing",
+    ]  # fmt: skip
+    assert len({percent for stage, percent in steps if stage == "encoding"}) > 4
+
+
+async def test_a_worker_killed_in_mid_ladder_is_replaced_and_the_poster_is_not_made_again(
+    start, film_media, call, public, named_objects, database_url, temporary
+):
+    media = await film_media()
+    with start() as worker:
+        await encoding(call, media)
+        (encoder,) = encoders(worker.pid)
+        before = await shown(call, media)
+        worker.stop(signal.SIGKILL)
+        psutil.wait_procs([encoder], timeout=TIMEOUT_SECONDS)
+        assert not encoder.is_running()
+    for folder in temporary.glob(f"{PREFIX}*"):
+        os.utime(folder, (0, 0))
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("update procrastinate_workers set last_heartbeat = now() - interval '1 hour'")
+
+    with start():
+        after = await ready(call, media)
+        await asyncio.to_thread(until, lambda: list(temporary.glob(f"{PREFIX}*")) == [])
+
+    assert after.renditions[: len(POSTER)] == before.renditions
+    assert await is_whole(call, media, public, named_objects)
+
+
+async def test_an_encoder_at_a_standstill_is_ended_and_begun_anew(
+    film_media, bench, call, public, named_objects, monkeypatch
+):
+    hurried = replace(LADDERS, limits=replace(LADDERS.limits, stall_seconds=2.0))
+    monkeypatch.setattr(films, "LADDERS", hurried)
+    media = await film_media()
+    running = asyncio.ensure_future(process_media.run(bench, media.id))
+    await encoding(call, media)
+    (encoder,) = encoders(os.getpid())
+    encoder.suspend()
+
+    with pytest.raises(ProcessingFailed) as failed:
+        await asyncio.wait_for(running, TIMEOUT_SECONDS)
+    assert failed.value.reason == Reason.STALLED
+    assert psutil.wait_procs([encoder], timeout=TIMEOUT_SECONDS)[0] == [encoder]
+    monkeypatch.setattr(films, "LADDERS", LADDERS)
+    assert await process_media.run(bench, media.id) == "ready"
+    assert await is_whole(call, media, public, named_objects)
+
+
+async def test_cancelling_ends_the_encoder_at_once(start, film_media, call, temporary):
+    """What was shown of the film stays shown."""
+    media = await film_media()
+    with start() as worker:
+        await encoding(call, media)
+        (encoder,) = encoders(worker.pid)
+        await call("media.cancelProcessing", mediaId=str(media.id))
+        gone, _ = await asyncio.to_thread(psutil.wait_procs, [encoder], timeout=SOON_SECONDS)
+        assert gone
+        await asyncio.to_thread(until, lambda: list(temporary.glob(f"{PREFIX}*")) == [])
+
+    found = await shown(call, media)
+    assert (found.status, found.error.code) == ("failed", "cancelled")
+    assert [made.name for made in found.renditions] == list(POSTER)
+
+
+async def test_qualities_that_were_published_are_not_made_again_after_an_outage(
+    film_media, resources, bench, call, public, named_objects, monkeypatch
+):
+    """Storage goes away between the two, for as long as it likes."""
+    media = await film_media()
+    publish, asked = resources.store.public.publish, []
+
+    async def cut_off(key, source):
+        if "hls-720p" in key:
+            raise ServiceUnavailable(service="storage")
+        await publish(key, source)
+
+    monkeypatch.setattr(resources.store.public, "publish", cut_off)
+    for _ in range(2):
+        with pytest.raises(ServiceUnavailable):
+            await process_media.run(bench, media.id)
+    before = (await shown(call, media)).renditions
+    assert [made.name for made in before] == [*POSTER, "mp4-360p"]
+
+    async def noted(key, source):
+        asked.append(key.rpartition("/")[2])
+        await publish(key, source)
+
+    monkeypatch.setattr(resources.store.public, "publish", noted)
+    assert await process_media.run(bench, media.id) == "ready"
+
+    assert [name for name in asked if "360p" in name or "webp" in name] == []
+    assert (await shown(call, media)).renditions[:-1] == before
+    assert await is_whole(call, media, public, named_objects)
+
+
+async def test_an_overtaken_run_adds_nothing(film_media, bench, resources, call, public, named_objects, monkeypatch):
+    """Its worker stood still while another took its film over and finished it."""
+    media = await film_media()
+    publish = resources.store.public.publish
+    half_way, go_on = asyncio.Event(), asyncio.Event()
+
+    async def stand_still(key, source):
+        await publish(key, source)
+        if "mp4-720p" in key:
+            half_way.set()
+            await go_on.wait()
+
+    monkeypatch.setattr(resources.store.public, "publish", stand_still)
+    overtaken = asyncio.ensure_future(process_media.run(bench, media.id))
+    await half_way.wait()
+    monkeypatch.setattr(resources.store.public, "publish", publish)
+    assert await process_media.run(bench, media.id) == "ready"
+    go_on.set()
+
+    assert await overtaken == "ready"
+    assert await is_whole(call, media, public, named_objects)
+
+
+async def test_what_is_deleted_while_it_is_encoded_leaves_nothing(
+    film_media, bench, call, run_pending, public, objects, after_the_url
+):
+    media = await film_media()
+    running = asyncio.ensure_future(process_media.run(bench, media.id))
+    await encoding(call, media)
+    await call("media.deleteMedia", mediaId=str(media.id))
+    assert await running == "deleted"
+    await run_pending(after_the_url)
+
+    assert (await public(), await objects()) == ([], [])
+
+
+async def test_a_photo_does_not_wait_for_a_film(start, film_media, completed_media, call):
+    """They have lanes of their own, and the encoder gives way."""
+    film = await film_media()
+    with start(VIDEO_CONCURRENCY="1", IMAGE_CONCURRENCY="1") as worker:
+        await encoding(call, film)
+        (encoder,) = encoders(worker.pid)
+        assert encoder.nice() > psutil.Process(worker.pid).nice()
+        await ready(call, await completed_media())
+        assert (await shown(call, film)).status == "processing"
+        await ready(call, film)
