@@ -20,6 +20,7 @@ from jobs.process import process_media
 from processing.child import PREFIX
 from processing.failures import ProcessingFailed, Reason
 from processing.processors import LADDERS
+from tests.media_files import video
 from tests.processes import TIMEOUT_SECONDS, until
 from tests.test_rendering_workers import SOON_SECONDS, command_of, ready
 
@@ -77,16 +78,20 @@ async def shown(call, media):
     return (await call("media.getMedia", mediaId=str(media.id))).media
 
 
+async def left_over(public, named_objects) -> list[str]:
+    """What stands in public that no row names, nor a playlist that a row names."""
+    named = named_objects()
+    stems = tuple(key.removesuffix(".m3u8") + "-" for key in named if key.endswith(".m3u8"))
+    return [key for key in await public() if key not in named and not key.startswith(stems)]
+
+
 async def is_whole(call, media, public, named_objects) -> bool:
     """A film that is ready, each rendition once, and nothing beside what its row names."""
     found = await shown(call, media)
     assert (found.status, found.error) == ("ready", None)
     assert [made.name for made in found.renditions] == [*POSTER, *QUALITIES]
     assert found.hls_url
-    stems = {key.removesuffix(".m3u8") + "-" for key in named_objects() if key.endswith(".m3u8")}
-    assert [
-        key for key in await public() if key not in named_objects() and not any(key.startswith(stem) for stem in stems)
-    ] == []
+    assert await left_over(public, named_objects) == []
     told = await call("media.pollEvents", mediaId=str(media.id), waitSeconds=0)
     return [event.type.value for event in told.events].count("media.ready") == 1
 
@@ -207,6 +212,32 @@ async def test_qualities_that_were_published_are_not_made_again_after_an_outage(
     assert [name for name in asked if "360p" in name or "webp" in name] == []
     assert (await shown(call, media)).renditions[:-1] == before
     assert await is_whole(call, media, public, named_objects)
+
+
+async def test_a_run_may_die_at_any_object_that_it_publishes(
+    completed_media, resources, bench, call, public, named_objects, monkeypatch
+):
+    """Each dies one object later than the one before, just after it was stored; in the end each is there once."""
+    media = await completed_media(video(), filename="walk.mp4", contentType="video/mp4")
+    publish, deaths = resources.store.public.publish, 0
+    while (await shown(call, media)).status != "ready":
+        sent = []
+
+        async def dying(key, source, sent=sent, last=deaths):
+            await publish(key, source)
+            sent.append(key)
+            if len(sent) > last:
+                raise asyncio.CancelledError
+
+        monkeypatch.setattr(resources.store.public, "publish", dying)
+        with suppress(asyncio.CancelledError):
+            await process_media.run(bench, media.id)
+        deaths += 1
+
+    assert deaths > 5
+    found = await shown(call, media)
+    assert [made.name for made in found.renditions] == [*POSTER, "mp4-360p"]
+    assert await left_over(public, named_objects) == []
 
 
 async def test_an_overtaken_run_adds_nothing(film_media, bench, resources, call, public, named_objects, monkeypatch):
