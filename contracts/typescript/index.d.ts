@@ -248,7 +248,7 @@ export interface SignedParts {
 }
 
 /** What a worker is at with a media that is `processing`. */
-export type Stage = 'downloading' | 'scanning' | 'rendering' | 'publishing';
+export type Stage = 'downloading' | 'scanning' | 'rendering' | 'encoding' | 'publishing';
 
 /**
  * Bytes. `used`: completed originals; `reserved`: what signed URLs may still bring or tombstones still hold.
