@@ -119,7 +119,6 @@ FILM = {
     **PENDING_VIDEO,
     "id": FILM_ID,
     "status": "processing",
-    "url": f"{FILM_URL}?X-Amz-Expires=900&X-Amz-Signature=41bc",
     "filename": "concert.mp4",
     "size": FILM_BYTES,
     "updatedAt": COMPLETED_AT,
