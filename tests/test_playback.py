@@ -86,7 +86,7 @@ def seen_in_time(told: Told) -> None:
         assert (luma - DARKEST) / BRIGHTER == pytest.approx(second, abs=CLOCK_SECONDS), told["seen"]
 
 
-def test_hls_js_plays_a_film_to_its_end(film, play):
+def test_hls_js_plays_a_film_to_its_end(play, film):
     """It begins low, and ends in the best quality."""
     told = play(film["hlsUrl"], rate=1)
 
@@ -97,7 +97,7 @@ def test_hls_js_plays_a_film_to_its_end(film, play):
 
 
 @pytest.mark.parametrize(("level", "size"), [(0, [640, 360]), (1, [1280, 720])])
-def test_hls_js_plays_each_quality(film, play, level, size):
+def test_hls_js_plays_each_quality(play, film, level, size):
     told = play(film["hlsUrl"], level=level)
 
     ends_well(told)
@@ -106,7 +106,7 @@ def test_hls_js_plays_each_quality(film, play, level, size):
 
 @pytest.mark.parametrize("how", ["currentLevel", "nextLevel"])
 @pytest.mark.parametrize(("first", "then"), [(0, 1), (1, 0)])
-def test_the_quality_changes_in_the_middle(film, play, first, then, how):
+def test_the_quality_changes_in_the_middle(play, film, first, then, how):
     """At once or at the next segment, up or down: nothing is left out."""
     told = play(film["hlsUrl"], level=first, change={"at": 3, "how": how, "level": then})
 
@@ -114,7 +114,7 @@ def test_the_quality_changes_in_the_middle(film, play, first, then, how):
     assert told["levels"] == [first, then]
 
 
-def test_hls_js_seeks(film, play):
+def test_hls_js_seeks(play, film):
     """Into a later segment, back into an earlier one, and on from the middle of another."""
     told = play(film["hlsUrl"], level=1, seeks=[8.5, 2, 5])
 
@@ -125,7 +125,7 @@ def test_hls_js_seeks(film, play):
         assert any(second - 0.05 < seen < second + 0.2 for seen, _ in told["seen"]), told["seen"]
 
 
-def test_the_best_mp4_plays_without_hls(film, play):
+def test_the_best_mp4_plays_without_hls(play, film):
     """In a plain element, which asks for it by ranges."""
     told = play(film["url"], plain=True)
 
@@ -133,7 +133,7 @@ def test_the_best_mp4_plays_without_hls(film, play):
     assert (told["sizes"], told["frames"]) == ([[1280, 720]], FRAMES)
 
 
-def test_the_best_mp4_seeks(film, play):
+def test_the_best_mp4_seeks(play, film):
     told = play(film["url"], plain=True, seeks=[8.5, 2, 5])
 
     assert (told["ended"], told["errors"], told["played"][-1]) == (True, [], [5, SECONDS])
@@ -144,7 +144,7 @@ def test_the_best_mp4_seeks(film, play):
     ("name", "plain", "error"),
     [("hlsUrl", False, "manifestLoadError"), ("url", True, "MEDIA_ELEMENT_ERROR: Format error")],
 )
-def test_what_is_not_there_does_not_play(film, play, name, plain, error):
+def test_what_is_not_there_does_not_play(play, film, name, plain, error):
     """What the tests above rely on does fail."""
     told = play(f"{film[name]}.none", plain=plain)
 
