@@ -9,10 +9,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import growth, images, photos, report, servers
+from bench import films, growth, images, photos, report, servers
 from bench.load import Run
+from bench.looking import MIB
 from bench.measure import Stage, measures, memory, streams
-from bench.uploads import MIB, make_file, uploads_over
+from bench.uploads import make_file, uploads_over
 from server.dev import ended_by_signals
 
 USERS = 64
@@ -47,6 +48,10 @@ def parser() -> argparse.ArgumentParser:
     _options(files, run_uploads, RESULTS / "uploads.json")
     pictures = commands.add_parser("images", help="thumbnails beside sharp and Pillow, and photos by the dozen")
     _options(pictures, run_images, RESULTS / "images.json")
+    ladders = commands.add_parser(
+        "films", help="the ladder of a film beside plain ffmpeg, and how soon its poster shows"
+    )
+    _options(ladders, run_films, RESULTS / "films.json")
     return top
 
 
@@ -157,6 +162,28 @@ def _crowds(stack: ExitStack, photo: Path, folder: Path, rounds_and_photos: tupl
         _say(f"{count} photos, round {number + 1} of {rounds}")
         found.append(photos.crowd(uploads.of_another_caller(f"photos-{number}"), photo, count, folder))
     return found
+
+
+def run_films(chosen: argparse.Namespace) -> None:
+    """Make the ladder on every side, round after round, in turns; then posters."""
+    rounds, short, long = (1, 4, 12) if chosen.quick else (5, 20, 60)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mediarpc-bench-")))
+        _say("making films")
+        film, long_film = films.make_film(folder / "film.mp4", short), films.make_film(folder / "long.mp4", long)
+        sides = films.sides(film, folder)
+        measured = []
+        for number in range(rounds + 1):
+            _say(f"round {number} of {rounds}" if number else "warming up")
+            measured.append({side: sides[side]() for side in list(sides)[:: -1 if number % 2 else 1]})
+        _say("posters")
+        alone = [asyncio.run(films.poster(long_film)) for _ in range(rounds + 1)]
+        url = stack.enter_context(servers.databases(folder))
+        uploads = stack.enter_context(uploads_over(servers.prepare_ours(url), folder))
+        published = films.posters(uploads, long_film, rounds, folder)
+    found = films.rows(measured[1:], alone[1:], published)
+    report.save(chosen.out, {"machine": report.machine(), "rows": [asdict(row) for row in found]})
+    print(f"{report.table(found)}\n\n{report.machine()}; {rounds} rounds, films of {short} s and {long} s in 1080p.")
 
 
 def _say(what: str) -> None:

@@ -1,6 +1,5 @@
 """How many photos one worker makes ready in a second, from storage to storage, and how much memory that takes."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +8,11 @@ from pathlib import Path
 
 import psutil
 
+from bench.looking import SAMPLE_SECONDS, looking, resident
 from bench.report import Row
 from bench.servers import worker
-from bench.uploads import MIB, Uploads, require
+from bench.uploads import Uploads, require
 
-SAMPLE_SECONDS = 0.02
 MOST_SECONDS = 600
 
 
@@ -58,27 +57,14 @@ def _until_left(uploads: Uploads, count: int) -> None:
 @contextmanager
 def _holding(pid: int) -> Iterator[Held]:
     """Watches a worker and its children for as long as the block runs."""
-    process, over, held = psutil.Process(pid), threading.Event(), Held()
+    process, held = psutil.Process(pid), Held()
 
-    def watch() -> None:
-        while not over.wait(SAMPLE_SECONDS):
-            held.worker = max(held.worker, _resident(process))
-            held.child = max(held.child, *map(_resident, process.children()), 0.0)
+    def look() -> None:
+        held.worker = max(held.worker, resident(process))
+        held.child = max(held.child, *map(resident, process.children()), 0.0)
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with looking(look):
         yield held
-    finally:
-        over.set()
-        watcher.join()
-
-
-def _resident(process: psutil.Process) -> float:
-    try:
-        return float(process.memory_info().rss) / MIB
-    except psutil.NoSuchProcess:
-        return 0.0
 
 
 def rows(crowds: list[Crowd]) -> list[Row]:

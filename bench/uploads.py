@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,13 +17,13 @@ import psutil
 import urllib3
 from boto3.s3.transfer import TransferConfig
 
+from bench.looking import MIB, looking
 from bench.servers import S3, BenchError, Server, running, token
 from server.embedded import Secrets, s3
 from server.resources import store_config
 from server.settings import Settings
 from storage.s3 import ObjectStore, StoreConfig, create_client
 
-MIB = 1024 * 1024
 PARTS_AT_ONCE = 4
 PART_BYTES = 8 * MIB
 MANY = 50
@@ -170,20 +169,14 @@ def seconds(work: Callable[[], object]) -> float:
 @contextmanager
 def growth_of(pid: int) -> Iterator[list[float]]:
     """Fills the list with how many MiB a process had at most, beyond what it had before."""
-    process, over, found = psutil.Process(pid), threading.Event(), [0.0]
+    process, found = psutil.Process(pid), [0.0]
     before = process.memory_info().rss
 
-    def watch() -> None:
-        while not over.wait(0.05):
-            found[0] = max(found[0], (process.memory_info().rss - before) / MIB)
+    def look() -> None:
+        found[0] = max(found[0], (process.memory_info().rss - before) / MIB)
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with looking(look):
         yield found
-    finally:
-        over.set()
-        watcher.join()
 
 
 def require(held: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence

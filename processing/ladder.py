@@ -14,7 +14,9 @@ SEGMENT_SECONDS = 4
 MAX_RATE = 60  # frames a second
 # The most bits a second of the picture.
 BITRATES = dict(zip(QUALITIES, (800_000, 2_800_000, 5_000_000, 14_000_000), strict=True))
-SOUND = ("-c:a", "aac", "-ac", "2", "-ar", "48000", "-b:a", "128k")
+# Picture and sound begin at 0: that one begins later only an edit list can tell, which players of segments do not read.
+FIRST_AT_0 = "setpts='if(N,PTS,0)'"
+SOUND = ("-c:a", "aac", "-ac", "2", "-ar", "48000", "-b:a", "128k", "-af", "aresample=async=1:first_pts=0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def command(ffmpeg: str, run: Run) -> list[str]:
 def _filters(run: Run) -> str:
     rate = f"fps={MAX_RATE}," if run.rate is None or run.rate > MAX_RATE else ""
     places = range(len(run.rungs))
-    split = f"[0:{run.picture}]{rate}split={len(run.rungs)}" + "".join(f"[in{place}]" for place in places)
+    split = f"[0:{run.picture}]{rate}{FIRST_AT_0},split={len(run.rungs)}" + "".join(f"[in{place}]" for place in places)
     scaled = (
         f"[in{place}]scale={rung.width}:{rung.height},setsar=1,format=yuv420p[out{place}]"
         for place, rung in enumerate(run.rungs)
@@ -92,6 +94,7 @@ def _output(place: int, rung: Rung, sound: int | None) -> list[str]:
     segments = (
         f"f=hls:hls_time={SEGMENT_SECONDS}:hls_playlist_type=vod:hls_segment_type=fmp4:hls_flags=independent_segments"
         f":hls_fmp4_init_filename={rung.playlist}-init.mp4:hls_segment_filename={rung.playlist}-%05d.m4s"
+        ":avoid_negative_ts=disabled"
     )
     return [
         *("-map", f"[out{place}]", *(() if sound is None else ("-map", f"0:{sound}"))),

@@ -14,7 +14,8 @@ from server.embedded import free_port
 from server.resources import open_resources
 from server.settings import Settings
 from server.token import sign_token
-from tests.processes import MEDIARPC, Running, Site, running
+from storage.s3 import create_client
+from tests.processes import MEDIARPC, Dev, Running, Site, running, running_dev
 from tests.services import Servers, Store, drift, new_database
 
 SECRET = "a secret for tests, long enough for HS256"
@@ -112,6 +113,28 @@ def deployed(servers: Servers, folder: Path) -> Iterator[Deployment]:
         with running([MEDIARPC, "worker"], folder, **variables), serving(folder, **variables) as served:
             yield Deployment(settings, variables, folder, served)
         assert drift(database_url) == []
+
+
+@contextmanager
+def developing(servers: Servers, folder: Path) -> Iterator[Dev]:
+    """Start `mediarpc dev`: with a store of its own under its origin, or with one that browsers reach themselves."""
+    store = servers.stores[0]
+    with new_database(servers) as database_url:
+        settings = new_settings(database_url, store)
+        variables = variables_of(settings)
+        own = {"PORT", *(name for name in variables if store.name == "embedded" and name.startswith("S3_"))}
+        named: dict[str, Any] = {name: value for name, value in variables.items() if name not in own}
+        with running_dev(folder / "data", **named) as started:
+            if store.name != "embedded":
+                _let_everybody_read(store, settings.s3_public_bucket)
+            yield started
+
+
+def _let_everybody_read(store: Store, bucket: str) -> None:
+    everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    client = create_client(store.config(bucket), store.endpoint)
+    client.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [everybody]}))
+    client.close()
 
 
 @contextmanager

@@ -149,9 +149,9 @@ class Site:
         assert "result" in answer, answer
         return answer["result"]
 
-    def upload(self, body: bytes) -> str:
-        """Upload a photo; its id once it is ready."""
-        told = {"filename": "photo.jpg", "contentType": "image/jpeg", "size": len(body)}
+    def upload(self, body: bytes, filename: str = "photo.jpg", content_type: str = "image/jpeg") -> str:
+        """Upload a file, a photo unless told otherwise; its id once it is ready."""
+        told = {"filename": filename, "contentType": content_type, "size": len(body)}
         ticket = self.rpc("media.initiateUpload", **told)
         sent = httpx.put(ticket["uploadUrl"], content=body, headers=ticket["headers"], timeout=30)
         assert sent.status_code == 200, sent.text

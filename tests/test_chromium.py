@@ -11,26 +11,21 @@ import pytest
 
 from server.settings import Settings
 from server.token import sign_token
-from tests.deployment import SECRET, new_settings, variables_of
+from tests.browsers import path_of_chromium
+from tests.deployment import SECRET, developing
 from tests.node import PACKAGE
-from tests.processes import Dev, Site, running_dev
-from tests.services import new_database
+from tests.processes import Dev, Site
 from tests.test_uploader_parts import FILM, PART, PARTS, SIZE, told
 from tests.test_uppy import PHOTO
 from tests.web_app import SOURCES
 
-NO_CHROMIUM = "Chromium is not on this machine; on Debian: apt-get install chromium"
 SENDERS = ["upload", "stock", "ours"]
 BUILD = ["--bundle", "--format=esm", "--outfile=page.js", "--log-level=warning"]
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The path of a Chromium."""
-    found = shutil.which("chromium")
-    if found is None:
-        pytest.skip(NO_CHROMIUM)
-    return found
+    return path_of_chromium()
 
 
 @pytest.fixture(scope="session")
@@ -39,20 +34,16 @@ def page(web_app):
     assert web_app.compile("page.ts", module="esnext", moduleResolution="bundler", noEmit=True) == ""
     built = web_app.run(str(PACKAGE / "node_modules" / "esbuild" / "bin" / "esbuild"), "page.ts", *BUILD)
     assert (built.returncode, built.stderr) == (0, "")
-    shutil.copy2(SOURCES / "chromium.mjs", web_app.folder)
+    for name in ("chromium.mjs", "opened.mjs"):
+        shutil.copy2(SOURCES / name, web_app.folder)
     return web_app
 
 
 @pytest.fixture(scope="session")
 def dev(servers, tmp_path_factory) -> Iterator[Dev]:
     """`mediarpc dev`: with its own store under its own origin, or with one that the browser reaches itself."""
-    store = servers.stores[0]
-    with new_database(servers) as database_url:
-        variables = variables_of(new_settings(database_url, store))
-        own = {"PORT", *(name for name in variables if store.name == "embedded" and name.startswith("S3_"))}
-        named: dict[str, Any] = {name: value for name, value in variables.items() if name not in own}
-        with running_dev(tmp_path_factory.mktemp("dev") / "data", **named) as started:
-            yield started
+    with developing(servers, tmp_path_factory.mktemp("dev")) as started:
+        yield started
 
 
 @pytest.fixture
