@@ -116,7 +116,7 @@ def deployed(servers: Servers, folder: Path) -> Iterator[Deployment]:
 
 
 @contextmanager
-def developing(servers: Servers, folder: Path) -> Iterator[Dev]:
+def developing(servers: Servers, folder: Path, **more: str) -> Iterator[Dev]:
     """Start `mediarpc dev`: with a store of its own under its origin, or with one that browsers reach themselves."""
     store = servers.stores[0]
     with new_database(servers) as database_url:
@@ -124,8 +124,8 @@ def developing(servers: Servers, folder: Path) -> Iterator[Dev]:
         variables = variables_of(settings)
         own = {"PORT", *(name for name in variables if store.name == "embedded" and name.startswith("S3_"))}
         named: dict[str, Any] = {name: value for name, value in variables.items() if name not in own}
-        with running_dev(folder / "data", **named) as started:
-            if store.name != "embedded":
+        with running_dev(folder / "data", **named, **more) as started:
+            if store.name != "embedded" and "PRIVATE_RENDITIONS" not in more:
                 _let_everybody_read(store, settings.s3_public_bucket)
             yield started
 

@@ -41,14 +41,31 @@ def dev(servers, tmp_path_factory) -> Iterator[Dev]:
 
 
 @pytest.fixture(scope="session")
-def film(dev, tmp_path_factory) -> Told:
-    """The media of a film of ten seconds in 720p, with a tone, once it is ready."""
+def taken(tmp_path_factory) -> bytes:
+    """Ten seconds in 720p, with a tone."""
     path = tmp_path_factory.mktemp("film") / "film.mp4"
     made = [FFMPEG, "-v", "error", "-f", "lavfi", "-i", PICTURE, "-f", "lavfi", "-i", SOUND, *ENCODED, path]
     subprocess.run(made, check=True)
-    media_id = dev.site.upload(path.read_bytes(), "film.mp4", "video/mp4")
+    return path.read_bytes()
+
+
+def shown(dev: Dev, taken: bytes) -> Told:
+    """The media of a film, once it is ready."""
+    media_id = dev.site.upload(taken, "film.mp4", "video/mp4")
     media: Told = dev.site.rpc("media.getMedia", mediaId=media_id)["media"]
     return media
+
+
+@pytest.fixture(scope="session")
+def film(dev, taken) -> Told:
+    return shown(dev, taken)
+
+
+@pytest.fixture(scope="session")
+def private_film(servers, taken, tmp_path_factory) -> Iterator[Told]:
+    """The same, where every URL is signed."""
+    with developing(servers, tmp_path_factory.mktemp("private"), PRIVATE_RENDITIONS="true") as started:
+        yield shown(started, taken)
 
 
 @pytest.fixture(scope="session")
@@ -160,6 +177,21 @@ def test_ffmpeg_plays_each_quality_to_its_end(film, number, size):
     picture, sound = (times_of(told, stream) for stream in (0, 1))
     assert picture == [Fraction(frame, 25) for frame in range(FRAMES)]
     assert sound == [Fraction(block * 1024, 48000) for block in range(469)]  # as many as begin before the tenth second
+
+
+def test_a_private_film_plays_with_no_cookie(play, private_film):
+    """By playlists that the server signs, in the best quality, and with a change in the middle."""
+    assert "/hls/" in private_film["hlsUrl"]
+    assert "X-Amz-Signature" in private_film["url"]
+
+    ends_well(play(private_film["hlsUrl"], level=0, change={"at": 3, "how": "nextLevel", "level": 1}))
+    ends_well(play(private_film["url"], plain=True))
+
+
+def test_ffmpeg_plays_a_private_film_to_its_end(private_film):
+    told = decoded_by_ffmpeg(private_film["hlsUrl"], 1)
+
+    assert times_of(told, 0) == [Fraction(frame, 25) for frame in range(FRAMES)]
 
 
 def decoded_by_ffmpeg(url: str, number: int) -> str:
