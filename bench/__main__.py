@@ -181,7 +181,10 @@ def run_films(chosen: argparse.Namespace) -> None:
         url = stack.enter_context(servers.databases(folder))
         uploads = stack.enter_context(uploads_over(servers.prepare_ours(url), folder))
         published = films.posters(uploads, long_film, rounds, folder)
-    found = films.rows(measured[1:], alone[1:], published)
+        _say("photos beside films")
+        photo = images.make_photo(folder / "photo.jpg")
+        beside = films.photos_beside(uploads, photo, long_film, rounds, folder)
+    found = films.rows(measured[1:], alone[1:], published, beside)
     report.save(chosen.out, {"machine": report.machine(), "rows": [asdict(row) for row in found]})
     print(f"{report.table(found)}\n\n{report.machine()}; {rounds} rounds, films of {short} s and {long} s in 1080p.")
 

@@ -135,16 +135,51 @@ def posters(uploads: Uploads, film: Path, count: int, folder: Path) -> list[floa
 
 def _published(uploads: Uploads, film: Path) -> float:
     media_id = uploads.bring(film)
-    began = time.perf_counter()
-    while not uploads.call("media.getMedia", mediaId=media_id)["media"]["thumbnailUrl"]:
-        require(time.perf_counter() - began < MOST_SECONDS, "the poster was not there in time")
-        time.sleep(SAMPLE_SECONDS)
-    took = time.perf_counter() - began
+    took = _until(lambda: uploads.call("media.getMedia", mediaId=media_id)["media"]["thumbnailUrl"])
     uploads.call("media.cancelProcessing", mediaId=media_id)
     return took
 
 
-def rows(rounds: Sequence[Mapping[str, Cost]], alone: Sequence[float], published: Sequence[float]) -> list[Row]:
+def photos_beside(uploads: Uploads, photo: Path, film: Path, count: int, folder: Path) -> dict[str, list[float]]:
+    """Seconds from a photo's completion to its being ready: alone, and while the same worker encodes a film."""
+    with worker(uploads.environment, folder):
+        alone = [_ready(uploads.of_another_caller(f"alone-{number}"), photo) for number in range(count + 1)][1:]
+        beside = [_ready_beside(uploads.of_another_caller(f"beside-{number}"), photo, film) for number in range(count)]
+    return {"alone": alone, "beside": beside}
+
+
+def _ready(uploads: Uploads, photo: Path) -> float:
+    media_id = uploads.bring(photo)
+    return _until(lambda: uploads.call("media.getMedia", mediaId=media_id)["media"]["status"] == "ready")
+
+
+def _ready_beside(uploads: Uploads, photo: Path, film: Path) -> float:
+    media_id = uploads.bring(film)
+
+    def is_encoded() -> bool:
+        return bool(uploads.call("media.getProcessingStatus", mediaId=media_id)["stage"] == "encoding")
+
+    _until(is_encoded)
+    took = _ready(uploads, photo)
+    require(is_encoded(), "the film was done before the photo")
+    uploads.call("media.cancelProcessing", mediaId=media_id)
+    return took
+
+
+def _until(is_there: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    while not is_there():
+        require(time.perf_counter() - began < MOST_SECONDS, "it was not there in time")
+        time.sleep(SAMPLE_SECONDS)
+    return time.perf_counter() - began
+
+
+def rows(
+    rounds: Sequence[Mapping[str, Cost]],
+    alone: Sequence[float],
+    published: Sequence[float],
+    photos: Mapping[str, list[float]],
+) -> list[Row]:
     """What a ladder costs beside the plain one, and how soon there is something to see."""
     for one in rounds:
         made, other = one["mediarpc"].bytes_, one["ffmpeg"].bytes_
@@ -168,4 +203,11 @@ def rows(rounds: Sequence[Mapping[str, Cost]], alone: Sequence[float], published
         Row("Resident memory of its parent", each(lambda cost: cost.parent), "bounded", " MiB"),
         Row("The poster of a long film, in its child", list(alone), "", " s"),
         Row("The poster of a long film, from completion to its URL", list(published), "< 5 s", " s"),
+        Row("A photo of 12 MP ready: while a film is encoded / alone", _ratios(photos), ""),
+        Row("A photo of 12 MP ready, while a film is encoded", photos["beside"], "", " s"),
+        Row("A photo of 12 MP ready, alone", photos["alone"], "", " s"),
     ]
+
+
+def _ratios(photos: Mapping[str, list[float]]) -> list[float]:
+    return [beside / alone for beside, alone in zip(photos["beside"], photos["alone"], strict=True)]
