@@ -27,6 +27,7 @@ from processing.records import Answer, File, Order, Outcome, Policy, Task, from_
 PREFIX = "mediarpc-processing-"
 UNLOCKED_SECONDS = 60  # a folder that is younger may be about to be locked
 MAX_ANSWER_BYTES = 1024 * 1024  # of one line
+MAX_LINES = 50_000  # an encoder tells twice a second how far it is, for hours
 MAX_LOG_BYTES = 4096
 NAME = re.compile("[A-Za-z0-9._-]{1,100}")  # of a file, which becomes a part of its key
 
@@ -126,25 +127,29 @@ async def _run(order: Order, tell: Told) -> Outcome:
         try:
             async with asyncio.timeout(order.limits.wall_seconds):
                 answer = await _answer(child, order.limits.stall_seconds, tell)
-                status = await child.wait()
+                if answer is None:
+                    await child.wait()
         except TimeoutError:
             raise ProcessingFailed(Reason.TIMED_OUT) from None
         finally:
             # Its group: it may have started others.
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
-            await child.wait()
+            status = await child.wait()
         return _outcome(answer, status, log, order.task.folder)
 
 
 async def _answer(child: asyncio.subprocess.Process, stall_seconds: float | None, tell: Told) -> Answer | None:
-    """The last of a child's lines, None when it said nothing that can be read; the others tell how far it is."""
-    answer = None
-    while line := await _line(child, stall_seconds):
+    """What a child says in the end, None when it ended before; until then it tells how far it is."""
+    for _ in range(MAX_LINES):
+        line = await _line(child, stall_seconds)
+        if not line.endswith(b"\n"):
+            return None
         answer = _read(line)
-        if answer and answer.done is not None:
-            await tell(answer.done)
-    return answer
+        if answer.done is None:
+            return answer
+        await tell(answer.done)
+    raise ProcessingFailed(Reason.CRASHED, "it does not stop talking")
 
 
 async def _line(child: asyncio.subprocess.Process, stall_seconds: float | None) -> bytes:
@@ -158,16 +163,17 @@ async def _line(child: asyncio.subprocess.Process, stall_seconds: float | None) 
         raise ProcessingFailed(Reason.CRASHED, "the answer is too long") from None
 
 
-def _read(line: bytes) -> Answer | None:
+def _read(line: bytes) -> Answer:
+    """What a line says; one that cannot be read, that the child crashed."""
     try:
         return from_json(Answer, line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+        return Answer(failure=Reason.CRASHED, detail="a line that cannot be read")
 
 
 def _outcome(answer: Answer | None, status: int, log: BinaryIO, folder: Path) -> Outcome:
     """What a child said. It has read a stranger's bytes, so that what it says is believed only as far as it shows."""
-    if answer is None or answer.done is not None:
+    if answer is None:
         raise _death(status, log)
     if answer.outcome is None or not all(_is_whole(folder, file) for file in answer.outcome.files):
         raise ProcessingFailed(answer.failure or Reason.CRASHED, answer.detail)
