@@ -33,6 +33,7 @@ NAME = re.compile("[A-Za-z0-9._-]{1,100}")  # of a file, which becomes a part of
 
 # Nothing of this process's environment, where its secrets are. Two arenas: each reserves address space.
 ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "VIPS_BLOCK_UNTRUSTED": "1"}
+HANDED_ON = ("IMAGEIO_FFMPEG_EXE",)  # but for which ffmpeg is to be run
 
 
 Told = Callable[[float], Awaitable[None]]
@@ -120,7 +121,7 @@ async def _run(order: Order, tell: Told) -> Outcome:
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
             cwd=order.task.folder,
-            env={**ENVIRONMENT, "HOME": str(order.task.folder), "TMPDIR": str(order.task.folder)},
+            env=_environment(order.task.folder),
             start_new_session=True,
             limit=MAX_ANSWER_BYTES,
         )
@@ -137,6 +138,11 @@ async def _run(order: Order, tell: Told) -> Outcome:
                 os.killpg(child.pid, signal.SIGKILL)
             status = await child.wait()
         return _outcome(answer, status, log, order.task.folder)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    handed_on = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
+    return {**ENVIRONMENT, **handed_on, "HOME": str(folder), "TMPDIR": str(folder)}
 
 
 async def _answer(child: asyncio.subprocess.Process, stall_seconds: float | None, tell: Told) -> Answer | None:

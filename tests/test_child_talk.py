@@ -1,13 +1,17 @@
 """What a child says to its parent, when it has read a stranger's bytes and no longer does what it was written for."""
 
 import asyncio
+import stat
 import sys
 
 import pytest
 
 from processing import child
+from processing.child import processed
 from processing.failures import ProcessingFailed, Reason
+from processing.processors import LADDERS
 from processing.records import Answer
+from tests.films import film
 
 DEADLINE_SECONDS = 60.0
 
@@ -69,3 +73,16 @@ async def test_who_does_not_stop_talking_is_ended(heard, said):
         await heard(f"while True: os.write(1, {said!r} * (65536 // {len(said)}))")
 
     assert failed.value.reason == Reason.CRASHED
+
+
+async def test_the_ffmpeg_of_the_setting_is_run(tmp_path, monkeypatch):
+    """Its variable alone is handed on to the child."""
+    source, chosen = tmp_path / "film.mp4", tmp_path / "ffmpeg"
+    source.write_bytes(film())
+    chosen.write_text("#!/bin/sh\necho the chosen one\nexit 1\n")
+    chosen.chmod(stat.S_IRWXU)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(chosen))
+
+    with pytest.raises(ProcessingFailed, match="the chosen one"):
+        async with processed(source, "video/mp4", processor=LADDERS, root=tmp_path):
+            pass
