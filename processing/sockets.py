@@ -1,6 +1,7 @@
 """No network: a seccomp filter that lets neither this process nor its children open a socket, of whatever family.
 
 Unlike a network namespace it needs no privilege, also in containers, and closes the Unix sockets of the machine too.
+Nor do they leave their process group, by which they are killed.
 `python -m processing.sockets` tries it: exit status 0 when no socket can be opened.
 """
 
@@ -22,8 +23,9 @@ CALL_OFFSET, ARCHITECTURE_OFFSET = 0, 4
 ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EACCES
 X32_CALLS = 0x40000000  # the other way to number calls on x86_64
 
-# Its name to the kernel (linux/audit.h) and the number of socket(); io_uring_setup() has the same everywhere.
-ARCHITECTURES = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
+# Its name to the kernel (linux/audit.h) and the numbers of socket(), setpgid() and setsid(); io_uring_setup() has the
+# same everywhere.
+ARCHITECTURES = {"x86_64": (0xC000003E, 41, 109, 112), "aarch64": (0xC00000B7, 198, 154, 157)}
 IO_URING_SETUP = 425  # opens sockets as well
 
 
@@ -32,7 +34,7 @@ class _Program(ctypes.Structure):
 
 
 def forbid_sockets() -> bool:
-    """Whether from now on neither this process nor its children can open a socket. Cannot be undone."""
+    """Whether from now on neither this process nor its children can open a socket, or leave their group, for good."""
     known = ARCHITECTURES.get(platform.machine())
     if sys.platform != "linux" or known is None or sys.maxsize < 2**32:
         return False
@@ -43,18 +45,17 @@ def forbid_sockets() -> bool:
     return bool(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0) == 0)
 
 
-def _program(architecture: int, socket_call: int) -> bytes:
+def _program(architecture: int, *calls: int) -> bytes:
+    refused = [(JUMP_IF_AT_LEAST, X32_CALLS), *((JUMP_IF_EQUAL, call) for call in (*calls, IO_URING_SETUP))]
     steps = [
         # (operation, steps to skip if so, steps to skip if not, operand)
         (LOAD, 0, 0, ARCHITECTURE_OFFSET),
         (JUMP_IF_EQUAL, 1, 0, architecture),
         (ANSWER, 0, 0, KILL),
         (LOAD, 0, 0, CALL_OFFSET),
-        (JUMP_IF_AT_LEAST, 2, 0, X32_CALLS),
-        (JUMP_IF_EQUAL, 1, 0, socket_call),
-        (JUMP_IF_EQUAL, 0, 1, IO_URING_SETUP),
-        (ANSWER, 0, 0, REFUSE),
+        *((operation, len(refused) - place, 0, operand) for place, (operation, operand) in enumerate(refused)),
         (ANSWER, 0, 0, ALLOW),
+        (ANSWER, 0, 0, REFUSE),
     ]
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
 

@@ -246,6 +246,15 @@ def test_sockets_are_forbidden_to_what_a_child_starts_too(family):
     assert "PermissionError" in said
 
 
+@pytest.mark.parametrize("leaving", ["os.setsid()", "os.setpgid(0, 0)"])
+def test_what_a_child_starts_stays_in_the_group_that_is_killed(leaving):
+    command = [sys.executable, "-c", FORBIDDEN, f"import os; os.fork() and os._exit(os.wait()[1]); {leaving}"]
+
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stderr
+
+    assert "PermissionError" in said
+
+
 PARENT = """
 import asyncio, sys
 from pathlib import Path
