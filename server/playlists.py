@@ -16,7 +16,7 @@ from contracts.errors import ServiceUnavailable
 from contracts.renditions import PLAYLIST_TYPE
 from rpc.context import Resources
 from server.storage_proxy import GUARD
-from storage.addresses import PLAYLISTS_PATH, WINDOW_SECONDS, SignedAddresses
+from storage.addresses import PLAYLISTS_PATH, SignedAddresses
 from storage.bucket import Bucket, ObjectMissing
 from storage.keys import rendition_key
 from storage.playlists import PlaylistDamaged, signed
@@ -48,11 +48,11 @@ class Playlists:
             shown = signed(
                 text.decode(), lambda beside: self._addresses.of(rendition_key(media_id, attempt, beside), now)
             )
-        except (ObjectMissing, PlaylistDamaged):
+        except (ObjectMissing, PlaylistDamaged, UnicodeDecodeError):
             return _refusal(HTTPStatus.NOT_FOUND)
         except ServiceUnavailable:
             return _refusal(HTTPStatus.SERVICE_UNAVAILABLE)
-        caching = {"cache-control": f"private, max-age={WINDOW_SECONDS}"}
+        caching = {"cache-control": f"private, max-age={self._addresses.seconds_left(now)}"}
         return Response(shown, media_type=PLAYLIST_TYPE, headers={**HEADERS, **caching})
 
 

@@ -70,6 +70,10 @@ class SignedAddresses:
         token = jwt.encode({"sub": str(media_id), "exp": end}, self._key, ALGORITHM)
         return f"{self._base_url}/{token}/{key.removeprefix(public_prefix(media_id))}"
 
+    def seconds_left(self, now: datetime) -> int:
+        """How long the same URLs are still told; each is good for another hour then."""
+        return WINDOW_SECONDS - int(now.timestamp()) % WINDOW_SECONDS
+
     def media_of(self, token: str) -> UUID | None:
         """The media whose playlists a token opens; None when it opens none, or none any more."""
         try:

@@ -1,6 +1,7 @@
 """A bucket of renditions that is private: every URL is signed, and a player finds its way without a cookie."""
 
 import asyncio
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urljoin, urlsplit
@@ -64,7 +65,7 @@ async def test_a_player_needs_no_cookie(film_media, player, client, resources):
     answer = await player.get(media.hls_url)
     assert answer.headers["content-type"].startswith("application/vnd.apple.mpegurl")
     assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.headers["cache-control"] == "private, max-age=3600"
+    assert re.fullmatch("private, max-age=[0-9]{1,4}", answer.headers["cache-control"])
 
     qualities = m3u8.loads(answer.text).playlists
     assert [quality.stream_info.resolution for quality in qualities] == [(640, 360), (1280, 720)]
@@ -87,6 +88,12 @@ async def test_a_url_is_the_same_within_an_hour(film_media, call):
     first = await told(NOON)
     assert await told(NOON + timedelta(minutes=59)) == first
     assert set(await told(NOON + timedelta(minutes=60))).isdisjoint(first)
+
+
+@pytest.mark.parametrize(("after_noon", "seconds"), [(0, 3600), (1, 3599), (3599, 1), (3600, 3600)])
+def test_a_copy_of_a_playlist_is_kept_for_as_long_as_its_urls_are_told(resources, after_noon, seconds):
+    """So that none of them ends sooner than an hour after it was last shown."""
+    assert resources.addresses.seconds_left(NOON + timedelta(seconds=after_noon)) == seconds
 
 
 async def test_a_token_opens_one_media_for_a_while(film_media, player, resources):
@@ -114,20 +121,59 @@ async def test_what_is_no_playlist_is_not_found(film_media, player, path):
     assert (answer.status_code, "signature" in answer.text.lower()) == (404, False)
 
 
-@pytest.mark.parametrize(
-    "named", ["../11111111/full.webp", "https://example.com/a.m4s", "/etc/passwd", "a/b.m4s", "%2e%2e/b", ""]
+MEDIA_PLAYLIST = (
+    '#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MAP:URI="a-init.mp4"\n#EXTINF:4,\na-00000.m4s\n#EXT-X-ENDLIST\n'
 )
-async def test_nothing_is_signed_that_does_not_stand_beside_its_playlist(player, resources, named):
-    """What wrote it has read a stranger's bytes."""
-    media_id = uuid4()
-    text = f'#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MAP:URI="{named or "../x"}"\n#EXTINF:4,\n{named or "a.m4s"}\n'
-    key = f"{media_id}/0a1b2c3d/hls-360p.m3u8"
-    await asyncio.to_thread(
-        resources.store._client.put_object, Bucket=resources.store.public.name, Key=key, Body=text.encode()
-    )
 
-    answer = await player.get(resources.addresses.of_playlist(media_id, key, datetime.now(UTC)))
-    assert answer.status_code == 404
+
+@pytest.fixture
+def answered(player, resources):
+    """The status of the answer to who asks for a playlist of these bytes."""
+
+    async def ask(body: bytes) -> int:
+        media_id = uuid4()
+        key = f"{media_id}/0a1b2c3d/hls-360p.m3u8"
+        put_object = resources.store._client.put_object
+        await asyncio.to_thread(put_object, Bucket=resources.store.public.name, Key=key, Body=body)
+        answer = await player.get(resources.addresses.of_playlist(media_id, key, datetime.now(UTC)))
+        status: int = answer.status_code
+        return status
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "named", ["../11111111/full.webp", "https://example.com/a.m4s", "/etc/passwd", "a/b.m4s", "%2e%2e/b"]
+)
+@pytest.mark.parametrize("instead_of", ["a-init.mp4", "a-00000.m4s"])
+async def test_nothing_is_signed_that_does_not_stand_beside_its_playlist(answered, named, instead_of):
+    """What wrote it has read a stranger's bytes."""
+    assert await answered(MEDIA_PLAYLIST.encode()) == 200
+    assert await answered(MEDIA_PLAYLIST.replace(instead_of, named).encode()) == 404
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '#EXT-X-KEY:METHOD=AES-128,URI="https://example.com/"',
+        '#EXT-X-SESSION-DATA:DATA-ID="a",URI="https://example.com/"',
+        '#EXT-X-DATERANGE:ID="a",START-DATE="2026-01-01T00:00:00Z",X-ASSET-URI="https://example.com/"',
+        '#EXT-X-PART:DURATION=1,URI="https://example.com/"',
+        ' #EXT-X-PRELOAD-HINT:TYPE=PART,URI="https://example.com/"',
+        "#EXT-X-STREAM-INF:BANDWIDTH=1\nhttps://example.com/a.m3u8",
+        "#EXT-X-STREAM-INF:BANDWIDTH=1\n../../0a1b2c3d/a.m3u8",
+    ],
+)
+async def test_a_player_is_led_nowhere_else(answered, line):
+    assert await answered(MEDIA_PLAYLIST.replace("#EXTINF", f"{line}\n#EXTINF").encode()) == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff", b"#EXTM3U\n#EXT-X-TARGETDURATION:x\n", b"#EXTM3U\n#EXT-X-MAP:x\n", b"#EXTM3U\n#EXTINF:x,\na.m4s\n"],
+)
+async def test_a_playlist_that_cannot_be_read_is_none(answered, body):
+    assert await answered(body) == 404
 
 
 async def test_a_deleted_film_plays_no_more(film_media, player, call, run_pending):
