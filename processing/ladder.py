@@ -5,13 +5,14 @@ segment (RFC 8216, 6.2.4). What both forms of a quality hold was encoded once.
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from contracts.renditions import QUALITIES
 from processing.ffmpeg import DEMUXERS
 
 SEGMENT_SECONDS = 4
-MAX_RATE = 60  # frames a second
+MIN_RATE, USUAL_RATE, MAX_RATE = 10, 30, 60  # frames a second
 # The most bits a second of the picture.
 BITRATES = dict(zip(QUALITIES, (800_000, 2_800_000, 5_000_000, 14_000_000), strict=True))
 SOUND = ("-c:a", "aac", "-ac", "2", "-ar", "48000", "-b:a", "128k")
@@ -41,7 +42,7 @@ class Rung:
 class Run:
     """One run of ffmpeg: `source` becomes these rungs.
 
-    `picture` and `sound` are the numbers of its streams, `rate` is in frames a second where a header tells it.
+    `picture` and `sound` are the numbers of its streams, `rate` is in frames a second.
     """
 
     source: Path
@@ -49,22 +50,32 @@ class Run:
     rungs: tuple[Rung, ...]
     picture: int
     sound: int | None
-    rate: float | None
+    rate: Fraction
 
 
 def rungs(width: int, height: int) -> tuple[Rung, ...]:
     """Those that a film of this size gets, none larger than it; the lowest in any case, in its own size if smaller."""
     shorter = min(width, height)
     fitting = [side for side in QUALITIES if side <= shorter] or [QUALITIES[0]]
-    return tuple(_rung(side, min(side, shorter) / shorter, width, height) for side in fitting)
+    return tuple(_rung(side, Fraction(min(side, shorter), shorter), width, height) for side in fitting)
 
 
-def _rung(side: int, scale: float, width: int, height: int) -> Rung:
+def _rung(side: int, scale: Fraction, width: int, height: int) -> Rung:
     return Rung(side, _even(width * scale), _even(height * scale), BITRATES[side])
 
 
-def _even(length: float) -> int:
+def _even(length: Fraction) -> int:
     return max(2, int(length) // 2 * 2)
+
+
+def steady(base: Fraction | None, average: Fraction | None) -> Fraction:
+    """The rate that the frames of a ladder come at; `base` is that at whose moments all frames of the film stand.
+
+    Where frames come as they like it can be as fine as a clock, and a slow one would leave no place for keyframes.
+    """
+    if base and MIN_RATE <= base <= MAX_RATE:
+        return base
+    return Fraction(MAX_RATE if average and average > USUAL_RATE else USUAL_RATE)
 
 
 def command(ffmpeg: str, run: Run) -> list[str]:
@@ -78,9 +89,8 @@ def command(ffmpeg: str, run: Run) -> list[str]:
 
 
 def _filters(run: Run) -> str:
-    rate = f"fps={MAX_RATE}," if run.rate is None or run.rate > MAX_RATE else ""
     places = range(len(run.rungs))
-    split = f"[0:{run.picture}]{rate}split={len(run.rungs)}" + "".join(f"[in{place}]" for place in places)
+    split = f"[0:{run.picture}]fps={run.rate},split={len(run.rungs)}" + "".join(f"[in{place}]" for place in places)
     scaled = (
         f"[in{place}]scale={rung.width}:{rung.height},setsar=1,format=yuv420p[out{place}]"
         for place, rung in enumerate(run.rungs)
@@ -98,7 +108,7 @@ def _output(place: int, rung: Rung, sound: int | None) -> list[str]:
         *("-fps_mode", "vfr", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high"),
         *("-maxrate", str(rung.bitrate), "-bufsize", str(2 * rung.bitrate)),
         # Keyframes nowhere else: at no cut, and not after so many frames.
-        *("-force_key_frames", f"expr:gte(t,n_forced*{SEGMENT_SECONDS})", "-sc_threshold", "0", "-g", "9999"),
+        *("-force_key_frames", f"expr:isnan(prev_forced_t)+gte(t,prev_forced_t+{SEGMENT_SECONDS})", "-sc_threshold", "0", "-g", "9999"),
         *(() if sound is None else SOUND),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-flags", "+global_header"),
         *("-f", "tee", f"[{segments}]{rung.playlist}.m3u8|[f=mp4:movflags=+faststart]{rung.mp4}.mp4"),

@@ -20,7 +20,7 @@ from processing.confinement import die_with
 from processing.failures import SIGNALS, ProcessingFailed, Reason, tells_of_memory
 from processing.ffmpeg import refusing
 from processing.film import MOST_FRAMES, displayed, open_film, require_bounds
-from processing.ladder import Run, Rung, command, rungs
+from processing.ladder import Run, Rung, command, rungs, steady
 from processing.records import Facts, File, Outcome, Shown, Task, Tell, Variant, unheard
 
 MICROSECONDS = 1_000_000
@@ -52,7 +52,7 @@ def _planned(task: Task) -> tuple[Run, float]:
             rungs=tuple(rung for rung in wanted if not {rung.mp4, rung.playlist} <= set(task.made)),
             picture=film.stream.index,
             sound=film.sound.index if film.sound else None,
-            rate=film.fps,
+            rate=steady(film.stream.base_rate, film.stream.average_rate),
         )
         return run, film.duration
 
@@ -71,6 +71,7 @@ def _encode(run: Run, task: Task, duration: float, tell: Tell) -> None:
         status = ffmpeg.wait()
     if status:
         raise _failure(status, "".join(said))
+    tell(1.0)
 
 
 def _require_end(reached: float, task: Task) -> None:
