@@ -15,7 +15,10 @@ SEGMENT_SECONDS = 4
 MIN_RATE, USUAL_RATE, MAX_RATE = 10, 30, 60  # frames a second
 # The most bits a second of the picture.
 BITRATES = dict(zip(QUALITIES, (800_000, 2_800_000, 5_000_000, 14_000_000), strict=True))
-SOUND = ("-c:a", "aac", "-ac", "2", "-ar", "48000", "-b:a", "128k")
+# Picture and sound begin and end together and have no holes: a player of segments waits for what is not there.
+STEADY_PICTURE = "start_time=0,tpad=stop=-1:stop_mode=clone"
+STEADY_SOUND = "aresample=async=1:first_pts=0,apad"
+SOUND = ("-af", STEADY_SOUND, "-c:a", "aac", "-ac", "2", "-ar", "48000", "-b:a", "128k")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Rung:
 class Run:
     """One run of ffmpeg: `source` becomes these rungs.
 
-    `picture` and `sound` are the numbers of its streams, `rate` is in frames a second.
+    `picture` and `sound` are the numbers of its streams, `rate` is in frames a second, `seconds` of all of it.
     """
 
     source: Path
@@ -51,6 +54,7 @@ class Run:
     picture: int
     sound: int | None
     rate: Fraction
+    seconds: float
 
 
 def rungs(width: int, height: int) -> tuple[Rung, ...]:
@@ -84,13 +88,15 @@ def command(ffmpeg: str, run: Run) -> list[str]:
         *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1", "-stats_period", "0.5"),
         *("-protocol_whitelist", "file", "-f", DEMUXERS[run.mime_type], "-i", str(run.source)),
         *("-filter_complex", _filters(run)),
-        *(word for place, rung in enumerate(run.rungs) for word in _output(place, rung, run.sound)),
+        *(word for place, rung in enumerate(run.rungs) for word in _output(place, rung, run)),
     ]
 
 
 def _filters(run: Run) -> str:
     places = range(len(run.rungs))
-    split = f"[0:{run.picture}]fps={run.rate},split={len(run.rungs)}" + "".join(f"[in{place}]" for place in places)
+    split = f"[0:{run.picture}]fps={run.rate}:{STEADY_PICTURE},split={len(run.rungs)}" + "".join(
+        f"[in{place}]" for place in places
+    )
     scaled = (
         f"[in{place}]scale={rung.width}:{rung.height},setsar=1,format=yuv420p[out{place}]"
         for place, rung in enumerate(run.rungs)
@@ -98,18 +104,26 @@ def _filters(run: Run) -> str:
     return ";".join((split, *scaled))
 
 
-def _output(place: int, rung: Rung, sound: int | None) -> list[str]:
+def _output(place: int, rung: Rung, run: Run) -> list[str]:
     segments = (
         f"f=hls:hls_time={SEGMENT_SECONDS}:hls_playlist_type=vod:hls_segment_type=fmp4:hls_flags=independent_segments"
         f":hls_fmp4_init_filename={rung.playlist}-init.mp4:hls_segment_filename={rung.playlist}-%05d.m4s"
     )
     return [
-        *("-map", f"[out{place}]", *(() if sound is None else ("-map", f"0:{sound}"))),
+        *("-map", f"[out{place}]", *(() if run.sound is None else ("-map", f"0:{run.sound}"))),
+        *("-t", f"{run.seconds:.6f}"),
         *("-fps_mode", "vfr", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high"),
         *("-maxrate", str(rung.bitrate), "-bufsize", str(2 * rung.bitrate)),
         # Keyframes nowhere else: at no cut, and not after so many frames.
-        *("-force_key_frames", f"expr:isnan(prev_forced_t)+gte(t,prev_forced_t+{SEGMENT_SECONDS})", "-sc_threshold", "0", "-g", "9999"),
-        *(() if sound is None else SOUND),
+        *(
+            "-force_key_frames",
+            f"expr:isnan(prev_forced_t)+gte(t,prev_forced_t+{SEGMENT_SECONDS})",
+            "-sc_threshold",
+            "0",
+            "-g",
+            "9999",
+        ),
+        *(() if run.sound is None else SOUND),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-flags", "+global_header"),
         *("-f", "tee", f"[{segments}]{rung.playlist}.m3u8|[f=mp4:movflags=+faststart]{rung.mp4}.mp4"),
     ]
