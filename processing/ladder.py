@@ -73,7 +73,7 @@ def _even(length: Fraction) -> int:
 
 
 def steady(base: Fraction | None, average: Fraction | None) -> Fraction:
-    """The rate that the frames of a ladder come at; `base` is that at whose moments all frames of the film stand.
+    """The rate that the frames of a ladder come at; `base` is the one at whose moments those of the film stand.
 
     Where frames come as they like it can be as fine as a clock, and a slow one would leave no place for keyframes.
     """
