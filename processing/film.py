@@ -138,7 +138,17 @@ def require_bounds(film: Film, policy: Policy) -> None:
     """ProcessingFailed for a film that is longer or larger than films may be."""
     if film.duration > policy.video_seconds:
         raise ProcessingFailed(Reason.VIDEO_TOO_LONG)
-    if max(film.stream.width, film.stream.height) > policy.video_side:
+    _require_size(film.stream, policy)
+
+
+def bounded(frame: VideoFrame, policy: Policy) -> VideoFrame:
+    """A frame that is no larger than films may be, whatever its header says; ProcessingFailed for another."""
+    _require_size(frame, policy)
+    return frame
+
+
+def _require_size(shown: VideoStream | VideoFrame, policy: Policy) -> None:
+    if max(shown.width, shown.height) > policy.video_side:
         raise ProcessingFailed(Reason.VIDEO_TOO_LARGE)
 
 

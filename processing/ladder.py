@@ -112,7 +112,20 @@ def _output(place: int, rung: Rung, run: Run) -> list[str]:
     return [
         *("-map", f"[out{place}]", *(() if run.sound is None else ("-map", f"0:{run.sound}"))),
         *("-t", f"{run.seconds:.6f}"),
-        *("-fps_mode", "vfr", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high"),
+        *(
+            "-fps_mode",
+            "vfr",
+            "-c:v",
+            "libx264",
+            "-preset",
+            "veryfast",
+            "-crf",
+            "23",
+            "-profile:v",
+            "high",
+            "-a53cc",
+            "0",
+        ),
         *("-maxrate", str(rung.bitrate), "-bufsize", str(2 * rung.bitrate)),
         # Keyframes nowhere else: at no cut, and not after so many frames.
         *(

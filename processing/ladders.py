@@ -19,7 +19,7 @@ from contracts.renditions import PLAYLIST_TYPE
 from processing.confinement import die_with
 from processing.failures import SIGNALS, ProcessingFailed, Reason, tells_of_memory
 from processing.ffmpeg import refusing
-from processing.film import MOST_FRAMES, displayed, measured, open_film, require_bounds
+from processing.film import MOST_FRAMES, bounded, displayed, measured, open_film, require_bounds
 from processing.ladder import Run, Rung, command, rungs, steady
 from processing.records import Facts, File, Outcome, Shown, Task, Tell, Variant, unheard
 
@@ -47,7 +47,7 @@ def _planned(task: Task) -> Run:
         require_bounds(film, task.policy)
         rate = steady(film.stream.base_rate, film.stream.average_rate)
         frames = max(1, round(measured(film, task.policy) * rate))
-        wanted = rungs(*displayed(film, film.still(0.0)))
+        wanted = rungs(*displayed(film, bounded(film.still(0.0), task.policy)))
         return Run(
             source=task.source,
             mime_type=task.mime_type,

@@ -17,7 +17,7 @@ SLOW = tuple(float(number) for number in range(10))
 
 @pytest.mark.parametrize(
     ("moments", "seconds"),
-    [(UNEVEN, 2.07), (FINE, 1.0), (BURST, 4.03), (SLOW, 9.03)],
+    [(UNEVEN, 2.07), (FINE, 1.0), (BURST, 4.1), (SLOW, 9.1)],
     ids=["uneven", "a clock's rate", "a burst", "one a second"],
 )
 def test_frames_that_come_as_they_like_come_evenly(tmp_path, moments, seconds):
