@@ -70,7 +70,7 @@ async def encoding(call, media) -> int:
         while True:
             told = await call("media.getProcessingStatus", mediaId=str(media.id))
             if told.stage == "encoding" and told.progress > 30:
-                return told.progress
+                return int(told.progress)
             await asyncio.sleep(0.05)
 
 
@@ -242,7 +242,7 @@ async def test_a_run_may_die_at_any_object_that_it_publishes(
     media = await completed_media(video(), filename="walk.mp4", contentType="video/mp4")
     publish, deaths = resources.store.public.publish, 0
     while (await shown(call, media)).status != "ready":
-        sent = []
+        sent = list[str]()
 
         async def dying(key, source, sent=sent, last=deaths):
             await publish(key, source)
