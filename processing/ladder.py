@@ -18,6 +18,9 @@ BITRATES = dict(zip(QUALITIES, (800_000, 2_800_000, 5_000_000, 14_000_000), stri
 # Picture and sound begin and end together and have no holes: a player of segments waits for what is not there.
 STEADY_PICTURE = "start_time=0,tpad=stop=-1:stop_mode=clone"
 STEADY_SOUND = "aresample=async=1:first_pts=0,apad"
+# Without the captions that may stand between frames.
+PICTURE = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high", "-a53cc", "0")
+KEYFRAMES = f"expr:isnan(prev_forced_t)+gte(t,prev_forced_t+{SEGMENT_SECONDS})"
 SOUND = ("-af", STEADY_SOUND, "-c:a", "aac", "-ac", "2", "-ar", "48000", "-b:a", "128k")
 
 
@@ -112,30 +115,10 @@ def _output(place: int, rung: Rung, run: Run) -> list[str]:
     return [
         *("-map", f"[out{place}]", *(() if run.sound is None else ("-map", f"0:{run.sound}"))),
         *("-t", f"{run.seconds:.6f}"),
-        *(
-            "-fps_mode",
-            "vfr",
-            "-c:v",
-            "libx264",
-            "-preset",
-            "veryfast",
-            "-crf",
-            "23",
-            "-profile:v",
-            "high",
-            "-a53cc",
-            "0",
-        ),
+        *("-fps_mode", "vfr", *PICTURE),
         *("-maxrate", str(rung.bitrate), "-bufsize", str(2 * rung.bitrate)),
         # Keyframes nowhere else: at no cut, and not after so many frames.
-        *(
-            "-force_key_frames",
-            f"expr:isnan(prev_forced_t)+gte(t,prev_forced_t+{SEGMENT_SECONDS})",
-            "-sc_threshold",
-            "0",
-            "-g",
-            "9999",
-        ),
+        *("-force_key_frames", KEYFRAMES, "-sc_threshold", "0", "-g", "9999"),
         *(() if run.sound is None else SOUND),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-flags", "+global_header"),
         *("-f", "tee", f"[{segments}]{rung.playlist}.m3u8|[f=mp4:movflags=+faststart]{rung.mp4}.mp4"),
