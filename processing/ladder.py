@@ -18,6 +18,7 @@ BITRATES = dict(zip(QUALITIES, (800_000, 2_800_000, 5_000_000, 14_000_000), stri
 # Picture and sound begin and end together and have no holes: a player of segments waits for what is not there.
 STEADY_PICTURE = "start_time=0,tpad=stop=-1:stop_mode=clone"
 STEADY_SOUND = "aresample=async=1:first_pts=0,apad"
+# Without the captions that may stand between frames.
 PICTURE = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high", "-a53cc", "0")
 # Nowhere else: at no cut, and not after so many frames.
 KEYFRAMES = f"expr:isnan(prev_forced_t)+gte(t,prev_forced_t+{SEGMENT_SECONDS})"

@@ -15,7 +15,7 @@ import pytest
 
 from processing.child import processed
 from processing.failures import ProcessingFailed, Reason
-from processing.processors import LADDERS
+from processing.processors import LADDERS, Processor, processor_of
 from processing.records import Outcome, Policy
 from server.embedded import free_port
 from tests.clamd import zipped
@@ -46,14 +46,16 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-async def laddered(root: Path, body: bytes, kind: str = "mp4", policy: Policy = USUAL) -> Outcome | Reason:
+async def laddered(
+    root: Path, body: bytes, kind: str = "mp4", policy: Policy = USUAL, processor: Processor = LADDERS
+) -> Outcome | Reason:
     """What a child makes of a film, or why not: in bounded time, and nothing of it is left."""
     source = root.parent / "source"
     source.write_bytes(body)
     began = time.monotonic()
     found: Outcome | Reason
     try:
-        async with processed(source, MIME_TYPES[kind], processor=LADDERS, root=root, policy=policy) as outcome:
+        async with processed(source, MIME_TYPES[kind], processor=processor, root=root, policy=policy) as outcome:
             found = outcome
     except ProcessingFailed as failed:
         found = failed.reason
@@ -151,6 +153,7 @@ async def test_a_film_that_is_in_another_file_is_not_read_from_there(root, tmp_p
     led = elsewhere(emptied, b"alis", alias(other))
     assert frames_where_references_are_followed(tmp_path, led) == 10
     assert await laddered(root, led) == Reason.VIDEO_DAMAGED
+    assert await laddered(root, led, processor=processor_of("video/mp4")) == Reason.VIDEO_DAMAGED
     async with asked() as (address, asking):
         for said in (address, f"file://{other}"):
             led = elsewhere(emptied, b"url ", b"\0\0\0\0" + said.encode() + b"\0")

@@ -122,13 +122,13 @@ def test_a_film_that_was_turned_is_upright_and_turned_no_further(tmp_path, degre
 
 @pytest.mark.parametrize("degrees", [0, 90])
 def test_pixels_that_are_not_square_become_so(tmp_path, degrees):
-    stretched = edited(film("mp4", 0.5, (480, 360)), "-c", "copy", "-bsf:v", "h264_metadata=sample_aspect_ratio=4/3")
+    stretched = edited(film("mp4", 0.5, (640, 360)), "-c", "copy", "-bsf:v", "h264_metadata=sample_aspect_ratio=4/3")
     outcome = laddered(tmp_path, turned(stretched, degrees))
 
     (picture,) = mp4(outcome).pictures(0)
     upright = picture.rotate(degrees, expand=True)
-    assert upright.size == (640, 360)
-    assert likeness(upright, shown(0.0, (480, 360)).resize((640, 360))) > 0.95
+    assert upright.size == (852, 360)
+    assert likeness(upright, shown(0.0, (640, 360)).resize((852, 360))) > 0.95
 
 
 @pytest.mark.parametrize("fps", ["24000/1001", "25", "30"])

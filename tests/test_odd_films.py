@@ -81,7 +81,9 @@ SOUNDS: dict[str, tuple[tuple[str, ...], float, float]] = {
 def test_sound_is_heard_at_its_moment(tmp_path, arguments, seconds, beeps):
     body = edited(film("mp4", 2.0), *arguments, "-c:v", "copy")
 
-    assert_steady(laddered(tmp_path, body), seconds, beeps)
+    outcome = laddered(tmp_path, body)
+    assert_steady(outcome, seconds, beeps)
+    assert likeness(mp4(outcome).pictures(-1)[0], shown(0.95)) > 0.95
 
 
 def test_a_hole_in_the_sound_is_silent(tmp_path):
