@@ -1,9 +1,10 @@
 """A film, and a still of it, upright."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 from av.audio.stream import AudioStream
@@ -137,8 +138,41 @@ def require_bounds(film: Film, policy: Policy) -> None:
     """ProcessingFailed for a film that is longer or larger than films may be."""
     if film.duration > policy.video_seconds:
         raise ProcessingFailed(Reason.VIDEO_TOO_LONG)
-    if max(film.stream.width, film.stream.height) > policy.video_side:
+    _require_size(film.stream, policy)
+
+
+def bounded(frame: VideoFrame, policy: Policy) -> VideoFrame:
+    """A frame that is no larger than films may be, whatever its header says; ProcessingFailed for another."""
+    _require_size(frame, policy)
+    return frame
+
+
+def _require_size(shown: VideoStream | VideoFrame, policy: Policy) -> None:
+    if max(shown.width, shown.height) > policy.video_side:
         raise ProcessingFailed(Reason.VIDEO_TOO_LARGE)
+
+
+def measured(film: Film, policy: Policy) -> float:
+    """How many seconds there are of a film just opened, whatever its header says; its packets are read, not decoded."""
+    begin, end = (film.container.start_time or 0) / MICROSECONDS, 0.0
+    for packet in _packets(film):
+        end = max(end, _end(packet) - begin)
+        if end > policy.video_seconds + 1:
+            raise ProcessingFailed(Reason.VIDEO_TOO_LONG, "longer than its header says")
+    return end
+
+
+def _packets(film: Film) -> Iterator["av.Packet[Any]"]:
+    """Those of picture and sound, as far as they can be read."""
+    streams = (film.stream, film.sound) if film.sound else (film.stream,)
+    with suppress(av.error.FFmpegError):
+        yield from film.container.demux(*streams)
+
+
+def _end(packet: "av.Packet[Any]") -> float:
+    if packet.pts is None or packet.is_discard:
+        return 0.0
+    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
 
 
 def _rate(stream: VideoStream) -> float | None:

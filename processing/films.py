@@ -4,7 +4,7 @@ from contracts.renditions import POSTER, THUMBNAILS
 from processing.appearance import placeholder
 from processing.failures import Reason
 from processing.ffmpeg import refusing
-from processing.film import Film, open_film, require_bounds, turn_of, upright
+from processing.film import Film, bounded, open_film, require_bounds, turn_of, upright
 from processing.libvips import Image
 from processing.records import Facts, Outcome, Shown, Task, Tell, unheard
 from processing.renditions import full_size, thumbnails
@@ -17,7 +17,7 @@ def process(task: Task, _tell: Tell = unheard) -> Outcome:
     """Look at the header, then decode as far as the poster."""
     with open_film(task.source, task.mime_type) as film, refusing(Reason.VIDEO_DAMAGED):
         require_bounds(film, task.policy)
-        frame = film.still(POSTER_AT)
+        frame = bounded(film.still(POSTER_AT), task.policy)
         picture = upright(film, frame).copy_memory()
     thumbs = thumbnails(picture.thumbnail_image(LARGEST, height=LARGEST, size="down"), task.folder)
     stand_in, dominant = placeholder(Image.new_from_file(thumbs[0].path))

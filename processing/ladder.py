@@ -5,18 +5,24 @@ segment (RFC 8216, 6.2.4). What both forms of a quality hold was encoded once.
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from contracts.renditions import QUALITIES
 from processing.ffmpeg import DEMUXERS
 
 SEGMENT_SECONDS = 4
-MAX_RATE = 60  # frames a second
+MIN_RATE, USUAL_RATE, MAX_RATE = 10, 30, 60  # frames a second
 # The most bits a second of the picture.
 BITRATES = dict(zip(QUALITIES, (800_000, 2_800_000, 5_000_000, 14_000_000), strict=True))
-# Picture and sound begin at 0: that one begins later only an edit list can tell, which players of segments do not read.
-FIRST_AT_0 = "setpts='if(N,PTS,0)'"
-SOUND = ("-c:a", "aac", "-ac", "2", "-ar", "48000", "-b:a", "128k", "-af", "aresample=async=1:first_pts=0")
+# Picture and sound begin and end together and have no holes: a player of segments waits for what is not there.
+STEADY_PICTURE = "start_time=0,tpad=stop=-1:stop_mode=clone"
+STEADY_SOUND = "aresample=async=1:first_pts=0,apad"
+# Without the captions that may stand between frames.
+PICTURE = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high", "-a53cc", "0")
+# Nowhere else: at no cut, and not after so many frames.
+KEYFRAMES = f"expr:isnan(prev_forced_t)+gte(t,prev_forced_t+{SEGMENT_SECONDS})"
+SOUND = ("-af", STEADY_SOUND, "-c:a", "aac", "-ac", "2", "-ar", "48000", "-b:a", "128k")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class Rung:
 class Run:
     """One run of ffmpeg: `source` becomes these rungs.
 
-    `picture` and `sound` are the numbers of its streams, `rate` is in frames a second where a header tells it.
+    `picture` and `sound` are the numbers of its streams, `rate` is in frames a second, `seconds` of all of it.
     """
 
     source: Path
@@ -51,22 +57,33 @@ class Run:
     rungs: tuple[Rung, ...]
     picture: int
     sound: int | None
-    rate: float | None
+    rate: Fraction
+    seconds: float
 
 
 def rungs(width: int, height: int) -> tuple[Rung, ...]:
     """Those that a film of this size gets, none larger than it; the lowest in any case, in its own size if smaller."""
     shorter = min(width, height)
     fitting = [side for side in QUALITIES if side <= shorter] or [QUALITIES[0]]
-    return tuple(_rung(side, min(side, shorter) / shorter, width, height) for side in fitting)
+    return tuple(_rung(side, Fraction(min(side, shorter), shorter), width, height) for side in fitting)
 
 
-def _rung(side: int, scale: float, width: int, height: int) -> Rung:
+def _rung(side: int, scale: Fraction, width: int, height: int) -> Rung:
     return Rung(side, _even(width * scale), _even(height * scale), BITRATES[side])
 
 
-def _even(length: float) -> int:
+def _even(length: Fraction) -> int:
     return max(2, int(length) // 2 * 2)
+
+
+def steady(base: Fraction | None, average: Fraction | None) -> Fraction:
+    """The rate that the frames of a ladder come at; `base` is the one at whose moments those of the film stand.
+
+    Where frames come as they like it can be as fine as a clock, and a slow one would leave no place for keyframes.
+    """
+    if base and MIN_RATE <= base <= MAX_RATE:
+        return base
+    return Fraction(MAX_RATE if average and average > USUAL_RATE else USUAL_RATE)
 
 
 def command(ffmpeg: str, run: Run) -> list[str]:
@@ -75,14 +92,15 @@ def command(ffmpeg: str, run: Run) -> list[str]:
         *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1", "-stats_period", "0.5"),
         *("-protocol_whitelist", "file", "-f", DEMUXERS[run.mime_type], "-i", str(run.source)),
         *("-filter_complex", _filters(run)),
-        *(word for place, rung in enumerate(run.rungs) for word in _output(place, rung, run.sound)),
+        *(word for place, rung in enumerate(run.rungs) for word in _output(place, rung, run)),
     ]
 
 
 def _filters(run: Run) -> str:
-    rate = f"fps={MAX_RATE}," if run.rate is None or run.rate > MAX_RATE else ""
     places = range(len(run.rungs))
-    split = f"[0:{run.picture}]{rate}{FIRST_AT_0},split={len(run.rungs)}" + "".join(f"[in{place}]" for place in places)
+    split = f"[0:{run.picture}]fps={run.rate}:{STEADY_PICTURE},split={len(run.rungs)}" + "".join(
+        f"[in{place}]" for place in places
+    )
     scaled = (
         f"[in{place}]scale={rung.width}:{rung.height},setsar=1,format=yuv420p[out{place}]"
         for place, rung in enumerate(run.rungs)
@@ -90,19 +108,20 @@ def _filters(run: Run) -> str:
     return ";".join((split, *scaled))
 
 
-def _output(place: int, rung: Rung, sound: int | None) -> list[str]:
+def _output(place: int, rung: Rung, run: Run) -> list[str]:
     segments = (
         f"f=hls:hls_time={SEGMENT_SECONDS}:hls_playlist_type=vod:hls_segment_type=fmp4:hls_flags=independent_segments"
         f":hls_fmp4_init_filename={rung.playlist}-init.mp4:hls_segment_filename={rung.playlist}-%05d.m4s"
+        # An edit list would tell that something begins before 0, and players of segments do not read it.
         ":avoid_negative_ts=disabled"
     )
     return [
-        *("-map", f"[out{place}]", *(() if sound is None else ("-map", f"0:{sound}"))),
-        *("-fps_mode", "vfr", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high"),
+        *("-map", f"[out{place}]", *(() if run.sound is None else ("-map", f"0:{run.sound}"))),
+        *("-t", f"{run.seconds:.6f}"),
+        *("-fps_mode", "vfr", *PICTURE),
         *("-maxrate", str(rung.bitrate), "-bufsize", str(2 * rung.bitrate)),
-        # Keyframes nowhere else: at no cut, and not after so many frames.
-        *("-force_key_frames", f"expr:gte(t,n_forced*{SEGMENT_SECONDS})", "-sc_threshold", "0", "-g", "9999"),
-        *(() if sound is None else SOUND),
+        *("-force_key_frames", KEYFRAMES, "-sc_threshold", "0", "-g", "9999"),
+        *(() if run.sound is None else SOUND),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-flags", "+global_header"),
         *("-f", "tee", f"[{segments}]{rung.playlist}.m3u8|[f=mp4:movflags=+faststart]{rung.mp4}.mp4"),
     ]

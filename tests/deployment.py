@@ -123,8 +123,8 @@ def developing(servers: Servers, folder: Path, **more: str) -> Iterator[Dev]:
         settings = new_settings(database_url, store)
         variables = variables_of(settings)
         own = {"PORT", *(name for name in variables if store.name == "embedded" and name.startswith("S3_"))}
-        named: dict[str, Any] = {name: value for name, value in variables.items() if name not in own}
-        with running_dev(folder / "data", **named, **more) as started:
+        named: dict[str, Any] = {name: value for name, value in variables.items() if name not in own} | more
+        with running_dev(folder / "data", **named) as started:
             if store.name != "embedded" and "PRIVATE_RENDITIONS" not in more:
                 _let_everybody_read(store, settings.s3_public_bucket)
             yield started

@@ -1,10 +1,15 @@
-"""Films of every kind, made when they are asked for: a scene that moves, with a tone."""
+"""Films of every kind, made when they are asked for: a scene that grows brighter."""
 
 import io
+import struct
+import subprocess
+import tempfile
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 
 import av
+import imageio_ffmpeg
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
@@ -13,6 +18,21 @@ from tests.images import scene
 
 KINDS = {"mp4": ("mp4", "libx264"), "mov": ("mov", "libx264"), "webm": ("webm", "libvpx")}
 MIME_TYPES = {"mp4": "video/mp4", "mov": "video/quicktime", "webm": "video/webm"}
+PIXELS = {"mjpeg": "yuvj420p", "prores_ks": "yuv422p10le"}
+QUICKLY = {
+    "libx264": {"preset": "ultrafast"},
+    "libx265": {"preset": "ultrafast", "x265-params": "log-level=none"},
+    "libsvtav1": {"preset": "12", "svtav1-params": "lp=1"},
+    "libvpx": {"deadline": "realtime", "cpu-used": "8"},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"},
+}
+QUARTER_TURNS = {
+    0: (1, 0, 0, 1),
+    90: (0, 1, -1, 0),
+    180: (-1, 0, 0, -1),
+    270: (0, -1, 1, 0),
+}
+CLOCK = 90_000  # ticks a second of films whose frames come as they like
 
 
 @cache
@@ -22,23 +42,56 @@ def film(
     size: tuple[int, int] = (320, 240),
     *,
     fps: int = 10,
-    sound: bool = True,
     codec: str | None = None,
     tags: tuple[tuple[str, str], ...] = (),
+    moments: tuple[float, ...] = (),
 ) -> bytes:
-    """The scene, brighter from frame to frame."""
+    """The scene, brighter from frame to frame; these come at even times, or at the moments that are told."""
     container, usual = KINDS[kind]
+    chosen = codec or usual
+    clock = CLOCK if moments else fps
+    times = [round(moment * clock) for moment in moments] or list(range(round(seconds * fps)))
     written = io.BytesIO()
     with av.open(written, "w", format=container) as target:
         target.metadata.update(tags)
-        moving = target.add_stream(codec or usual, rate=fps)
+        moving = target.add_stream(chosen, rate=fps, options=QUICKLY.get(chosen, {}))
         assert isinstance(moving, VideoStream)
-        moving.width, moving.height, moving.pix_fmt = *size, "yuv420p"
-        for number in range(round(seconds * fps)):
-            shade = number / max(1, seconds * fps)
-            picture = Image.blend(scene(*size), Image.new("RGB", size, "white"), shade / 4)
-            frame = VideoFrame.from_image(picture)
-            frame.pts, frame.time_base = number, Fraction(1, fps)
+        moving.width, moving.height, moving.pix_fmt = *size, PIXELS.get(chosen, "yuv420p")
+        moving.codec_context.time_base = Fraction(1, clock)
+        for number, time in enumerate(times):
+            frame = VideoFrame.from_image(shown(number / len(times), size))
+            frame.pts, frame.time_base = time, Fraction(1, clock)
             target.mux(moving.encode(frame))
         target.mux(moving.encode(None))
     return written.getvalue()
+
+
+def shown(part: float, size: tuple[int, int] = (320, 240)) -> Image.Image:
+    """What a film shows once a part of it is over."""
+    return Image.blend(scene(*size), Image.new("RGB", size, "white"), part / 4)
+
+
+def edited(body: bytes, *arguments: str, kind: str = "mp4", beside: dict[str, bytes] | None = None) -> bytes:
+    """Another film that the ffmpeg program makes of one, and of the files beside it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for beside_name, content in {"source": body, **(beside or {})}.items():
+            (folder / beside_name).write_bytes(content)
+        ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-loglevel", "error", "-i", "source"]
+        subprocess.run([*ffmpeg, *arguments, f"edited.{kind}"], cwd=folder, check=True)
+        return (folder / f"edited.{kind}").read_bytes()
+
+
+def beep(at: float, seconds: float) -> tuple[str, ...]:
+    """For `edited`: silence, but for a tone of a tenth of a second."""
+    tone = f"0.8*sin(2*PI*1000*t)*between(t,{at},{at}+0.1)"
+    return ("-f", "lavfi", "-i", f"aevalsrc='{tone}':d={seconds}:s=48000")
+
+
+def turned(body: bytes, degrees: int) -> bytes:
+    """The same MP4, to be displayed turned clockwise: as phones write it (ISO 14496-12, 8.3.2)."""
+    place = body.index(b"tkhd") + 44
+    a, b, c, d = QUARTER_TURNS[degrees]
+    one = 1 << 16
+    matrix = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
+    return body[:place] + matrix + body[place + len(matrix) :]

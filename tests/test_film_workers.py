@@ -70,7 +70,7 @@ async def encoding(call, media) -> int:
         while True:
             told = await call("media.getProcessingStatus", mediaId=str(media.id))
             if told.stage == "encoding" and told.progress > 30:
-                return told.progress
+                return int(told.progress)
             await asyncio.sleep(0.05)
 
 
@@ -107,6 +107,27 @@ async def test_a_poster_is_there_before_the_film_plays(film_media, start, call):
         assert (found.width, found.height) == (1280, 720)
         playing = await ready(call, media)
     assert playing.url == playing.renditions[-1].url
+
+
+async def test_what_a_film_weighs_is_all_that_stands_in_public(film_media, run_pending, call, public, resources):
+    """Playlists and segments too; and each kind is kept by caches for as long as it may be."""
+    await film_media()
+    await run_pending()
+
+    heads = {
+        key: await asyncio.to_thread(resources.store._client.head_object, Bucket=resources.store.public.name, Key=key)
+        for key in await public()
+    }
+    usage = await call("media.getStorageUsage")
+    assert usage.renditions == sum(head["ContentLength"] for head in heads.values())
+    kept = {key.rpartition(".")[2]: (head["ContentType"], head["CacheControl"]) for key, head in heads.items()}
+    month = "public, max-age=2592000"
+    assert kept == {
+        "webp": ("image/webp", "public, max-age=31536000, immutable"),
+        "mp4": ("video/mp4", month),
+        "m4s": ("video/iso.segment", month),
+        "m3u8": ("application/vnd.apple.mpegurl", "public, max-age=3600"),
+    }
 
 
 async def test_percent_rises_to_the_end(film_media, run_pending, call):
@@ -221,7 +242,7 @@ async def test_a_run_may_die_at_any_object_that_it_publishes(
     media = await completed_media(video(), filename="walk.mp4", contentType="video/mp4")
     publish, deaths = resources.store.public.publish, 0
     while (await shown(call, media)).status != "ready":
-        sent = []
+        sent = list[str]()
 
         async def dying(key, source, sent=sent, last=deaths):
             await publish(key, source)

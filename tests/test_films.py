@@ -2,7 +2,6 @@
 
 import io
 import json
-import struct
 import subprocess
 import time
 from collections.abc import Callable
@@ -15,20 +14,13 @@ from processing.failures import ProcessingFailed, Reason
 from processing.films import process
 from processing.records import Outcome, Task
 from tests.clamd import zipped
-from tests.films import KINDS, MIME_TYPES, film
+from tests.films import KINDS, MIME_TYPES, QUARTER_TURNS, film, shown, turned
 from tests.images import CORNERS, likeness, scene
 from tests.media_files import HTML, photo
 from tests.recordings import recording
 from tests.test_recordings import CONCAT, PLAYLIST, tried
 
 BOUND_SECONDS = 60
-QUARTER_TURNS = {
-    0: (1, 0, 0, 1),
-    90: (0, 1, -1, 0),
-    180: (-1, 0, 0, -1),
-    270: (0, -1, 1, 0),
-}
-
 Made = Callable[..., Outcome]
 
 
@@ -50,15 +42,6 @@ def opened(outcome: Outcome, name: str) -> Image.Image:
     picture = Image.open(io.BytesIO(file.path.read_bytes()))
     assert (picture.format, picture.size) == ("WEBP", (file.width, file.height))
     return picture.convert("RGB")
-
-
-def turned(body: bytes, degrees: int) -> bytes:
-    """The same MP4, to be displayed turned clockwise: as phones write it (ISO 14496-12, 8.3.2)."""
-    place = body.index(b"tkhd") + 44
-    a, b, c, d = QUARTER_TURNS[degrees]
-    one = 1 << 16
-    matrix = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
-    return body[:place] + matrix + body[place + len(matrix) :]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -87,7 +70,7 @@ def test_the_poster_is_from_a_tenth_of_the_film(made):
     expected = [
         sum(frame.convert("L").histogram()[at] * at for at in range(256)) / (320 * 240)
         for part in (0.0, 0.1, 0.5)
-        for frame in [Image.blend(scene(320, 240), Image.new("RGB", (320, 240), "white"), part / 4)]
+        for frame in [shown(part)]
     ]
     assert abs(grey - expected[1]) < abs(grey - expected[0])
     assert abs(grey - expected[1]) < abs(grey - expected[2])

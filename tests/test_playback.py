@@ -41,7 +41,7 @@ def dev(servers, tmp_path_factory) -> Iterator[Dev]:
 
 
 @pytest.fixture(scope="session")
-def taken(tmp_path_factory) -> bytes:
+def taken(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Ten seconds in 720p, with a tone."""
     path = tmp_path_factory.mktemp("film") / "film.mp4"
     made = [FFMPEG, "-v", "error", "-f", "lavfi", "-i", PICTURE, "-f", "lavfi", "-i", SOUND, *ENCODED, path]

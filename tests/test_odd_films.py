@@ -1,0 +1,178 @@
+"""Films that are whole, but not as films usually are: their frames, their sound, what else is in the file."""
+
+import pytest
+
+from processing.failures import Reason
+from processing.records import Outcome
+from tests.films import KINDS, beep, edited, film, shown
+from tests.images import likeness
+from tests.played import hls, laddered, mp4, named
+from tests.test_recordings import tried
+
+UNEVEN = tuple(number / 20 + number * 7919 % 97 / 3300 for number in range(40))
+FINE = tuple(number / 30 + number % 3 / 90_000 for number in range(30))
+BURST = (0.0, *(1 + number / 30 for number in range(30)), 4.0)
+SLOW = tuple(float(number) for number in range(10))
+
+
+@pytest.mark.parametrize(
+    ("moments", "seconds"),
+    [(UNEVEN, 2.07), (FINE, 1.0), (BURST, 4.1), (SLOW, 9.1)],
+    ids=["uneven", "a clock's rate", "a burst", "one a second"],
+)
+def test_frames_that_come_as_they_like_come_evenly(tmp_path, moments, seconds):
+    """None is missed where the rate allows it, and there is not one for every tick of a clock."""
+    outcome = laddered(tmp_path, film("mp4", moments=moments, size=(640, 360)))
+
+    variant = named(outcome, "hls-360p").variant
+    assert variant
+    assert variant.frame_rate
+    assert 25 < variant.frame_rate <= 30
+    for played in (mp4(outcome), hls(outcome)):
+        assert len(played.moments) == pytest.approx(seconds * variant.frame_rate, abs=2)
+        even = [number / variant.frame_rate for number in range(len(played.moments))]
+        assert played.moments == pytest.approx(even, abs=0.002)
+        for number in (0, len(moments) // 2, len(moments) - 1):
+            at = min(round(moments[number] * variant.frame_rate), len(played.moments) - 1)
+            assert likeness(played.pictures(at)[0], shown(number / len(moments), (640, 360))) > 0.95
+
+
+def test_no_film_has_more_than_sixty_frames_a_second(tmp_path):
+    outcome = laddered(tmp_path, film("mp4", 1.0, fps=120))
+
+    assert mp4(outcome).moments == pytest.approx([number / 60 for number in range(60)], abs=0.001)
+    variant = named(outcome, "hls-360p").variant
+    assert variant
+    assert variant.frame_rate == 60.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_film_may_have_one_frame(tmp_path, kind):
+    outcome = laddered(tmp_path, film(kind, 0.1), kind)
+
+    assert len(mp4(outcome).moments) == len(hls(outcome).moments) == 1
+    assert likeness(mp4(outcome).pictures(0)[0], shown(0.0)) > 0.95
+
+
+def assert_steady(outcome: Outcome, seconds: float, beeps: float | None) -> None:
+    """Picture and sound last as long, in both forms, and the sound is heard at its moment."""
+    assert outcome.facts.duration == pytest.approx(seconds, abs=0.04)
+    for played in (mp4(outcome), hls(outcome)):
+        assert played.streams == ["h264", "aac"]
+        assert len(played.moments) == pytest.approx(seconds * 10, abs=1)
+        assert len(played.sound) == pytest.approx(len(played.moments) * 100, abs=60)
+        if beeps is not None:
+            assert played.beeps == pytest.approx(beeps, abs=0.04)
+            assert max(played.sound[: round(beeps * 1000) - 60], default=0) < 300
+
+
+SOUNDS: dict[str, tuple[tuple[str, ...], float, float]] = {
+    "mono": ((*beep(1.2, 2), "-ac", "1"), 2.0, 1.2),
+    "5.1": ((*beep(1.2, 2), "-ac", "6"), 2.0, 1.2),
+    "AC-3": ((*beep(1.2, 2), "-c:a", "ac3"), 2.0, 1.2),
+    "44.1 kHz": ((*beep(1.2, 2), "-ar", "44100"), 2.0, 1.2),
+    "longer than the picture": (beep(4.5, 5), 5.0, 4.5),
+    "shorter than the picture": (beep(0.5, 0.8), 2.0, 0.5),
+    "begun later": (("-itsoffset", "0.7", *beep(0.5, 1)), 2.0, 1.2),
+}
+
+
+@pytest.mark.parametrize(("arguments", "seconds", "beeps"), SOUNDS.values(), ids=SOUNDS)
+def test_sound_is_heard_at_its_moment(tmp_path, arguments, seconds, beeps):
+    body = edited(film("mp4", 2.0), *arguments, "-c:v", "copy")
+
+    outcome = laddered(tmp_path, body)
+    assert_steady(outcome, seconds, beeps)
+    assert likeness(mp4(outcome).pictures(-1)[0], shown(0.95)) > 0.95
+
+
+def test_a_hole_in_the_sound_is_silent(tmp_path):
+    """What comes after it is heard at its own moment."""
+    holed = ("-af", "aselect='not(between(t,0.4,1.2))'", "-c:v", "copy", "-c:a", "libopus")
+    body = edited(film("webm", 2.0), *beep(1.5, 2), *holed, kind="webm")
+
+    assert_steady(laddered(tmp_path, body, "webm"), 2.0, 1.5)
+
+
+@pytest.mark.parametrize("kind", ["mp4", "webm"])
+def test_a_picture_that_begins_later_than_the_sound_is_there_from_the_beginning(tmp_path, kind):
+    codecs = ("-c:a", "libopus") if kind == "webm" else ()
+    late = edited(film(kind, 1.0), *beep(1.2, 2), "-c:v", "copy", "-bsf:v", "setts=ts=TS+0.5/TB", *codecs, kind=kind)
+
+    assert_steady(laddered(tmp_path, late, kind), 2.0, 1.2)
+
+
+def test_a_film_without_sound_has_none(tmp_path):
+    outcome = laddered(tmp_path, film())
+
+    assert mp4(outcome).streams == hls(outcome).streams == ["h264"]
+
+
+def test_a_sound_that_has_no_beginning_is_silence_or_none(tmp_path):
+    """A track of sound is told of, and nothing is in it."""
+    body = edited(
+        film("webm", 2.0), *beep(1, 2), "-c:v", "copy", "-c:a", "libopus", "-bsf:a", "noise=drop=1", kind="webm"
+    )
+    outcome = laddered(tmp_path, body, "webm")
+
+    assert len(mp4(outcome).moments) == 20
+    assert mp4(outcome).streams[0] == "h264"
+
+
+def test_the_first_sound_that_can_be_decoded_is_heard(tmp_path):
+    """A phone's other track is spatial sound that only it understands."""
+    two = edited(film(), *beep(0.5, 2), *beep(1.5, 2), "-map", "0", "-map", "1", "-map", "2", "-c:v", "copy")
+    outcome = laddered(tmp_path, two.replace(b"mp4a", b"apac", 1).replace(b"esds", b"free", 1))
+
+    assert_steady(outcome, 2.0, 1.5)
+
+
+def test_a_cover_is_no_moving_picture(tmp_path):
+    """Though it comes first in the file."""
+    cover = edited(film("mp4", 0.1, (64, 48)), "-frames:v", "1", kind="png")
+    covered = edited(
+        film(),
+        *("-i", "cover.png", "-map", "1", "-map", "0", "-c", "copy", "-disposition:v:0", "attached_pic"),
+        beside={"cover.png": cover},
+    )
+    outcome = laddered(tmp_path, covered)
+
+    assert mp4(outcome).streams == ["h264"]
+    assert len(mp4(outcome).moments) == 20
+    assert likeness(mp4(outcome).pictures(10)[0], shown(0.5)) > 0.95
+
+
+def test_a_film_whose_size_changes_keeps_its_first(tmp_path):
+    first, second = film("webm", 1.0, (640, 480)), film("webm", 1.0, (320, 240))
+    joined = edited(
+        b"ffconcat version 1.0\nfile one.webm\nfile two.webm\n",
+        *("-c", "copy"),
+        kind="webm",
+        beside={"one.webm": first, "two.webm": second},
+    )
+    outcome = laddered(tmp_path, joined, "webm")
+
+    pictures = mp4(outcome).pictures(5, 15)
+    assert [picture.size for picture in pictures] == [(480, 360), (480, 360)]
+    assert likeness(pictures[1], shown(0.5, (480, 360))) > 0.9
+
+
+def streamed(kind: str) -> bytes:
+    """A film that can be played while it arrives: its index comes first."""
+    codecs = ("-c:a", "libopus") if kind == "webm" else ("-movflags", "+faststart")
+    return edited(film(kind, 2.0, (640, 360)), *beep(1, 2), "-c:v", "copy", *codecs, kind=kind)
+
+
+@pytest.mark.parametrize("tenths", range(10))
+@pytest.mark.parametrize("kind", ["mp4", "webm"])
+def test_a_film_that_was_cut_off_plays_as_far_as_it_goes(tmp_path, kind, tenths):
+    body = streamed(kind)
+    found = tried(lambda: laddered(tmp_path, body[: len(body) * tenths // 10], kind))
+
+    if isinstance(found, Outcome):
+        seconds = found.facts.duration or 0.0
+        assert seconds == pytest.approx(2.0 * tenths / 10, abs=0.5)
+        assert len(mp4(found).moments) == len(hls(found).moments) == pytest.approx(seconds * 10, abs=1)
+    else:
+        assert found == Reason.VIDEO_DAMAGED
+        assert tenths < 3
