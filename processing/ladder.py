@@ -4,6 +4,7 @@ It decodes once. Keyframes stand at the same moments in all of them, so that a p
 segment (RFC 8216, 6.2.4). What both forms of a quality hold was encoded once.
 """
 
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ from contracts.renditions import QUALITIES
 from processing.ffmpeg import DEMUXERS
 
 SEGMENT_SECONDS = 4
+MOST_THREADS = 12  # of each decoder and encoder: every one holds frames, and there is a bound to their memory
 MIN_RATE, USUAL_RATE, MAX_RATE = 10, 30, 60  # frames a second
 # The most bits a second of the picture.
 BITRATES = dict(zip(QUALITIES, (800_000, 2_800_000, 5_000_000, 14_000_000), strict=True))
@@ -86,13 +88,19 @@ def steady(base: Fraction | None, average: Fraction | None) -> Fraction:
     return Fraction(MAX_RATE if average and average > USUAL_RATE else USUAL_RATE)
 
 
+def threads(cores: int) -> int:
+    """How many threads keep so many cores at work: as many as x264 would take, up to a bound."""
+    return min(MOST_THREADS, cores + cores // 2)
+
+
 def command(ffmpeg: str, run: Run) -> list[str]:
     """What is run in the folder that its files go to; it says on its standard output how far it is."""
+    at_once = str(threads(len(os.sched_getaffinity(0))))
     return [
         *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1", "-stats_period", "0.5"),
-        *("-protocol_whitelist", "file", "-f", DEMUXERS[run.mime_type], "-i", str(run.source)),
-        *("-filter_complex", _filters(run)),
-        *(word for place, rung in enumerate(run.rungs) for word in _output(place, rung, run)),
+        *("-threads", at_once, "-protocol_whitelist", "file", "-f", DEMUXERS[run.mime_type], "-i", str(run.source)),
+        *("-filter_complex_threads", at_once, "-filter_complex", _filters(run)),
+        *(word for place, rung in enumerate(run.rungs) for word in ("-threads", at_once, *_output(place, rung, run))),
     ]
 
 

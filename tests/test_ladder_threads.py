@@ -1,0 +1,35 @@
+"""How much of a machine an encoder takes: all of a small one, and of a large one no more than its memory allows."""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from processing.ladder import Run, command, rungs, threads
+
+
+@pytest.mark.parametrize(("cores", "at_once"), [(1, 1), (2, 3), (4, 6), (8, 12), (16, 12), (128, 12)])
+def test_threads_rise_with_the_cores_to_a_bound(cores, at_once):
+    """A film in 4K takes 4.5 GiB of address space with 12 of each, and with 48 more than the 8 that it may have."""
+    assert threads(cores) == at_once
+
+
+def test_the_decoder_the_filters_and_each_encoder_are_told(monkeypatch):
+    """Whoever is not told takes as many as the machine has cores, or more."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    run = Run(
+        source=Path("/film"),
+        mime_type="video/mp4",
+        rungs=rungs(1280, 720),
+        picture=0,
+        sound=None,
+        rate=Fraction(30),
+        seconds=1.0,
+    )
+
+    words = command("ffmpeg", run)
+    places = [place for place, word in enumerate(words) if word in {"-threads", "-filter_complex_threads"}]
+    assert [words[place + 1] for place in places] == ["12"] * 4
+    starts = [words.index("-i"), words.index("-filter_complex"), *(n for n, word in enumerate(words) if word == "-map")]
+    assert sorted(places + starts) == [n for pair in zip(places, starts, strict=True) for n in pair]
