@@ -5,6 +5,7 @@ film. Whoever dies in between leaves objects that no row names; every run ends w
 and of overtaken runs too.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -16,7 +17,7 @@ from contracts.processing import Stage
 from jobs.films import make_film
 from jobs.job import Bench, enqueue, job
 from jobs.purge import tidy
-from jobs.renditions import as_json, facts_of, note, publish
+from jobs.renditions import Overtaken, as_json, facts_of, note, publish
 from processing.child import own_folder, processed
 from processing.failures import ProcessingFailed, Reason
 from processing.processors import FILMS
@@ -36,7 +37,8 @@ async def process_media(bench: Bench, media_id: UUID) -> str:
     """Make a completed media ready, or failed with a reason; then what its row does not name goes from storage."""
     media = await bench.db.one(MediaRow, "begin_processing", id=media_id, run=uuid4(), now=bench.now)
     if media is not None:
-        await _process(bench, media)
+        with suppress(Overtaken):
+            await _process(bench, media)
     left = await tidy(bench, media_id)
     return left.state if left else "gone"
 

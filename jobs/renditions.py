@@ -9,7 +9,7 @@ import msgspec
 from contracts.processing import Stage
 from jobs.job import Bench
 from processing.records import Facts, File
-from sql.rows import MediaRow
+from sql.rows import MediaIdRow, MediaRow
 from storage.keys import new_attempt, rendition_key
 
 # The percent that are done when a stage begins.
@@ -18,10 +18,16 @@ BEGUN_AT = {Stage.SCANNING: 10, Stage.RENDERING: 20, Stage.ENCODING: 30, Stage.P
 Told = dict[str, Any]
 
 
+class Overtaken(Exception):
+    """A run counts no more: another is at its media, or nobody is to be."""
+
+
 async def note(bench: Bench, media: MediaRow, stage: Stage, progress: int | None = None) -> None:
-    """Say what this run is at; how far it is falls never, and an overtaken run says nothing."""
+    """Say what this run is at; how far it is falls never. Raises Overtaken."""
     percent = BEGUN_AT[stage] if progress is None else progress
-    await bench.db.run("note_stage", id=media.id, run=media.run, stage=stage, progress=percent, now=bench.now)
+    told = {"stage": stage, "progress": percent, "now": bench.now}
+    if await bench.db.one(MediaIdRow, "note_stage", id=media.id, run=media.run, **told) is None:
+        raise Overtaken
 
 
 async def publish(bench: Bench, media: MediaRow, files: Iterable[File]) -> list[Told]:

@@ -6,10 +6,11 @@ update media set stage = 'downloading', attempts = attempts + 1, run = %(run)s, 
 where id = %(id)s and state = 'processing'
 returning {media};
 
--- name: note_stage :run
--- Say what a worker is at, and how far it is, which never falls; an overtaken run says nothing.
+-- name: note_stage :one
+-- Say what a worker is at, and how far it is, which never falls; no row for a run that counts no more.
 update media set stage = %(stage)s, progress = greatest(progress, %(progress)s::smallint), updated_at = %(now)s
-where id = %(id)s and state = 'processing' and run = %(run)s;
+where id = %(id)s and state = 'processing' and run = %(run)s
+returning id;
 
 -- name: count_failure :run
 -- Remember that a run failed in a way that may pass.

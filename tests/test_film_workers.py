@@ -285,13 +285,22 @@ async def test_an_overtaken_run_adds_nothing(film_media, bench, resources, call,
 
 
 async def test_what_is_deleted_while_it_is_encoded_leaves_nothing(
-    film_media, bench, call, run_pending, public, objects, after_the_url
+    film_media, resources, bench, call, run_pending, public, objects, after_the_url, monkeypatch
 ):
+    """Its encoder goes no further, and makes room for another film."""
     media = await film_media()
+    publish, published = resources.store.public.publish, []
+
+    async def noted(key, source):
+        published.append(source.stem)
+        await publish(key, source)
+
+    monkeypatch.setattr(resources.store.public, "publish", noted)
     running = asyncio.ensure_future(process_media.run(bench, media.id))
     await encoding(call, media)
     await call("media.deleteMedia", mediaId=str(media.id))
     assert await running == "deleted"
+    assert published == list(POSTER)
     await run_pending(after_the_url)
 
     assert (await public(), await objects()) == ([], [])
