@@ -93,11 +93,9 @@ def upload(bring):
 
 
 @pytest.fixture
-def fetched(client):
+def fetched(original):
     async def fetch(media: Media) -> bytes:
-        assert media.url
-        answer = await client.get(media.url)
-        body: bytes = answer.raise_for_status().content
+        body: bytes = await original(media.id)
         return body
 
     return fetch

@@ -196,7 +196,7 @@ def fetch(database_url):
 
 @pytest.mark.parametrize("fault", EVERY_FAULT)
 async def test_every_call_is_told_the_truth_or_that_storage_is_out(
-    fault, ways, whole, asked, lives, send_parts, call, client, swept, objects, open_at_the_store, fetch
+    fault, ways, whole, asked, lives, send_parts, call, swept, objects, open_at_the_store, fetch, original
 ):
     """Nothing that was accepted is lost; repeated afterwards, every call goes on to its end, and nothing is left."""
     EVERY_FAULT[fault](ways["storage"])
@@ -212,7 +212,7 @@ async def test_every_call_is_told_the_truth_or_that_storage_is_out(
         missing = (await call("media.getUploadStatus", mediaId=media_id)).missing_parts or []
         await send_parts(media_id, *missing)
         media = (await call("media.completeMultipartUpload", mediaId=media_id)).media
-        assert (await client.get(media.url)).content == CLIP
+        assert await original(media.id) == CLIP
 
     await swept()
     assert fetch("select state, size_bytes from media order by 1, 2") == [
