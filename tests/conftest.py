@@ -394,6 +394,21 @@ def named_objects(database_url: str) -> Callable[[], set[str]]:
 
 
 @pytest.fixture
+def unnamed_objects(
+    named_objects: Callable[[], set[str]], objects: Call, public: Call
+) -> Callable[[], Awaitable[list[str]]]:
+    """Every object that no row names, nor a playlist that a row names."""
+
+    async def keys() -> list[str]:
+        named = named_objects()
+        segments = tuple(f"{key.removesuffix('.m3u8')}-" for key in named if key and key.endswith(".m3u8"))
+        found = [*await objects(), *await public()]
+        return [key for key in found if key not in named and not key.startswith(segments)]
+
+    return keys
+
+
+@pytest.fixture
 def open_at_the_store(database_url: str, resources: Resources) -> Callable[[], Awaitable[list[str]]]:
     """The key of every upload in parts that the store still has open, whether its row is there or not."""
     remember_keys(database_url)

@@ -279,7 +279,7 @@ def recovered(resources, run_pending, fetch):
 
 
 @pytest.fixture
-def standing(fetch, objects, public, named_objects):
+def standing(fetch, objects, public, named_objects, unnamed_objects):
     """How everything stands, with the media that began after the event `since`."""
 
     async def read(answer: str | None, since: int) -> Ended:
@@ -293,7 +293,7 @@ def standing(fetch, objects, public, named_objects):
             answer=answer,
             lives=list(lives.values()),
             rows=[state for media_id, state in rows if media_id in lives],
-            objects_without_row=len(keys - known),
+            objects_without_row=len(await unnamed_objects()),
             rows_without_object=len(known - keys),
             jobs=len(fetch("select 1 from procrastinate_jobs")),
         )

@@ -227,7 +227,7 @@ def repeated(sender, call, recovered):
 
 
 @pytest.fixture
-def standing(fetch, objects, public, named_objects, open_at_the_store):
+def standing(fetch, objects, public, named_objects, unnamed_objects, open_at_the_store):
     """How everything stands, with the media of events newer than `since`."""
 
     async def read(answer: str | None, since: int) -> tuple[Ended, list[str]]:
@@ -241,7 +241,7 @@ def standing(fetch, objects, public, named_objects, open_at_the_store):
             answer=answer,
             lives=list(lives.values()),
             rows=[state for media_id, state in rows if media_id in lives],
-            objects_without_row=len(keys - known),
+            objects_without_row=len(await unnamed_objects()),
             rows_without_object=len(known - keys),
             jobs=len(fetch("select 1 from procrastinate_jobs")),
         )

@@ -78,20 +78,13 @@ async def shown(call, media):
     return (await call("media.getMedia", mediaId=str(media.id))).media
 
 
-async def left_over(public, named_objects) -> list[str]:
-    """What stands in public that no row names, nor a playlist that a row names."""
-    named = named_objects()
-    stems = tuple(key.removesuffix(".m3u8") + "-" for key in named if key.endswith(".m3u8"))
-    return [key for key in await public() if key not in named and not key.startswith(stems)]
-
-
-async def is_whole(call, media, public, named_objects) -> bool:
+async def is_whole(call, media, unnamed_objects) -> bool:
     """A film that is ready, each rendition once, and nothing beside what its row names."""
     found = await shown(call, media)
     assert (found.status, found.error) == ("ready", None)
     assert [made.name for made in found.renditions] == [*POSTER, *QUALITIES]
     assert found.hls_url
-    assert await left_over(public, named_objects) == []
+    assert await unnamed_objects() == []
     told = await call("media.pollEvents", mediaId=str(media.id), waitSeconds=0)
     return [event.type.value for event in told.events].count("media.ready") == 1
 
@@ -145,7 +138,7 @@ async def test_percent_rises_to_the_end(film_media, run_pending, call):
 
 
 async def test_a_worker_killed_in_mid_ladder_is_replaced_and_the_poster_is_not_made_again(
-    start, film_media, call, public, named_objects, database_url, temporary
+    start, film_media, call, unnamed_objects, database_url, temporary
 ):
     media = await film_media()
     with start() as worker:
@@ -165,11 +158,11 @@ async def test_a_worker_killed_in_mid_ladder_is_replaced_and_the_poster_is_not_m
         await asyncio.to_thread(until, lambda: list(temporary.glob(f"{PREFIX}*")) == [])
 
     assert after.renditions[: len(POSTER)] == before.renditions
-    assert await is_whole(call, media, public, named_objects)
+    assert await is_whole(call, media, unnamed_objects)
 
 
 async def test_an_encoder_at_a_standstill_is_ended_and_begun_anew(
-    film_media, bench, call, public, named_objects, monkeypatch
+    film_media, bench, call, unnamed_objects, monkeypatch
 ):
     hurried = replace(LADDERS, limits=replace(LADDERS.limits, stall_seconds=2.0))
     monkeypatch.setattr(films, "LADDERS", hurried)
@@ -185,7 +178,7 @@ async def test_an_encoder_at_a_standstill_is_ended_and_begun_anew(
     assert psutil.wait_procs([encoder], timeout=TIMEOUT_SECONDS)[0] == [encoder]
     monkeypatch.setattr(films, "LADDERS", LADDERS)
     assert await process_media.run(bench, media.id) == "ready"
-    assert await is_whole(call, media, public, named_objects)
+    assert await is_whole(call, media, unnamed_objects)
 
 
 async def test_cancelling_ends_the_encoder_at_once(start, film_media, call, temporary):
@@ -205,7 +198,7 @@ async def test_cancelling_ends_the_encoder_at_once(start, film_media, call, temp
 
 
 async def test_qualities_that_were_published_are_not_made_again_after_an_outage(
-    film_media, resources, bench, call, public, named_objects, monkeypatch
+    film_media, resources, bench, call, unnamed_objects, monkeypatch
 ):
     """Storage goes away between the two, for as long as it likes."""
     media = await film_media()
@@ -232,11 +225,11 @@ async def test_qualities_that_were_published_are_not_made_again_after_an_outage(
 
     assert [name for name in asked if "360p" in name or "webp" in name] == []
     assert (await shown(call, media)).renditions[:-1] == before
-    assert await is_whole(call, media, public, named_objects)
+    assert await is_whole(call, media, unnamed_objects)
 
 
 async def test_a_run_may_die_at_any_object_that_it_publishes(
-    completed_media, resources, bench, call, public, named_objects, monkeypatch
+    completed_media, resources, bench, call, unnamed_objects, monkeypatch
 ):
     """Each dies one object later than the one before, just after it was stored; in the end each is there once."""
     media = await completed_media(video(), filename="walk.mp4", contentType="video/mp4")
@@ -258,10 +251,10 @@ async def test_a_run_may_die_at_any_object_that_it_publishes(
     assert deaths > 5
     found = await shown(call, media)
     assert [made.name for made in found.renditions] == [*POSTER, "mp4-360p"]
-    assert await left_over(public, named_objects) == []
+    assert await unnamed_objects() == []
 
 
-async def test_an_overtaken_run_adds_nothing(film_media, bench, resources, call, public, named_objects, monkeypatch):
+async def test_an_overtaken_run_adds_nothing(film_media, bench, resources, call, unnamed_objects, monkeypatch):
     """Its worker stood still while another took its film over and finished it."""
     media = await film_media()
     publish = resources.store.public.publish
@@ -281,7 +274,7 @@ async def test_an_overtaken_run_adds_nothing(film_media, bench, resources, call,
     go_on.set()
 
     assert await overtaken == "ready"
-    assert await is_whole(call, media, public, named_objects)
+    assert await is_whole(call, media, unnamed_objects)
 
 
 async def test_what_is_deleted_while_it_is_encoded_leaves_nothing(
