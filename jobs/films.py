@@ -8,10 +8,10 @@ from pathlib import Path
 from contracts.processing import Stage
 from contracts.renditions import MASTER, OF_VIDEO, PLAYLIST_TYPE, POSTER
 from jobs.job import Bench
-from jobs.renditions import BEGUN_AT, Told, as_json, facts_of, note, publish
+from jobs.renditions import BEGUN_AT, NO_FACTS, Overtaken, Told, as_json, facts_of, note, publish
 from processing.child import own_folder, processed
 from processing.processors import LADDERS
-from processing.records import Facts, File, Outcome
+from processing.records import File, Outcome
 from sql.rows import MediaRow
 from storage.playlists import master_playlist
 
@@ -19,14 +19,12 @@ ENCODED_AT = BEGUN_AT[Stage.PUBLISHING]
 
 
 async def make_film(bench: Bench, media: MediaRow, source: Path, mime_type: str) -> None:
-    """Publish what is made of a film, and make it ready; nothing more once another run has overtaken this one."""
-    shown: MediaRow | None = media
+    """Publish what is made of a film, and make it ready. Raises Overtaken."""
     if POSTER not in _names(media):
         await note(bench, media, Stage.RENDERING)
         async with processed(source, mime_type, policy=bench.policy) as outcome:
-            shown = await _add(bench, media, outcome.files, outcome.facts)
-    if shown is not None:
-        await _make_it_play(bench, shown, source, mime_type)
+            media = await _add(bench, media, outcome.files, facts_of(outcome.facts))
+    await _make_it_play(bench, media, source, mime_type)
 
 
 async def _make_it_play(bench: Bench, media: MediaRow, source: Path, mime_type: str) -> None:
@@ -39,9 +37,8 @@ async def _make_it_play(bench: Bench, media: MediaRow, source: Path, mime_type: 
         made=_names(media),
         policy=bench.policy,
     ) as outcome:
-        shown = await _publish_qualities(bench, media, outcome)
-    if shown is not None:
-        await _finish(bench, shown, outcome.facts)
+        media = await _publish_qualities(bench, media, outcome)
+    await _finish(bench, media, {**NO_FACTS, "duration": outcome.facts.duration})
 
 
 class _Progress:
@@ -60,27 +57,25 @@ class _Progress:
             await note(self._bench, self._media, Stage.ENCODING, percent)
 
 
-async def _publish_qualities(bench: Bench, media: MediaRow, outcome: Outcome) -> MediaRow | None:
-    """Each of them whole, and in the row before the next; None for an overtaken run."""
+async def _publish_qualities(bench: Bench, media: MediaRow, outcome: Outcome) -> MediaRow:
+    """Each of them whole, its MP4 and its playlist, and in the row before the next."""
     qualities = [outcome.files[at : at + 2] for at in range(0, len(outcome.files), 2)]
-    shown: MediaRow | None = media
     for number, files in enumerate(qualities):
         await note(bench, media, Stage.PUBLISHING, ENCODED_AT + (100 - ENCODED_AT) * number // len(qualities))
-        shown = await _add(bench, media, files)
-        if shown is None:
-            return None
-    return shown
+        media = await _add(bench, media, files, NO_FACTS)
+    return media
 
 
-async def _add(bench: Bench, media: MediaRow, files: tuple[File, ...], facts: Facts | None = None) -> MediaRow | None:
-    made = await publish(bench, media, files)
-    told = facts_of(facts) if facts else dict.fromkeys(("metadata", "capture", "width", "height", "duration"))
-    return await bench.db.one(
-        MediaRow, "add_renditions", id=media.id, run=media.run, now=bench.now, renditions=as_json(made), **told
-    )
+async def _add(bench: Bench, media: MediaRow, files: tuple[File, ...], facts: Told) -> MediaRow:
+    made = as_json(await publish(bench, media, files))
+    told = {"renditions": made, "now": bench.now, **facts}
+    row = await bench.db.one(MediaRow, "add_renditions", id=media.id, run=media.run, **told)
+    if row is None:
+        raise Overtaken
+    return row
 
 
-async def _finish(bench: Bench, media: MediaRow, facts: Facts) -> None:
+async def _finish(bench: Bench, media: MediaRow, facts: Told) -> None:
     """One playlist of all qualities, and the media is ready."""
     qualities = [made for made in media.renditions if made.get("variant")]
     with own_folder() as folder:
@@ -88,10 +83,8 @@ async def _finish(bench: Bench, media: MediaRow, facts: Facts) -> None:
         path.write_text(master_playlist(qualities), encoding="utf-8")
         file = File(name=MASTER, path=path, mime_type=PLAYLIST_TYPE, size=path.stat().st_size)
         made = sorted((*media.renditions, *await publish(bench, media, [file])), key=_place)
-    told = {"metadata": None, "capture": None, "width": None, "height": None, "duration": facts.duration}
-    await bench.db.one(
-        MediaRow, "mark_ready", id=media.id, run=media.run, now=bench.now, renditions=as_json(made), **told
-    )
+    told = {"renditions": as_json(made), "now": bench.now, **facts}
+    await bench.db.one(MediaRow, "mark_ready", id=media.id, run=media.run, **told)
 
 
 def _names(media: MediaRow) -> tuple[str, ...]:

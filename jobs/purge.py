@@ -8,7 +8,7 @@ from contracts.owners import key_of_user
 from jobs.job import Bench, enqueue, job
 from sql.database import Database
 from sql.rows import MediaIdRow, MediaRow, Transfer
-from storage.keys import prefixes, public_prefix, segments_prefix
+from storage.keys import belongs_to, prefixes, public_prefix
 from storage.s3 import ObjectStore
 
 BATCH_MEDIA = 500
@@ -83,4 +83,4 @@ def _is_published(media: MediaRow | None, key: str) -> bool:
     """Whether a row names an object, or names the playlist that does."""
     if media is None or media.state == MediaState.DELETED:
         return False
-    return any(key == made["key"] or key.startswith(segments_prefix(made["key"])) for made in media.renditions)
+    return any(belongs_to(key, made["key"]) for made in media.renditions)

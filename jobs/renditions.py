@@ -17,6 +17,9 @@ BEGUN_AT = {Stage.SCANNING: 10, Stage.RENDERING: 20, Stage.ENCODING: 30, Stage.P
 
 Told = dict[str, Any]
 
+# What is known of a file stays as it is.
+NO_FACTS: Told = dict.fromkeys(("metadata", "capture", "width", "height", "duration"))
+
 
 class Overtaken(Exception):
     """A run counts no more: another is at its media, or nobody is to be."""

@@ -36,7 +36,7 @@ ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "
 HANDED_ON = ("IMAGEIO_FFMPEG_EXE",)  # but for which ffmpeg is to be run
 
 
-Told = Callable[[float], Awaitable[None]]
+Listener = Callable[[float], Awaitable[None]]
 
 
 class Asked(TypedDict, total=False):
@@ -57,7 +57,7 @@ async def processed(
     mime_type: str,
     *,
     processor: Processor | None = None,
-    tell: Told = _unheard,
+    tell: Listener = _unheard,
     limits: Limits | None = None,
     root: Path | None = None,
     **asked: Unpack[Asked],
@@ -113,7 +113,7 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-async def _run(order: Order, tell: Told) -> Outcome:
+async def _run(order: Order, tell: Listener) -> Outcome:
     with (order.task.folder / "log").open("w+b") as log:
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-m", "processing", to_json(order)),
@@ -145,7 +145,7 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**ENVIRONMENT, **handed_on, "HOME": str(folder), "TMPDIR": str(folder)}
 
 
-async def _answer(child: asyncio.subprocess.Process, stall_seconds: float | None, tell: Told) -> Answer | None:
+async def _answer(child: asyncio.subprocess.Process, stall_seconds: float | None, tell: Listener) -> Answer | None:
     """What a child says in the end, None when it ended before; until then it tells how far it is."""
     for _ in range(MAX_LINES):
         line = await _line(child, stall_seconds)

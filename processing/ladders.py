@@ -19,11 +19,10 @@ from contracts.renditions import PLAYLIST_TYPE
 from processing.confinement import die_with
 from processing.failures import SIGNALS, ProcessingFailed, Reason, tells_of_memory
 from processing.ffmpeg import refusing
-from processing.film import MOST_FRAMES, bounded, displayed, measured, open_film, require_bounds
+from processing.film import MICROSECONDS, MOST_FRAMES, bounded, displayed, measured, open_film, require_bounds
 from processing.ladder import Run, Rung, command, rungs, steady
 from processing.records import Facts, File, Outcome, Shown, Task, Tell, Variant, unheard
 
-MICROSECONDS = 1_000_000
 LAST_LINES = 20
 NICENESS = 10  # whoever waits for a photo comes first
 AAC = "mp4a.40.2"

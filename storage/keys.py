@@ -38,9 +38,10 @@ def rendition_key(media_id: UUID, attempt: str, filename: str) -> str:
     return f"{public_prefix(media_id)}{attempt}/{filename}"
 
 
-def segments_prefix(key: str) -> str:
-    """What the keys begin with of all that a playlist names; no other rendition names anything."""
-    return f"{key.removesuffix('.m3u8')}-" if key.endswith(".m3u8") else f"{key}/"
+def belongs_to(key: str, rendition: str) -> bool:
+    """Whether an object is that of a rendition's key, or a segment of it when it is a playlist."""
+    stem, _, extension = rendition.rpartition(".")
+    return key == rendition or (extension == "m3u8" and key.startswith(f"{stem}-"))
 
 
 def new_attempt() -> str:
