@@ -27,11 +27,12 @@ from server.settings import Settings
 from server.token import sign_token
 from sql import database
 from tests import media_files
+from tests.databases import create_template, drift, drop_unused, new_database
 from tests.deployment import Deployment, deployed, new_settings, variables_of
-from tests.leftovers import open_uploads, remember_keys
+from tests.leftovers import open_uploads
 from tests.node import node_with_packages
 from tests.processes import MEDIARPC, running
-from tests.services import Servers, Store, drift, new_database, start_servers
+from tests.services import Servers, Store, start_servers
 from tests.web_app import WebApp, make_web_app
 
 _stack = pytest.StashKey[ExitStack]()
@@ -58,7 +59,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
         return
     with ExitStack() as stack:
-        start_servers(stack).hand_on()
+        servers = start_servers(stack)
+        create_template(servers)
+        servers.hand_on()
         config.stash[_stack] = stack.pop_all()
 
 
@@ -79,8 +82,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.fixture(scope="session")
-def servers() -> Servers:
-    return Servers.handed_on()
+def servers() -> Iterator[Servers]:
+    told = Servers.handed_on()
+    yield told
+    drop_unused(told)
 
 
 @pytest.fixture
@@ -411,7 +416,6 @@ def unnamed_objects(
 @pytest.fixture
 def open_at_the_store(database_url: str, resources: Resources) -> Callable[[], Awaitable[list[str]]]:
     """The key of every upload in parts that the store still has open, whether its row is there or not."""
-    remember_keys(database_url)
 
     async def keys() -> list[str]:
         return await open_uploads(database_url, resources.store)

@@ -15,8 +15,9 @@ from server.resources import open_resources
 from server.settings import Settings
 from server.token import sign_token
 from storage.s3 import create_client
+from tests.databases import drift, new_database
 from tests.processes import MEDIARPC, Dev, Running, Site, running, running_dev
-from tests.services import Servers, Store, drift, new_database
+from tests.services import Servers, Store
 
 SECRET = "a secret for tests, long enough for HS256"
 COOKIE = "session"

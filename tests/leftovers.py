@@ -7,22 +7,17 @@ import psycopg
 
 from storage.s3 import ObjectStore
 
-REMEMBER = """
+# Part of the template of all databases of tests.
+REMEMBER_KEYS = """
 create table keys_there_were (key text primary key);
 create function remember_key() returns trigger language plpgsql as $$
 begin
-    insert into keys_there_were values (new.staging_key);
+    insert into keys_there_were values (new.staging_key) on conflict do nothing;
     return null;
 end
 $$;
 create trigger remember_key after insert on media for each row execute function remember_key();
 """
-
-
-def remember_keys(database_url: str) -> None:
-    """From now on, note the key of every upload."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(REMEMBER)
 
 
 async def open_uploads(database_url: str, store: ObjectStore) -> list[str]:

@@ -10,12 +10,9 @@ import json
 import os
 import shutil
 import tempfile
-import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import docker
 import psycopg
@@ -24,12 +21,9 @@ from testcontainers.community.minio import MinioContainer
 from testcontainers.community.postgres import PostgresContainer
 
 from server.embedded import Secrets, postgres, s3
-from sql import QUERIES
-from sql.migrate import migrate, migrations
 from storage.s3 import StoreConfig
 
 HANDED_ON = "MEDIARPC_TEST_SERVERS"
-TEMPLATE = "mediarpc_template"
 
 
 @dataclass(frozen=True)
@@ -89,7 +83,6 @@ def start_servers(stack: ExitStack) -> Servers:
     database_url, minio, missing = _containers(stack)
     database_url = os.environ.get("TEST_DATABASE_URL") or database_url or _embedded_postgres(stack, folder)
     stores = [*_named_store(), *minio, _embedded_s3(stack, folder)]
-    _create_template(database_url)
     return Servers(database_url, stores, missing)
 
 
@@ -144,55 +137,3 @@ def _embedded_s3(stack: ExitStack, folder: Path) -> Store:
     keys = Secrets("unused", "test-key", "test-secret-key")
     endpoint = stack.enter_context(s3(folder / "s3", keys))
     return Store("embedded", endpoint, keys.s3_access_key_id, keys.s3_secret_access_key)
-
-
-def _create_template(url: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"drop database if exists {TEMPLATE}")
-        connection.execute(f"create database {TEMPLATE}")
-    migrate(in_database(url, TEMPLATE))
-
-
-@contextmanager
-def new_database(servers: Servers) -> Iterator[str]:
-    """A migrated database, for as long as it is needed."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {TEMPLATE}")
-    try:
-        yield in_database(servers.database_url, name)
-    finally:
-        with psycopg.connect(servers.database_url, autocommit=True) as connection:
-            connection.execute(f"drop database {name} with (force)")
-
-
-@contextmanager
-def database_before(servers: Servers, migration: str) -> Iterator[str]:
-    """A database as it was before a migration, until the end of the block."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-    url = in_database(servers.database_url, name)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("create table migrations (name text primary key, applied_at timestamptz default now())")
-        for known, text in migrations():
-            if known < migration or known.startswith("procrastinate/"):
-                with connection.transaction():
-                    connection.execute(text)
-                    connection.execute("insert into migrations (name) values (%s)", [known])
-    yield url
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)")
-
-
-def drift(database_url: str) -> list[Any]:
-    """The owners whose usage differs from the sum over their rows."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        return connection.execute(QUERIES["read_drift"].text).fetchall()
-
-
-def in_database(url: str, name: str) -> str:
-    """The URL of another database of the same server."""
-    address, _, query = url.partition("?")
-    base = address.rpartition("/")[0]
-    return f"{base}/{name}?{query}" if query else f"{base}/{name}"

@@ -4,7 +4,6 @@ import asyncio
 import re
 import signal
 import socket
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from server.embedded import Secrets, free_port
 from sql.migrate import migrations
 from tests import media_files
 from tests.authorization_server import authorization_server
+from tests.databases import empty_database
 from tests.processes import MEDIARPC, Site, mediarpc, running
-from tests.services import in_database
 
 SECRET = "a secret for tests, long enough for HS256"
 PHOTO = media_files.photo()
@@ -27,11 +26,8 @@ PHOTO = media_files.photo()
 @pytest.fixture
 def empty_database_url(servers) -> Iterator[str]:
     """A database without a schema."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-        yield in_database(servers.database_url, name)
-        connection.execute(f"drop database {name} with (force)")
+    with empty_database(servers) as url:
+        yield url
 
 
 @pytest.fixture

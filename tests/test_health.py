@@ -17,9 +17,10 @@ from rpc.context import Resources
 from server.resources import app_config, open_resources
 from server.settings import Settings
 from tests import logs
+from tests.databases import empty_database
 from tests.outages import PASSWORD, SECRET_KEY, without_database, without_storage
 from tests.sample_procedures import post, serving, settled
-from tests.services import Servers, in_database
+from tests.services import Servers
 
 METADATA = {"timestamp": "<now>", "requestId": "<id>"}
 SECRETS = (PASSWORD, SECRET_KEY, "127.0.0.1", "refused", "Connect", "connection", "postgresql://", "Traceback")
@@ -40,12 +41,8 @@ async def served(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def unmigrated_url(servers: Servers) -> Iterator[str]:
     """A database in which nothing is."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-    yield in_database(servers.database_url, name)
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f"drop database {name} with (force)")
+    with empty_database(servers) as url:
+        yield url
 
 
 async def readiness(settings: Settings) -> tuple[int, Any]:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import uuid
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,8 +26,9 @@ from rpc.dispatch import context_of, validate
 from rpc.limits import RateLimits
 from server.resources import open_resources
 from server.settings import Settings
+from tests.databases import new_database
 from tests.media_files import HTML, padded, photo
-from tests.services import TEMPLATE, Servers, in_database
+from tests.services import Servers
 
 PHOTO = photo()
 BODIES = {"right": PHOTO, "short": PHOTO[:-1], "html": padded(HTML, len(PHOTO))}
@@ -68,27 +69,24 @@ class Lifecycle(RuleBasedStateMachine):
         self.posts: dict[tuple[str, str], list[str]] = {}
         self.portraits: dict[str, str] = {}
         self.now = datetime.now(UTC)
-        servers, name = Servers.handed_on(), f"test_{uuid.uuid4().hex}"
-        self.admin, self.name, store = servers.database_url, name, servers.stores[0]
-        self.statement(f"create database {name} template {TEMPLATE}")
+        servers, name = Servers.handed_on(), f"test-{uuid.uuid4().hex[:20]}"
+        store = servers.stores[0]
+        self.databases = ExitStack()
+        self.url = self.databases.enter_context(new_database(servers))
         told = Settings(
-            database_url=in_database(servers.database_url, name),
+            database_url=self.url,
             database_pool_size=3,
             s3_endpoint=store.endpoint,
             s3_access_key_id=store.access_key_id,
             s3_secret_access_key=store.secret_access_key,
-            s3_bucket=f"test-{name[5:25]}",
-            s3_public_bucket=f"test-{name[5:25]}-public",
+            s3_bucket=name,
+            s3_public_bucket=f"{name}-public",
             rate_limits=RateLimits(),
             post_media_limit=POST_MEDIA_LIMIT,
         )
         self.resources = self.runner.run(self.stack.enter_async_context(open_resources(told)))
         self.runner.run(self.resources.store.create_buckets())
-        self.database = self.runner.run(psycopg.AsyncConnection.connect(str(told.database_url), autocommit=True))
-
-    def statement(self, text: str) -> None:
-        with psycopg.connect(self.admin, autocommit=True) as connection:
-            connection.execute(text)
+        self.database = self.runner.run(psycopg.AsyncConnection.connect(self.url, autocommit=True))
 
     def call(self, name: str, owner: str, **params: Any) -> Any:
         """The answer, or the error."""
@@ -358,7 +356,7 @@ class Lifecycle(RuleBasedStateMachine):
             self.runner.run(self.database.close())
             self.runner.run(self.stack.aclose())
             self.runner.close()
-            self.statement(f"drop database {self.name} with (force)")
+            self.databases.close()
 
 
 TestLifecycle = pytest.mark.usefixtures("servers")(Lifecycle.TestCase)

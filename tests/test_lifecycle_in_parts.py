@@ -15,9 +15,8 @@ from contracts.errors import RpcError, StorageLimitExceeded
 from rpc.auth import Caller
 from rpc.content import Content, ContentBrokenOff
 from rpc.dispatch import context_of, validate
-from tests.leftovers import open_uploads, remember_keys
+from tests.leftovers import open_uploads
 from tests.media_files import HTML, padded, video
-from tests.services import in_database
 from tests.test_lifecycle import OWNERS, PHOTO, TABLE, Lifecycle, TestLifecycle, Upload
 
 MIB = 1024**2
@@ -84,8 +83,6 @@ class LifecycleInParts(Lifecycle):
 
     def __init__(self) -> None:
         super().__init__()
-        self.url = in_database(self.admin, self.name)
-        remember_keys(self.url)
 
     def parts_of(self, media_id: str) -> InParts:
         upload = self.model[media_id]

@@ -18,8 +18,8 @@ from contracts.owners import Owner
 from contracts.plans import Plan
 from rpc.auth import Caller
 from sql.migrate import migrate
+from tests.databases import database_before
 from tests.media_files import photo
-from tests.services import database_before
 from tests.tokens import SECRET, by_hand, claims, token
 
 MIB = 1024**2

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from bench.growth import load_media
 from sql import QUERIES
-from tests.services import new_database
+from tests.databases import new_database
 
 ROWS = 5000
 OWNER = "owner-1"

@@ -22,10 +22,10 @@ from processing.records import Policy
 from server.resources import open_resources
 from sql.migrate import migrate
 from sql.rows import MediaRow
+from tests.databases import database_before, drift
 from tests.deployment import new_settings
 from tests.images import capture_exif, difference, encoded, oriented, scene
 from tests.media_files import photo
-from tests.services import database_before, drift
 
 READY_BEFORE = """
 insert into media (

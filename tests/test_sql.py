@@ -9,7 +9,7 @@ import pytest
 
 from sql import QUERIES, parse
 from sql.migrate import migrate, migrations
-from tests.services import in_database
+from tests.databases import empty_database
 
 ROOT = Path(__file__).parent.parent
 
@@ -90,14 +90,8 @@ def test_migrating_again_does_nothing(database_url):
 
 def test_two_processes_migrate_at_once(servers):
     """Each migration is applied once, by one of them; both find the schema complete."""
-    name = "migrate_at_once"
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f"drop database if exists {name}")
-        connection.execute(f"create database {name}")
-        url = in_database(servers.database_url, name)
-        with ThreadPoolExecutor(2) as threads:
-            first, second = threads.map(migrate, [url, url])
-        connection.execute(f"drop database {name} with (force)")
+    with empty_database(servers) as url, ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(migrate, [url, url])
 
     assert sorted(first + second) == sorted(known for known, _ in migrations())
 

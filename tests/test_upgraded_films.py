@@ -15,9 +15,9 @@ from processing.records import Policy
 from server.resources import open_resources
 from sql.migrate import migrate
 from sql.rows import MediaRow
+from tests.databases import database_before, drift
 from tests.deployment import new_settings
 from tests.films import film
-from tests.services import database_before, drift
 
 PICTURES = OF_VIDEO[: OF_VIDEO.index("poster") + 1]
 READY_BEFORE = """
