@@ -31,7 +31,7 @@ from tests.databases import create_template, drift, drop_unused, new_database
 from tests.deployment import Deployment, deployed, new_settings, variables_of
 from tests.leftovers import open_uploads
 from tests.node import node_with_packages
-from tests.processes import MEDIARPC, running
+from tests.processes import MEDIARPC, TLS, running
 from tests.services import Servers, Store, start_servers
 from tests.web_app import WebApp, make_web_app
 
@@ -232,7 +232,7 @@ def call(resources: Resources, ada: Caller) -> Call:
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     """A client of the world outside: of signed URLs."""
-    async with httpx.AsyncClient(timeout=30) as outside:
+    async with httpx.AsyncClient(timeout=30, verify=TLS) as outside:
         yield outside
 
 

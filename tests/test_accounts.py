@@ -244,7 +244,7 @@ async def test_what_a_purge_that_died_did_not_get_to_the_next_one_does(call, man
         await call("media.purgeUser", caller=SERVICE, userId=GRACE.id)
     assert fetch("select count(*) from media where state = 'deleted'") == [(10,)]
 
-    admin("drop trigger fail on media")
+    admin("drop function fail cascade")
     assert (await call("media.purgeUser", caller=SERVICE, userId=GRACE.id)).deleted == 15
     assert fetch("select user_id, procedure, owner_id, media_id from audit") == [
         ("backend", "media.purgeUser", "grace-of-tests", None)

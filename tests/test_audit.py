@@ -233,7 +233,7 @@ async def test_a_mutation_and_its_record_take_effect_together_or_not_at_all(
     assert answer["error"]["code"] == 1900
     assert effects() == before
     assert sql("select count(*) from audit") == records
-    sql("drop trigger fail on audit")
+    sql("drop function fail cascade")
     again = await ask(name, params, **dict(case.token))
     assert again["success"]
 

@@ -25,6 +25,7 @@ from rpc.procedure import mutation
 from server.resources import app_config
 from sql.rows import MediaRow
 from tests import logs
+from tests.processes import TLS
 from tests.sample_content import CONTENT, FORM, RAW, form, part, recording, told
 from tests.sample_procedures import SAMPLES, Null, Number, listening, serving, settled
 from tests.tokens import SECRET, token
@@ -46,7 +47,7 @@ async def url() -> AsyncIterator[str]:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=20) as outside:
+    async with httpx.AsyncClient(timeout=20, verify=TLS) as outside:
         yield outside
 
 

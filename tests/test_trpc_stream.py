@@ -13,6 +13,7 @@ from rpc.app import AppConfig
 from rpc.auth import AuthConfig
 from rpc.context import Context
 from rpc.procedure import query, subscription
+from tests.processes import TLS
 from tests.sample_procedures import SAMPLES, SUBSCRIPTIONS, Counted, Text, listening, settled, signals
 from tests.tokens import SECRET, token
 
@@ -28,7 +29,7 @@ async def url() -> AsyncIterator[str]:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=20) as outside:
+    async with httpx.AsyncClient(timeout=20, verify=TLS) as outside:
         yield outside
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.processes import TLS
 from tests.sample_procedures import settled
 
 INVALID = {"code": -32600, "message": "Invalid Request"}
@@ -73,7 +74,7 @@ def test_the_same_client_is_answered_once_it_says_jsonrpc(told):
 
 def post(origin: str, body: str, **headers: str) -> httpx.Response:
     headers = {"content-type": "application/json", **headers}
-    return httpx.post(f"{origin}/api/rpc", content=body, headers=headers, timeout=30)
+    return httpx.post(f"{origin}/api/rpc", content=body, headers=headers, timeout=30, verify=TLS)
 
 
 def test_01_a_post_is_answered_in_json(origin):
@@ -83,7 +84,7 @@ def test_01_a_post_is_answered_in_json(origin):
 
 
 def test_02_a_get_is_not_allowed(origin):
-    answer = httpx.get(f"{origin}/api/rpc", timeout=30)
+    answer = httpx.get(f"{origin}/api/rpc", timeout=30, verify=TLS)
     assert answer.status_code == 405
     assert answer.json() == {"error": "Method Not Allowed", "message": "Only POST requests are allowed"}
 
