@@ -12,4 +12,5 @@ PEAKS = "peaks"
 OF_IMAGES = (*(f"thumb{size}" for size in THUMBNAILS), FULL)
 OF_VIDEO = (*(f"thumb{size}" for size in THUMBNAILS), POSTER, *(f"mp4-{side}p" for side in QUALITIES))
 OF_AUDIO = (FULL, WAVEFORM, PEAKS)
+OF_HLS = (*(f"hls-{side}p" for side in QUALITIES), MASTER)
 NAMES = tuple(dict.fromkeys((*OF_IMAGES, *OF_VIDEO, *OF_AUDIO)))

@@ -10,10 +10,11 @@ from contracts.renditions import MASTER, OF_VIDEO, PLAYLIST_TYPE, POSTER
 from jobs.job import Bench
 from jobs.renditions import BEGUN_AT, NO_FACTS, Overtaken, Told, as_json, facts_of, note, publish
 from processing.child import own_folder, processed
+from processing.failures import ProcessingFailed, Reason
 from processing.processors import LADDERS
 from processing.records import File, Outcome
 from sql.rows import MediaRow
-from storage.playlists import master_playlist
+from storage.playlists import PlaylistDamaged, master_playlist, read_own
 
 ENCODED_AT = BEGUN_AT[Stage.PUBLISHING]
 
@@ -59,11 +60,22 @@ class _Progress:
 
 async def _publish_qualities(bench: Bench, media: MediaRow, outcome: Outcome) -> MediaRow:
     """Each of them whole, its MP4 and its playlist, and in the row before the next."""
+    _require_own(outcome)
     qualities = [outcome.files[at : at + 2] for at in range(0, len(outcome.files), 2)]
     for number, files in enumerate(qualities):
         await note(bench, media, Stage.PUBLISHING, ENCODED_AT + (100 - ENCODED_AT) * number // len(qualities))
         media = await _add(bench, media, files, NO_FACTS)
     return media
+
+
+def _require_own(outcome: Outcome) -> None:
+    """Have no player sent elsewhere: a child that a film took over can have written any playlist."""
+    try:
+        for file in outcome.files:
+            if file.variant:
+                read_own(file.path.read_text(encoding="utf-8"))
+    except (PlaylistDamaged, UnicodeDecodeError) as error:
+        raise ProcessingFailed(Reason.CRASHED, "a playlist of another's") from error
 
 
 async def _add(bench: Bench, media: MediaRow, files: tuple[File, ...], facts: Told) -> MediaRow:

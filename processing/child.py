@@ -20,7 +20,8 @@ from typing import BinaryIO, TypedDict, Unpack
 
 import msgspec
 
-from processing.failures import SIGNALS, ProcessingFailed, Reason, tells_of_memory
+from contracts.renditions import NAMES, OF_HLS
+from processing.failures import SIGNALS, DiskFull, ProcessingFailed, Reason, tells_of_memory
 from processing.processors import Limits, Processor, processor_of
 from processing.records import Answer, File, Order, Outcome, Policy, Task, from_json, to_json
 
@@ -29,6 +30,8 @@ UNLOCKED_SECONDS = 60  # a folder that is younger may be about to be locked
 MAX_ANSWER_BYTES = 1024 * 1024  # of one line
 MAX_LINES = 50_000  # an encoder tells twice a second how far it is, for hours
 MAX_LOG_BYTES = 4096
+MAX_SEGMENTS = 20_000  # of a playlist, as many as a film of a day has
+ROOM_BYTES = 8 * 1024 * 1024  # a disk with less is full: files grow by more at a time
 NAME = re.compile("[A-Za-z0-9._-]{1,100}")  # of a file, which becomes a part of its key
 
 # Nothing of this process's environment, where its secrets are. Two arenas: each reserves address space.
@@ -64,14 +67,25 @@ async def processed(
 ) -> AsyncIterator[Outcome]:
     """Process one file; the renditions are there until the block ends. ProcessingFailed says why there are none.
 
-    `source` is absolute, `mime_type` what its first bytes show; its processor is the first that takes it, unless
-    another is named. `tell` hears what part of the work is done. Who is cancelled here leaves no process and no file.
+    DiskFull is raised instead when there was no room for them. `source` is absolute, `mime_type` what its first bytes
+    show; its processor is the first that takes it, unless another is named. `tell` hears what part of the work is done.
+    Who is cancelled here leaves no process and no file.
     """
     chosen = processor or processor_of(mime_type)
     with own_folder(root) as folder:
         task = Task(source=source, mime_type=mime_type, folder=folder, **asked)
         order = Order(module=chosen.module, task=task, limits=limits or chosen.limits, parent=os.getpid())
-        yield await _run(order, tell)
+        yield await _with_room(_run(order, tell), folder)
+
+
+async def _with_room(running: Awaitable[Outcome], folder: Path) -> Outcome:
+    """Raises DiskFull in place of any failure on a full disk, where a file looks damaged, or its child crashes."""
+    try:
+        return await running
+    except (ProcessingFailed, OSError) as failed:
+        if shutil.disk_usage(folder).free < ROOM_BYTES:
+            raise DiskFull from failed
+        raise
 
 
 def sweep_folders(root: Path | None = None) -> list[Path]:
@@ -181,9 +195,15 @@ def _outcome(answer: Answer | None, status: int, log: BinaryIO, folder: Path) ->
     """What a child said. It has read a stranger's bytes, so that what it says is believed only as far as it shows."""
     if answer is None:
         raise _death(status, log)
-    if answer.outcome is None or not all(_is_whole(folder, file) for file in answer.outcome.files):
+    if answer.outcome is None or not _are_whole(folder, answer.outcome.files):
         raise ProcessingFailed(answer.failure or Reason.CRASHED, answer.detail)
     return answer.outcome
+
+
+def _are_whole(folder: Path, files: tuple[File, ...]) -> bool:
+    """Whether they are renditions that there can be, each once, and all of them the child's own."""
+    known = {file.name for file in files} & {*NAMES, *OF_HLS}
+    return len(known) == len(files) and all(_is_whole(folder, file) for file in files)
 
 
 def _is_whole(folder: Path, file: File) -> bool:
@@ -192,6 +212,7 @@ def _is_whole(folder: Path, file: File) -> bool:
         return (
             _is_in(folder, file.path)
             and file.path.stat().st_size == file.size
+            and len(file.segments) <= MAX_SEGMENTS
             and all(_is_in(folder, segment) for segment in file.segments)
         )
     except (OSError, ValueError):  # no file has such a path

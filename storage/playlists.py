@@ -34,22 +34,34 @@ def master_playlist(qualities: Iterable[dict[str, Any]]) -> str:
 
 def signed(text: str, sign: Callable[[str], str]) -> str:
     """A playlist whose segments are named by their signed URLs; its references to other playlists stay."""
-    playlist = _read(text)
-    if any(not PLAYLIST.fullmatch(quality.uri or "") for quality in playlist.playlists):
-        raise PlaylistDamaged
-    headers = {id(segment.init_section): segment.init_section for segment in playlist.segments if segment.init_section}
-    for part in (*playlist.segments, *headers.values()):
-        if part.uri is None or not FILE.fullmatch(part.uri):
-            raise PlaylistDamaged(part.uri)
-        part.uri = sign(part.uri)
+    playlist = read_own(text)
+    for part in _parts(playlist):
+        part.uri = sign(str(part.uri))
     return str(playlist.dumps())
 
 
-def _read(text: str) -> m3u8.M3U8:
-    lines = (line.strip() for line in text.splitlines())
-    if any(line.partition(":")[0] not in TAGS for line in lines if line.startswith("#")):
+def read_own(text: str) -> m3u8.M3U8:
+    """A playlist that names what stands beside it and other playlists of ours; PlaylistDamaged for another."""
+    lines = [line.strip() for line in text.splitlines()]
+    if not all(_is_known(line) for line in lines if line):
         raise PlaylistDamaged
     try:
-        return m3u8.loads(text)
+        playlist = m3u8.loads(text)
     except Exception as error:
         raise PlaylistDamaged from error  # the library raises whatever a line makes it stumble over
+    if not all(FILE.fullmatch(part.uri or "") for part in _parts(playlist)):
+        raise PlaylistDamaged
+    return playlist
+
+
+def _is_known(line: str) -> bool:
+    """A tag, or what a player fetches."""
+    if line.startswith("#"):
+        return line.partition(":")[0] in TAGS
+    return bool(FILE.fullmatch(line) or PLAYLIST.fullmatch(line))
+
+
+def _parts(playlist: m3u8.M3U8) -> list[Any]:
+    """What a player fetches of a playlist: segments, and their headers."""
+    headers = {id(segment.init_section): segment.init_section for segment in playlist.segments if segment.init_section}
+    return [*playlist.segments, *headers.values()]

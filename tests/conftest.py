@@ -1,5 +1,6 @@
 """Fixtures over real servers: a fresh database and bucket per test, and factories named by the state they leave."""
 
+import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from botocore.exceptions import ClientError
 
 from contracts.media import Media, UploadTicket
 from contracts.wire import NoInput
@@ -28,7 +30,7 @@ from server.token import sign_token
 from sql import database
 from tests import media_files
 from tests.databases import create_template, drift, drop_unused, new_database
-from tests.deployment import Deployment, deployed, new_settings, variables_of
+from tests.deployment import Deployment, deployed, let_everybody_read, new_settings, variables_of
 from tests.leftovers import open_uploads
 from tests.node import node_with_packages
 from tests.processes import MEDIARPC, TLS, running
@@ -384,6 +386,15 @@ def public(resources: Resources) -> Callable[[], Awaitable[list[str]]]:
         return await resources.store.public.keys_under("")
 
     return keys
+
+
+@pytest.fixture
+async def read_by_everybody(resources: Resources) -> None:
+    """The test's bucket of renditions is public, in stores that have policies."""
+    try:
+        await asyncio.to_thread(let_everybody_read, resources.store._client, resources.store.public.name)
+    except ClientError:
+        pytest.skip("this store has no policies")
 
 
 @pytest.fixture

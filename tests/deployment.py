@@ -4,7 +4,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,15 +127,15 @@ def developing(servers: Servers, folder: Path, **more: str) -> Iterator[Dev]:
         named: dict[str, Any] = {name: value for name, value in variables.items() if name not in own} | more
         with running_dev(folder / "data", **named) as started:
             if store.name != "embedded" and "PRIVATE_RENDITIONS" not in more:
-                _let_everybody_read(store, settings.s3_public_bucket)
+                with closing(create_client(store.config(settings.s3_public_bucket), store.endpoint)) as client:
+                    let_everybody_read(client, settings.s3_public_bucket)
             yield started
 
 
-def _let_everybody_read(store: Store, bucket: str) -> None:
+def let_everybody_read(client: Any, bucket: str) -> None:
+    """Make a bucket public, as its operator would."""
     everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
-    client = create_client(store.config(bucket), store.endpoint)
     client.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [everybody]}))
-    client.close()
 
 
 @contextmanager

@@ -370,6 +370,16 @@ def test_what_neither_database_nor_store_would_take_is_a_crash(tmp_path, facts, 
     assert failed.value.reason == Reason.CRASHED
 
 
+@pytest.mark.parametrize("names", [["full", "full"], ["index"], ["hls-90p"], [""]])
+def test_a_child_makes_no_rendition_that_there_is_not(tmp_path, names):
+    own = tmp_path / "own"
+    own.write_bytes(b"12345")
+    made = File(name="full", path=own, mime_type="image/webp", size=5)
+
+    assert child._are_whole(tmp_path, (made, replace(made, name="poster")))
+    assert not child._are_whole(tmp_path, tuple(replace(made, name=name) for name in names))
+
+
 async def test_a_child_that_puts_a_pipe_in_the_place_of_its_log_stops_nobody(slow, root):
     async with running(slow, root) as (process, task):
         (folder,) = root.iterdir()

@@ -1,7 +1,5 @@
 """`mediarpc doctor` finds what is amiss before a user does, and says what to do about it."""
 
-import asyncio
-import json
 from dataclasses import replace
 
 import psycopg
@@ -14,13 +12,6 @@ from server.resources import store_config
 from tests.cdn import cdn_site
 from tests.clamd import clamd
 from tests.processes import mediarpc
-
-
-def everybody_may_read(bucket: str) -> str:
-    """A bucket's policy."""
-    resource = [f"arn:aws:s3:::{bucket}/*"]
-    allowed = {"Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": ["s3:GetObject"], "Resource": resource}
-    return json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
 
 
 async def verdicts(settings):
@@ -80,15 +71,9 @@ async def test_a_scanner_is_named_by_its_version(servers, settings, resources):
     assert findings["virus scan"].startswith("ok       virus scan: ClamAV ")
 
 
-async def test_a_bucket_that_everybody_may_read_is_well_but_for_its_headers(settings, resources):
+@pytest.mark.usefixtures("read_by_everybody")
+async def test_a_bucket_that_everybody_may_read_is_well_but_for_its_headers(settings):
     """MinIO's own address adds no header of its own."""
-    bucket = resources.store.public.name
-    put_policy = resources.store._client.put_bucket_policy
-    try:
-        await asyncio.to_thread(put_policy, Bucket=bucket, Policy=everybody_may_read(bucket))
-    except resources.store._client.exceptions.ClientError:
-        pytest.skip("this store has no policies")
-
     found = await verdicts(settings)
     assert found["renditions"] in {"ok", "warning"}
 

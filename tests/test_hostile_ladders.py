@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import socket
+import stat
 import struct
 import time
 from collections.abc import AsyncIterator
@@ -10,33 +11,22 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import av
+import imageio_ffmpeg
 import psutil
 import pytest
 
+from jobs.process import ATTEMPTS, process_media
 from processing.child import processed
 from processing.failures import ProcessingFailed, Reason
 from processing.processors import LADDERS, Processor, processor_of
 from processing.records import Outcome, Policy
 from server.embedded import free_port
-from tests.clamd import zipped
 from tests.films import MIME_TYPES, film
-from tests.media_files import HTML, photo
-from tests.recordings import recording
 from tests.test_child import children, in_folder
-from tests.test_recordings import CONCAT, PLAYLIST
+from tests.test_films import HOSTILE
 
 BOUND_SECONDS = 60
 USUAL = Policy()
-NO_FILMS = {
-    "nothing": b"",
-    "a web page": HTML,
-    "a picture": photo(),
-    "an archive": zipped(b"x" * 1000),
-    "a playlist": PLAYLIST,
-    "a concat script": CONCAT,
-    "a box that is never closed": b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom\x7f\xff\xff\xffmoov",
-    "a recording": recording("m4a"),
-}
 
 
 @pytest.fixture
@@ -67,7 +57,7 @@ async def laddered(
 
 
 @pytest.mark.parametrize("kind", ["mp4", "webm"])
-@pytest.mark.parametrize("body", NO_FILMS.values(), ids=NO_FILMS)
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
 async def test_what_is_no_film_does_not_play(root, body, kind):
     assert await laddered(root, body, kind) == Reason.VIDEO_DAMAGED
 
@@ -219,3 +209,31 @@ async def test_progress_crosses_from_the_child(tmp_path, root):
     assert 0 < told[0] < 1
     assert all(one <= other for one, other in itertools.pairwise(told))
     assert told[-1] == 1.0
+
+
+ELSEWHERE = {
+    "a segment": "https://elsewhere.example/1.m4s",
+    "a key": '#EXT-X-KEY:METHOD=AES-128,URI="https://elsewhere.example/key"',
+    "a folder above": "../../1.m4s",
+}
+
+
+@pytest.mark.parametrize("line", ELSEWHERE.values(), ids=ELSEWHERE)
+async def test_a_playlist_that_leads_elsewhere_is_not_published(
+    completed_media, bench, call, public, tmp_path, monkeypatch, line
+):
+    """An encoder that a film has taken over can write any."""
+    taken_over = tmp_path / "ffmpeg"
+    encode = f'{imageio_ffmpeg.get_ffmpeg_exe()} "$@"'
+    taken_over.write_text(f"#!/bin/sh\n{encode} || exit\nsed -i '$i {line}' hls-360p.m3u8\n")
+    taken_over.chmod(stat.S_IRWXU)
+    media = await completed_media(film(), filename="film.mp4", contentType="video/mp4")
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(taken_over))
+
+    for _ in range(ATTEMPTS - 1):
+        with pytest.raises(ProcessingFailed, match="playlist"):
+            await process_media.run(bench, media.id)
+    assert await process_media.run(bench, media.id) == "failed"
+
+    assert not [key for key in await public() if "mp4" in key or "hls" in key]
+    assert (await call("media.getProcessingStatus", mediaId=str(media.id))).error.code == "crashed"

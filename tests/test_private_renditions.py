@@ -19,7 +19,6 @@ from server.resources import app_config, open_resources
 from server.settings import Settings, SettingsError
 from tests.deployment import new_settings
 from tests.films import film
-from tests.test_doctor import everybody_may_read
 
 SERVER = "http://media.example.com"
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -219,13 +218,7 @@ async def test_the_doctor_finds_a_private_bucket_well(settings, resources):
     assert findings["renditions"].startswith("ok       renditions: they are private")
 
 
-async def test_the_doctor_finds_a_bucket_that_is_not_private(settings, resources):
-    bucket = resources.store.public.name
-    put_policy = resources.store._client.put_bucket_policy
-    try:
-        await asyncio.to_thread(put_policy, Bucket=bucket, Policy=everybody_may_read(bucket))
-    except resources.store._client.exceptions.ClientError:
-        pytest.skip("this store has no policies")
-
+@pytest.mark.usefixtures("read_by_everybody")
+async def test_the_doctor_finds_a_bucket_that_is_not_private(settings):
     findings = {finding.what: str(finding) for finding in await examine(settings)}
     assert findings["renditions"].endswith("make the bucket private")
