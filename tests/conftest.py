@@ -1,24 +1,17 @@
-"""Fixtures over real servers: a fresh database and bucket per test, and factories named by the state they leave."""
+"""Fixtures over real servers: a database and buckets per test, and calls to what works with them."""
 
-import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
-from botocore.exceptions import ClientError
 
-from contracts.media import Media, UploadTicket
 from contracts.wire import NoInput
-from jobs.job import Bench
-from jobs.worker import open_queue, run_jobs
 from procedures import PROCEDURES
 from rpc.app import create_app
 from rpc.auth import Caller
@@ -28,14 +21,14 @@ from server.resources import app_config, open_resources
 from server.settings import Settings
 from server.token import sign_token
 from sql import database
-from tests import media_files
 from tests.databases import create_template, drift, drop_unused, new_database
-from tests.deployment import Deployment, deployed, let_everybody_read, new_settings, variables_of
-from tests.leftovers import open_uploads
+from tests.deployment import Deployment, deployed, new_settings, variables_of
 from tests.node import node_with_packages
-from tests.processes import MEDIARPC, TLS, running
+from tests.processes import TLS
 from tests.services import Servers, Store, start_servers
 from tests.web_app import WebApp, make_web_app
+
+pytest_plugins = ["tests.made_media", "tests.stored"]
 
 _stack = pytest.StashKey[ExitStack]()
 
@@ -236,202 +229,6 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     """A client of the world outside: of signed URLs."""
     async with httpx.AsyncClient(timeout=30, verify=TLS) as outside:
         yield outside
-
-
-@pytest.fixture
-def put(client: httpx.AsyncClient) -> Callable[..., Awaitable[httpx.Response]]:
-    """Send bytes as a ticket says."""
-
-    async def send(ticket: UploadTicket, body: bytes) -> httpx.Response:
-        return await client.request(ticket.method, ticket.upload_url, content=body, headers=ticket.headers)
-
-    return send
-
-
-@pytest.fixture
-def pending_upload(call: Call) -> Call:
-    """Initiate an upload of these bytes (a photo), and send nothing."""
-
-    async def initiate(body: bytes | None = None, **params: Any) -> UploadTicket:
-        body = media_files.photo() if body is None else body
-        told = {"filename": "photo.jpg", "contentType": "image/jpeg", "size": len(body), **params}
-        ticket: UploadTicket = await call("media.initiateUpload", **told)
-        return ticket
-
-    return initiate
-
-
-@pytest.fixture
-def arrived_upload(pending_upload: Call, put: Call) -> Call:
-    """Initiate an upload of these bytes (a photo), and send them."""
-
-    async def arrive(body: bytes | None = None, **params: Any) -> UploadTicket:
-        body = media_files.photo() if body is None else body
-        ticket: UploadTicket = await pending_upload(body, **params)
-        assert (await put(ticket, body)).status_code == 200
-        return ticket
-
-    return arrive
-
-
-@pytest.fixture
-def completed_media(arrived_upload: Call, call: Call) -> Call:
-    """Upload these bytes (a photo) and complete the upload; the media, as it is before its job has run."""
-
-    async def complete(body: bytes | None = None, **params: Any) -> Media:
-        caller = {"caller": params["caller"]} if "caller" in params else {}
-        ticket = await arrived_upload(body, **params)
-        media: Media = (await call("media.completeUpload", mediaId=str(ticket.media_id), **caller)).media
-        return media
-
-    return complete
-
-
-@pytest.fixture
-def run_pending(resources: Resources) -> Callable[..., Awaitable[None]]:
-    """Run the jobs that are due; `now` is the time that they are told, beside what else their benches have."""
-
-    async def run(now: datetime | None = None, **told: Any) -> None:
-        async with open_queue(resources.db.pool):
-            await run_jobs(
-                lambda: Bench(db=resources.db, store=resources.store, now=now or datetime.now(UTC), **told), wait=False
-            )
-
-    return run
-
-
-@pytest.fixture
-def bench(resources: Resources) -> Bench:
-    """What a job works with, now."""
-    return Bench(db=resources.db, store=resources.store, now=datetime.now(UTC))
-
-
-@pytest.fixture
-def temporary(tmp_path: Path) -> Path:
-    """Where workers keep what they work at."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def start(configured: dict[str, str], tmp_path: Path, temporary: Path) -> Callable[..., Any]:
-    """Start a worker."""
-
-    def begin(**variables: str) -> Any:
-        return running([MEDIARPC, "worker"], tmp_path, **{**configured, "TMPDIR": str(temporary), **variables})
-
-    return begin
-
-
-@pytest.fixture
-def jobs(database_url: str) -> Callable[[], list[Any]]:
-    """The jobs in the queue: name, state, attempts."""
-
-    def read() -> list[Any]:
-        with psycopg.connect(database_url) as connection:
-            return connection.execute(
-                "select task_name, status::text, attempts from procrastinate_jobs order by id"
-            ).fetchall()
-
-    return read
-
-
-@pytest.fixture
-def ready_media(completed_media: Call, run_pending: Callable[..., Awaitable[None]], call: Call) -> Call:
-    """Upload these bytes (a photo), complete the upload and run its job."""
-
-    async def ready(body: bytes | None = None, **params: Any) -> Media:
-        caller = {"caller": params["caller"]} if "caller" in params else {}
-        media = await completed_media(body, **params)
-        await run_pending()
-        found: Media = (await call("media.getMedia", mediaId=str(media.id), **caller)).media
-        return found
-
-    return ready
-
-
-@pytest.fixture
-def original(call: Call, client: httpx.AsyncClient) -> Callable[..., Awaitable[bytes]]:
-    """The bytes that a media's owner downloads."""
-
-    async def fetch(media_id: object) -> bytes:
-        url = (await call("media.getDownloadUrl", mediaId=str(media_id))).url
-        return (await client.get(url)).raise_for_status().content
-
-    return fetch
-
-
-@pytest.fixture
-def after_the_url() -> datetime:
-    """A time at which every URL that the test signed has ended, grace included."""
-    return datetime.now(UTC) + timedelta(seconds=900 + 60 + 60)
-
-
-@pytest.fixture
-def objects(resources: Resources) -> Callable[[], Awaitable[list[str]]]:
-    """Every key in the test's bucket."""
-
-    async def keys() -> list[str]:
-        return await resources.store.keys_under("")
-
-    return keys
-
-
-@pytest.fixture
-def public(resources: Resources) -> Callable[[], Awaitable[list[str]]]:
-    """Every key in the test's bucket of renditions."""
-
-    async def keys() -> list[str]:
-        return await resources.store.public.keys_under("")
-
-    return keys
-
-
-@pytest.fixture
-async def read_by_everybody(resources: Resources) -> None:
-    """The test's bucket of renditions is public, in stores that have policies."""
-    try:
-        await asyncio.to_thread(let_everybody_read, resources.store._client, resources.store.public.name)
-    except ClientError:
-        pytest.skip("this store has no policies")
-
-
-@pytest.fixture
-def named_objects(database_url: str) -> Callable[[], set[str]]:
-    """The keys of all objects that media rows name."""
-
-    def keys() -> set[str]:
-        with psycopg.connect(database_url) as connection:
-            rows = connection.execute("select original_key, jsonb_path_query_array(renditions, '$[*].key') from media")
-            return {key for original, made in rows for key in (original, *made)}
-
-    return keys
-
-
-@pytest.fixture
-def unnamed_objects(
-    named_objects: Callable[[], set[str]], objects: Call, public: Call
-) -> Callable[[], Awaitable[list[str]]]:
-    """Every object that no row names, nor a playlist that a row names."""
-
-    async def keys() -> list[str]:
-        named = named_objects()
-        segments = tuple(f"{key.removesuffix('.m3u8')}-" for key in named if key and key.endswith(".m3u8"))
-        found = [*await objects(), *await public()]
-        return [key for key in found if key not in named and not key.startswith(segments)]
-
-    return keys
-
-
-@pytest.fixture
-def open_at_the_store(database_url: str, resources: Resources) -> Callable[[], Awaitable[list[str]]]:
-    """The key of every upload in parts that the store still has open, whether its row is there or not."""
-
-    async def keys() -> list[str]:
-        return await open_uploads(database_url, resources.store)
-
-    return keys
 
 
 @pytest.fixture(scope="session")
