@@ -166,27 +166,27 @@ def _crowds(stack: ExitStack, photo: Path, folder: Path, rounds_and_photos: tupl
 
 def run_films(chosen: argparse.Namespace) -> None:
     """Make the ladder on every side, round after round, in turns; then posters."""
-    rounds, short, long = (1, 4, 12) if chosen.quick else (5, 20, 60)
+    rounds, seconds = (1, 4) if chosen.quick else (5, 60)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mediarpc-bench-")))
-        _say("making films")
-        film, long_film = films.make_film(folder / "film.mp4", short), films.make_film(folder / "long.mp4", long)
+        _say("making a film")
+        film = films.make_film(folder / "film.mp4", seconds)
         sides = films.sides(film, folder)
         measured = []
         for number in range(rounds + 1):
             _say(f"round {number} of {rounds}" if number else "warming up")
             measured.append({side: sides[side]() for side in list(sides)[:: -1 if number % 2 else 1]})
         _say("posters")
-        alone = [asyncio.run(films.poster(long_film)) for _ in range(rounds + 1)]
+        alone = [asyncio.run(films.poster(film)) for _ in range(rounds + 1)]
         url = stack.enter_context(servers.databases(folder))
         uploads = stack.enter_context(uploads_over(servers.prepare_ours(url), folder))
-        published = films.posters(uploads, long_film, rounds, folder)
+        published = films.posters(uploads, film, rounds, folder)
         _say("photos beside films")
         photo = images.make_photo(folder / "photo.jpg")
-        beside = films.photos_beside(uploads, photo, long_film, rounds, folder)
+        beside = films.photos_beside(uploads, photo, film, rounds, folder)
     found = films.rows(measured[1:], alone[1:], published, beside)
     report.save(chosen.out, {"machine": report.machine(), "rows": [asdict(row) for row in found]})
-    print(f"{report.table(found)}\n\n{report.machine()}; {rounds} rounds, films of {short} s and {long} s in 1080p.")
+    print(f"{report.table(found)}\n\n{report.machine()}; {rounds} rounds, a film of {seconds} s in 1080p.")
 
 
 def _say(what: str) -> None:

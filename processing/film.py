@@ -11,6 +11,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
+from av.video.reformatter import ColorPrimaries, ColorTrc
 from av.video.stream import VideoStream
 
 from processing.failures import ProcessingFailed, Reason
@@ -24,6 +25,8 @@ SOUND_DECODERS = DECODERS_OF_SOUND | {"ac3", "eac3", "mp2", "mp2float", "amrnb",
 MICROSECONDS = 1_000_000
 MOST_STRETCHED = 8
 MOST_FRAMES = 1000  # a second; headers of films whose frames come as they like tell more
+# How much light a value means, where that is more than a screen of everybody's gives (ITU-R BT.2100).
+HIGH_RANGES = frozenset({ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67})
 # How libvips turns a picture by so many degrees, clockwise.
 TURNS = {90: "d90", 180: "d180", 270: "d270"}
 
@@ -43,6 +46,11 @@ class Film:
     fps: float | None
     sound: AudioStream | None
     stretch: float
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether it has a high dynamic range, which most screens and players have not: PQ or HLG."""
+        return self.stream.codec_context.color_trc in HIGH_RANGES
 
     def still(self, part: float) -> VideoFrame:
         """The first frame that can be decoded from this part of the film on, or the first of all."""
@@ -82,7 +90,7 @@ def displayed(film: Film, frame: VideoFrame) -> tuple[int, int]:
 
 def upright(film: Film, frame: VideoFrame) -> Image:
     """A frame as a picture in sRGB, turned and stretched as it is displayed."""
-    plane = frame.reformat(format="rgb24").planes[0]
+    plane = _rgb(film, frame).planes[0]
     rows = memoryview(plane)
     width = frame.width * 3
     body = b"".join(rows[at : at + width] for at in range(0, plane.line_size * frame.height, plane.line_size))
@@ -93,6 +101,12 @@ def upright(film: Film, frame: VideoFrame) -> Image:
     width, height = displayed(film, frame)
     same = (width, height) == (picture.width, picture.height)
     return picture if same else picture.thumbnail_image(width, height=height, size="force")
+
+
+def _rgb(film: Film, frame: VideoFrame) -> VideoFrame:
+    if not film.is_hdr:
+        return frame.reformat(format="rgb24")
+    return frame.reformat(format="rgb24", dst_color_primaries=ColorPrimaries.BT709, dst_color_trc=ColorTrc.IEC61966_2_1)
 
 
 @contextmanager

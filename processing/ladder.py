@@ -19,6 +19,7 @@ MIN_RATE, USUAL_RATE, MAX_RATE = 10, 30, 60  # frames a second
 BITRATES = dict(zip(QUALITIES, (800_000, 2_800_000, 5_000_000, 14_000_000), strict=True))
 # Picture and sound begin and end together and have no holes: a player of segments waits for what is not there.
 STEADY_PICTURE = "start_time=0,tpad=stop=-1:stop_mode=clone"
+USUAL_RANGE = "out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:out_range=tv"
 STEADY_SOUND = "aresample=async=1:first_pts=0,apad"
 # Without the captions that may stand between frames.
 PICTURE = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high", "-a53cc", "0")
@@ -51,7 +52,8 @@ class Rung:
 class Run:
     """One run of ffmpeg: `source` becomes these rungs.
 
-    `picture` and `sound` are the numbers of its streams, `rate` is in frames a second, `seconds` of all of it.
+    `picture` and `sound` are the numbers of its streams, `rate` is in frames a second, `seconds` of all of it. What is
+    `hdr` comes out in the range that every screen has.
     """
 
     source: Path
@@ -61,6 +63,7 @@ class Run:
     sound: int | None
     rate: Fraction
     seconds: float
+    hdr: bool = False
 
 
 def rungs(width: int, height: int) -> tuple[Rung, ...]:
@@ -105,10 +108,12 @@ def command(ffmpeg: str, run: Run) -> list[str]:
 
 
 def _filters(run: Run) -> str:
-    places = range(len(run.rungs))
-    split = f"[0:{run.picture}]fps={run.rate}:{STEADY_PICTURE},split={len(run.rungs)}" + "".join(
-        f"[in{place}]" for place in places
-    )
+    top = run.rungs[-1]
+    steps = [f"fps={run.rate}:{STEADY_PICTURE}"]
+    if run.hdr:  # once for all of them, and for no more pixels than there will be
+        steps.append(f"scale={top.width}:{top.height}:{USUAL_RANGE}")
+    inputs = "".join(f"[in{place}]" for place in range(len(run.rungs)))
+    split = f"[0:{run.picture}]{','.join(steps)},split={len(run.rungs)}{inputs}"
     scaled = (
         f"[in{place}]scale={rung.width}:{rung.height},setsar=1,format=yuv420p[out{place}]"
         for place, rung in enumerate(run.rungs)

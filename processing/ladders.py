@@ -55,6 +55,7 @@ def _planned(task: Task) -> Run:
             sound=film.sound.index if film.sound else None,
             rate=rate,
             seconds=float(frames / rate),
+            hdr=film.is_hdr,
         )
 
 
