@@ -3,15 +3,10 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
-import httpx
-import psutil
-import psycopg
 import pytest
 
 from contracts.errors import (
@@ -19,12 +14,9 @@ from contracts.errors import (
     FileTooLarge,
     IdempotencyKeyTaken,
     InvalidFileType,
-    PartDiffers,
-    PartUnknown,
     RateLimitExceeded,
     SizeDiffers,
     StorageLimitExceeded,
-    UploadCompleted,
     UploadExpired,
     UploadNotFound,
     UploadPending,
@@ -33,89 +25,10 @@ from contracts.errors import (
 from contracts.media import Media
 from contracts.plans import Plan
 from jobs.sweep import sweep
-from procedures import PROCEDURES
-from rpc.auth import Caller
-from rpc.content import Content, ContentBrokenOff
-from rpc.dispatch import context_of, validate
+from rpc.content import ContentBrokenOff
 from rpc.limits import RateLimits
-from server.token import sign_token
-from tests.at_once import at_once
-from tests.locks import until_waiting
 from tests.media_files import HTML, padded, photo, video
-from tests.processes import MEDIARPC, running
-
-MIB = 1024**2
-CLIP = padded(video(), 20 * MIB + 7)
-TABLE = {procedure.name: procedure for procedure in PROCEDURES}
-
-
-@pytest.fixture
-def ada(ada):
-    return replace(ada, plan=Plan.PRO)
-
-
-async def pieces(body: bytes, *, of: int = 300_000) -> AsyncIterator[bytes]:
-    for start in range(0, len(body), of):
-        yield body[start : start + of]
-
-
-async def broken_off(body: bytes) -> AsyncIterator[bytes]:
-    async for piece in pieces(body):
-        yield piece
-    raise ContentBrokenOff
-
-
-@pytest.fixture
-def bring(resources, ada):
-    """Call a procedure with content."""
-
-    async def run(
-        name: str, chunks: AsyncIterator[bytes] | bytes, *, caller: Caller = ada, told: Any = None, **params: Any
-    ) -> Any:
-        procedure = TABLE[name]
-        value = validate(procedure, params)
-        context = context_of(resources, procedure, value, caller=caller, request_id="req_test", now=datetime.now(UTC))
-        content = Content(pieces(chunks) if isinstance(chunks, bytes) else chunks, **(told or {}))
-        return await procedure.run(context, value, content)
-
-    return run
-
-
-@pytest.fixture
-def upload(bring):
-    """Upload these bytes; the media."""
-
-    async def run(chunks: AsyncIterator[bytes] | bytes, **params: Any) -> Media:
-        media: Media = (await bring("media.upload", chunks, **params)).media
-        return media
-
-    return run
-
-
-@pytest.fixture
-def fetched(original):
-    async def fetch(media: Media) -> bytes:
-        body: bytes = await original(media.id)
-        return body
-
-    return fetch
-
-
-@pytest.fixture
-def cleaned(resources, run_pending, objects):
-    """What is in storage, and reserved, once the jobs and the sweeps have run."""
-
-    async def clean() -> list[str]:
-        later = datetime.now(UTC)
-        for _ in range(3):
-            await run_pending(later)
-            later += timedelta(minutes=31)
-            await sweep(resources.db, later)
-        await run_pending(later)
-        keys: list[str] = await objects()
-        return keys
-
-    return clean
+from tests.pieces import CLIP, MIB, broken_off, pieces
 
 
 @pytest.mark.parametrize("size", [2241, 8 * MIB, 8 * MIB + 1, len(CLIP)])
@@ -406,100 +319,6 @@ class TestWithLimits:
             await upload(broken_off(b""))
 
 
-PART = 5 * MIB
-
-
-@pytest.fixture
-def in_parts(call):
-    """Begin an upload of the clip in parts of 5 MiB; its id."""
-
-    async def begin() -> str:
-        told = {"filename": "a.mp4", "contentType": "video/mp4", "size": len(CLIP), "partSize": PART}
-        return str((await call("media.initiateMultipartUpload", **told)).media_id)
-
-    return begin
-
-
-def part_of(number: int) -> bytes:
-    return CLIP[(number - 1) * PART : number * PART]
-
-
-async def test_parts_come_through_the_server(in_parts, bring, call, fetched):
-    """Each answers how much is there and what comes next; they mix with those that go to storage."""
-    media_id = await in_parts()
-    first = await bring("media.uploadPart", part_of(1), mediaId=media_id, partNumber=1)
-    assert (first.part_number, first.size, first.uploaded_bytes, first.total_bytes) == (1, PART, PART, len(CLIP))
-    assert first.next_part == 2
-    for number in (3, 2, 4):
-        await bring("media.uploadPart", part_of(number), mediaId=media_id, partNumber=number)
-    last = await bring(
-        "media.uploadPart",
-        part_of(5),
-        mediaId=media_id,
-        partNumber=5,
-        sha256=hashlib.sha256(part_of(5)).hexdigest(),
-    )
-    assert (last.size, last.uploaded_bytes, last.next_part) == (7, len(CLIP), None)
-    again = await bring("media.uploadPart", part_of(5), mediaId=media_id, partNumber=5)
-    assert again == last
-
-    media = (await call("media.completeMultipartUpload", mediaId=media_id)).media
-    assert await fetched(media) == CLIP
-    with pytest.raises(UploadCompleted):
-        await bring("media.uploadPart", part_of(1), mediaId=media_id, partNumber=1)
-
-
-async def test_a_part_that_does_not_fit_is_not_stored(in_parts, bring, call):
-    """Its length, its number, its digest, or its client."""
-    media_id = await in_parts()
-    for body in (part_of(1)[:-1], part_of(1) + b"x", b""):
-        with pytest.raises(PartDiffers):
-            await bring("media.uploadPart", body, mediaId=media_id, partNumber=1)
-    with pytest.raises(PartUnknown):
-        await bring("media.uploadPart", b"", mediaId=media_id, partNumber=6)
-    with pytest.raises(DigestDiffers):
-        await bring("media.uploadPart", part_of(1), mediaId=media_id, partNumber=1, sha256="0" * 64)
-    with pytest.raises(ContentBrokenOff):
-        await bring("media.uploadPart", broken_off(part_of(1)[:-1]), mediaId=media_id, partNumber=1)
-    with pytest.raises(UploadNotFound):
-        await bring("media.uploadPart", part_of(1), caller=Caller("ben"), mediaId=media_id, partNumber=1)
-    assert (await call("media.getUploadStatus", mediaId=media_id)).parts == []
-
-
-@pytest.mark.parametrize(
-    ("ended", "told"),
-    [
-        ("state = 'processing', original_key = staging_key", UploadCompleted),
-        ("state = 'deleted', deleted_at = now(), sweep_at = now()", UploadNotFound),
-    ],
-    ids=["completed", "cancelled"],
-)
-async def test_a_part_that_arrives_while_its_upload_ends_is_told_how(in_parts, bring, database_url, ended, told):
-    """Completed is not expired: nobody need begin anew."""
-    media_id = await in_parts()
-    await bring("media.uploadPart", part_of(1), mediaId=media_id, partNumber=1)
-    async with (
-        await psycopg.AsyncConnection.connect(database_url, autocommit=True) as beside,
-        await psycopg.AsyncConnection.connect(database_url) as ending,
-    ):
-        await ending.execute(f"update media set {ended} where id = %s", [media_id])
-        sending = asyncio.create_task(bring("media.uploadPart", part_of(2), mediaId=media_id, partNumber=2))
-        await until_waiting(1, beside)
-        await ending.commit()
-
-    with pytest.raises(told):
-        await sending
-
-
-async def test_all_parts_at_once(in_parts, bring, call, fetched):
-    """Begun by one of them, and whole in the end."""
-    media_id = await in_parts()
-    await at_once(
-        *(bring("media.uploadPart", part_of(number), mediaId=media_id, partNumber=number) for number in range(1, 6))
-    )
-    assert await fetched((await call("media.completeUpload", mediaId=media_id)).media) == CLIP
-
-
 async def test_it_is_called_with_forms_and_with_bytes(http, bearer):
     """multipart/form-data with the file last, or application/octet-stream with the input in the URL."""
     form = await http.post(
@@ -522,55 +341,3 @@ async def test_it_is_called_with_forms_and_with_bytes(http, bearer):
 
     refused = await http.post("/rpc/media.upload", files={"file": ("a.html", HTML)}, headers=bearer())
     assert (refused.status_code, refused.json()["error"]["data"]["rpcCode"]) == (415, 1601)
-
-
-@pytest.fixture
-def server(resources, settings, configured, tmp_path):
-    """A `mediarpc serve`, its URL and a token."""
-    with running([MEDIARPC, "serve"], tmp_path, **configured, RATE_LIMITS="off") as serve:
-        serve.wait_for("mediarpc serves on")
-        yield serve, f"http://127.0.0.1:{configured['PORT']}/rpc", sign_token(settings, user="ada", plan=Plan.PREMIUM)
-
-
-def resident(pid: int) -> int:
-    process = psutil.Process(pid)
-    return sum(one.memory_info().rss for one in [process, *process.children(recursive=True)])
-
-
-async def peak_during(pid: int, work: Callable[[], Any]) -> int:
-    """The most memory that a process has while something is done, beyond what it had before, in bytes."""
-    before = peak = resident(pid)
-    task = asyncio.create_task(work())
-    while not task.done():
-        peak = max(peak, resident(pid))
-        await asyncio.wait([task], timeout=0.05)
-    await task
-    return peak - before
-
-
-async def test_five_hundred_megabytes_leave_the_server_small(server, tmp_path: Path):
-    """32 MB at most on top, for one body of 500 MB and for fifty slow ones at once."""
-    serve, url, token = server
-    headers = {"authorization": f"Bearer {token}", "content-type": "application/octet-stream"}
-
-    async with httpx.AsyncClient(headers=headers, timeout=120) as http:
-
-        async def send(chunks: AsyncIterator[bytes]) -> None:
-            answer = await http.post(f"{url}/media.upload", content=chunks)
-            assert answer.status_code == 200, answer.text
-
-        async def large() -> AsyncIterator[bytes]:
-            yield padded(video(), MIB)
-            for _ in range(499):
-                yield bytes(MIB)
-
-        async def slow() -> AsyncIterator[bytes]:
-            yield padded(video(), MIB)
-            for _ in range(8):
-                await asyncio.sleep(0.2)
-                yield bytes(128 * 1024)
-
-        await send(pieces(padded(video(), 9 * MIB)))
-        one = await peak_during(serve.pid, lambda: send(large()))
-        fifty = await peak_during(serve.pid, lambda: at_once(*(send(slow()) for _ in range(50))))
-        assert max(one, fifty) < 32_000_000

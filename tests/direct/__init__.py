@@ -1,0 +1,1 @@
+"""Bytes through the server."""
