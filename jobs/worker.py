@@ -83,14 +83,17 @@ async def work(bench: Callable[[], Bench], queue: str, at_once: int) -> None:
 async def run_jobs(
     bench: Callable[[], Bench], *, wait: bool, queues: Iterable[str] = QUEUES, at_once: int = CONCURRENCY
 ) -> None:
-    """Run the jobs of some queues that are due, and those to come when told to `wait`; each at a bench of its own."""
+    """Run the jobs of some queues that are due, to their end; those to come, too, when told to `wait`.
+
+    Each has a bench of its own.
+    """
     await QUEUE.run_worker_async(
         queues=list(queues),
         wait=wait,
         concurrency=at_once,
         fetch_job_polling_interval=POLL_SECONDS,
         listen_notify=wait,
-        shutdown_graceful_timeout=DRAIN_SECONDS,
+        shutdown_graceful_timeout=DRAIN_SECONDS if wait else None,
         delete_jobs="successful",
         install_signal_handlers=False,
         additional_context={"bench": bench},
