@@ -27,6 +27,7 @@ FORGET_SECONDS = 3600.0
 KEPT_HOURS = 7 * 24  # what failed or was cancelled, for whoever runs the server to look at
 RECONNECT_SECONDS = 2.0
 DRAIN_SECONDS = 20.0  # how long running jobs may take to end when the worker is told to stop
+UNHURRIED_SECONDS = 24 * 3600.0  # and when it ends by itself, having no more to do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ async def run_jobs(
         concurrency=at_once,
         fetch_job_polling_interval=POLL_SECONDS,
         listen_notify=wait,
-        shutdown_graceful_timeout=DRAIN_SECONDS if wait else None,
+        shutdown_graceful_timeout=DRAIN_SECONDS if wait else UNHURRIED_SECONDS,
         delete_jobs="successful",
         install_signal_handlers=False,
         additional_context={"bench": bench},
