@@ -3,6 +3,7 @@
 What is published is in the row at once: a run that takes over from one that died makes only what is not there.
 """
 
+import asyncio
 from pathlib import Path
 
 from contracts.processing import Stage
@@ -14,7 +15,7 @@ from processing.failures import ProcessingFailed, Reason
 from processing.processors import LADDERS
 from processing.records import File, Outcome
 from sql.rows import MediaRow
-from storage.playlists import PlaylistDamaged, master_playlist, read_own
+from storage.playlists import MAX_BYTES, PlaylistDamaged, master_playlist, read_own
 
 ENCODED_AT = BEGUN_AT[Stage.PUBLISHING]
 
@@ -60,7 +61,7 @@ class _Progress:
 
 async def _publish_qualities(bench: Bench, media: MediaRow, outcome: Outcome) -> MediaRow:
     """Each of them whole, its MP4 and its playlist, and in the row before the next."""
-    _require_own(outcome)
+    await asyncio.to_thread(_require_own, outcome.files)
     qualities = [outcome.files[at : at + 2] for at in range(0, len(outcome.files), 2)]
     for number, files in enumerate(qualities):
         await note(bench, media, Stage.PUBLISHING, ENCODED_AT + (100 - ENCODED_AT) * number // len(qualities))
@@ -68,12 +69,13 @@ async def _publish_qualities(bench: Bench, media: MediaRow, outcome: Outcome) ->
     return media
 
 
-def _require_own(outcome: Outcome) -> None:
+def _require_own(files: tuple[File, ...]) -> None:
     """Have no player sent elsewhere: a child that a film took over can have written any playlist."""
     try:
-        for file in outcome.files:
+        for file in files:
             if file.variant:
-                read_own(file.path.read_text(encoding="utf-8"))
+                with file.path.open(encoding="utf-8") as playlist:
+                    read_own(playlist.read(MAX_BYTES + 1))
     except (PlaylistDamaged, UnicodeDecodeError) as error:
         raise ProcessingFailed(Reason.CRASHED, "a playlist of another's") from error
 

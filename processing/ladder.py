@@ -19,8 +19,9 @@ MIN_RATE, USUAL_RATE, MAX_RATE = 10, 30, 60  # frames a second
 BITRATES = dict(zip(QUALITIES, (800_000, 2_800_000, 5_000_000, 14_000_000), strict=True))
 # Picture and sound begin and end together and have no holes: a player of segments waits for what is not there.
 STEADY_PICTURE = "start_time=0,tpad=stop=-1:stop_mode=clone"
-USUAL_RANGE = "out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:out_range=tv"
 STEADY_SOUND = "aresample=async=1:first_pts=0,apad"
+# What every screen shows.
+USUAL_RANGE = "out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:out_range=tv"
 # Without the captions that may stand between frames.
 PICTURE = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high", "-a53cc", "0")
 # Nowhere else: at no cut, and not after so many frames.

@@ -19,9 +19,8 @@ from server.storage_proxy import GUARD
 from storage.addresses import PLAYLISTS_PATH, SignedAddresses
 from storage.bucket import Bucket, ObjectMissing
 from storage.keys import rendition_key
-from storage.playlists import PlaylistDamaged, signed
+from storage.playlists import MAX_BYTES, PlaylistDamaged, signed
 
-MAX_PLAYLIST_BYTES = 1024 * 1024
 ATTEMPT = re.compile("[0-9a-f]{8}")
 NAME = re.compile("[a-z0-9-]{1,40}[.]m3u8")
 HEADERS = {"access-control-allow-origin": "*", **GUARD}
@@ -44,7 +43,7 @@ class Playlists:
             return _refusal(HTTPStatus.NOT_FOUND)
         now = datetime.now(UTC)
         try:
-            text = await self._bucket.read(rendition_key(media_id, attempt, name), 0, MAX_PLAYLIST_BYTES)
+            text = await self._bucket.read(rendition_key(media_id, attempt, name), 0, MAX_BYTES)
             shown = signed(
                 text.decode(), lambda beside: self._addresses.of(rendition_key(media_id, attempt, beside), now)
             )

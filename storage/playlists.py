@@ -7,6 +7,7 @@ from typing import Any
 import m3u8
 
 VERSION = "7"  # the first in which every playlist may name the header of fragmented MP4
+MAX_BYTES = 1024 * 1024  # of a playlist: a day of segments
 FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 PLAYLIST = re.compile(r"[.][.]/[0-9a-f]{8}/[a-z0-9-]+[.]m3u8")
 # All that ours have. Others may name keys, tracks and pages, anywhere.
@@ -43,7 +44,7 @@ def signed(text: str, sign: Callable[[str], str]) -> str:
 def read_own(text: str) -> m3u8.M3U8:
     """A playlist that names what stands beside it and other playlists of ours; PlaylistDamaged for another."""
     lines = [line.strip() for line in text.splitlines()]
-    if not all(_is_known(line) for line in lines if line):
+    if len(text) > MAX_BYTES or not all(_is_known(line) for line in lines if line):
         raise PlaylistDamaged
     try:
         playlist = m3u8.loads(text)

@@ -21,6 +21,7 @@ from processing.failures import ProcessingFailed, Reason
 from processing.processors import LADDERS, Processor, processor_of
 from processing.records import Outcome, Policy
 from server.embedded import free_port
+from storage.playlists import MAX_BYTES
 from tests.films import MIME_TYPES, film
 from tests.test_child import children, in_folder
 from tests.test_films import HOSTILE
@@ -215,6 +216,7 @@ ELSEWHERE = {
     "a segment": "https://elsewhere.example/1.m4s",
     "a key": '#EXT-X-KEY:METHOD=AES-128,URI="https://elsewhere.example/key"',
     "a folder above": "../../1.m4s",
+    "nowhere": "a" * MAX_BYTES,
 }
 
 
@@ -225,7 +227,7 @@ async def test_a_playlist_that_leads_elsewhere_is_not_published(
     """An encoder that a film has taken over can write any."""
     taken_over = tmp_path / "ffmpeg"
     encode = f'{imageio_ffmpeg.get_ffmpeg_exe()} "$@"'
-    taken_over.write_text(f"#!/bin/sh\n{encode} || exit\nsed -i '$i {line}' hls-360p.m3u8\n")
+    taken_over.write_text(f"#!/bin/sh\n{encode} || exit\nprintf '%s\\n' '{line}' >> hls-360p.m3u8\n")
     taken_over.chmod(stat.S_IRWXU)
     media = await completed_media(film(), filename="film.mp4", contentType="video/mp4")
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(taken_over))
