@@ -16,15 +16,19 @@ The embedded store takes less than S3, and callers reckon with it:
 - It may close the connection of a part that it refuses instead of reading it first.
 - It checks length and Content-MD5, and takes x-amz-checksum-sha256 unchecked. A part with a wrong MD5 ends the upload.
 - An `assemble` that it refuses ends the upload, and so does one that leaves out a part which is being sent.
+- Two assemblies of one upload at once may lose its bytes: one deletes what the other has put in place. Then it answers
+  500 until it is restarted. So one process sends them one after the other; two processes still can do that.
 - A restart loses open uploads (UploadGone), and the token of every object; idle uploads end after a day, and no more
   than 1,000 are open at once.
 - It knows no smallest part.
 """
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
+from weakref import WeakValueDictionary
 
 from botocore.exceptions import ClientError
 
@@ -66,6 +70,7 @@ class Multipart:
         self._client = client
         self._bucket = bucket
         self._calls = calls
+        self._assembling: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def begin(self, key: str, *, content_type: str, token: str) -> str:
         """Open an upload for `key`; its id. The assembled object keeps type and token."""
@@ -85,7 +90,8 @@ class Multipart:
         UploadGone also tells that an earlier call took effect, and the object says whether. PartsChanged when a part
         has other bytes by now, is missing, out of order or too small; some stores then drop the whole upload.
         """
-        await self._calls(self._assemble, key, upload_id, list(parts))
+        async with self._assembling.setdefault(upload_id, asyncio.Lock()):
+            await self._calls(self._assemble, key, upload_id, list(parts))
 
     async def abort(self, key: str, upload_id: str) -> None:
         """Drop an upload and its parts; well when there is none."""

@@ -88,13 +88,32 @@ async def test_a_part_that_the_store_takes_too_late_is_in_no_object(store, uploa
     assert await bytes_of(store) == FIRST + LAST
 
 
-async def test_assembling_twice_at_once_takes_effect_once(store, upload_id, parts):
-    """The loser is told that the upload is gone, as one is whose first answer was lost."""
+@pytest.fixture
+def assembling(store):
+    """How many assemblies the store had under way whenever one began."""
+    under_way, seen = [0], []
+    events = store._client.meta.events
+
+    def begins(**_):
+        under_way[0] += 1
+        seen.append(under_way[0])
+
+    def ends(**_):
+        under_way[0] -= 1
+
+    events.register("before-send.s3.CompleteMultipartUpload", begins)
+    events.register("response-received.s3.CompleteMultipartUpload", ends)
+    return seen
+
+
+async def test_assembling_fifty_times_at_once_takes_effect_once(store, upload_id, parts, assembling):
+    """All but one are told that the upload is gone, as one is whose first answer was lost; none goes beside another."""
     outcomes = await asyncio.gather(
-        *(store.multipart.assemble(KEY, upload_id, parts) for _ in range(2)), return_exceptions=True
+        *(store.multipart.assemble(KEY, upload_id, parts) for _ in range(50)), return_exceptions=True
     )
 
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoneType", "UploadGone"]
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoneType", *["UploadGone"] * 49]
+    assert assembling == [1] * 50
     assert await bytes_of(store) == FIRST + LAST
 
 
