@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jwt
@@ -32,7 +33,7 @@ MAX_USER_ID_CHARACTERS = 64
 SERVICE_SCOPE = "service"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Caller:
     """Who calls: an opaque user id, the plan that sets the quota (None: as stored), and the token's scopes.
 
@@ -44,17 +45,17 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     owners: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The caller as an owner."""
         return key_of_user(self.id)
 
-    @property
+    @cached_property
     def is_service(self) -> bool:
         """Whether the caller may act for every owner."""
         return SERVICE_SCOPE in self.scopes
 
-    @property
+    @cached_property
     def quota_bytes(self) -> int | None:
         """The quota of the token's plan, None when it names no plan."""
         return None if self.plan is None else self.plan.quota_bytes

@@ -213,7 +213,8 @@ def recorded(params: Wire) -> str:
 def validate(procedure: Procedure, value: Any) -> Any:
     """The procedure's input model, or ValidationFailed with every issue; no input at all counts as `{}`."""
     try:
-        return procedure.input.model_validate({} if value is None else value, by_name=False, by_alias=True)
+        given = {} if value is None else value
+        return procedure.input.__pydantic_validator__.validate_python(given, by_name=False, by_alias=True)
     except ValidationError as invalid:
         raise _validation_failed(invalid) from None
 

@@ -5,7 +5,7 @@ its own dialect. A request in which no dialect can be told gets one body that sa
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -74,6 +74,12 @@ class Endpoint:
         """The answers in the order of the calls, all run side by side; a notification has none."""
         if not 1 <= len(members) <= self._max_batch_calls:
             return _json(HTTPStatus.OK, error_document(INVALID_REQUEST))
+        if not any(map(is_envelope, members)):
+            return _json_unless_empty(_without_nothing(await self._jsonrpc.answer_all(members, authenticate)))
+        return await self._answer_mixed(members, authenticate)
+
+    async def _answer_mixed(self, members: list[Any], authenticate: Authenticate) -> Response:
+        """The answers of an array in which both dialects are spoken."""
         spoken = [self._envelope if is_envelope(member) else self._jsonrpc for member in members]
 
         async def answers(dialect: Envelope | JsonRpc) -> Iterator[Any]:
@@ -82,7 +88,7 @@ class Endpoint:
 
         envelopes, responses = await asyncio.gather(answers(self._envelope), answers(self._jsonrpc))
         in_order = (next(envelopes if dialect is self._envelope else responses) for dialect in spoken)
-        return _json_unless_empty([answer for answer in in_order if answer is not None])
+        return _json_unless_empty(_without_nothing(in_order))
 
 
 def once(authenticator: Authenticator, request: Request) -> Authenticate:
@@ -110,6 +116,10 @@ async def _caller_or_refusal(authenticator: Authenticator, request: Request) -> 
 
 def _is_jsonrpc(document: dict[str, Any]) -> bool:
     return "jsonrpc" in document or ("method" in document and "procedure" not in document)
+
+
+def _without_nothing(answers: Iterable[Any]) -> list[Any]:
+    return [answer for answer in answers if answer is not None]
 
 
 def _json_unless_empty(answer: Any) -> Response:

@@ -52,5 +52,5 @@ def encode(value: Any) -> bytes:
 
 
 def written(answer: BaseModel) -> Written:
-    """A model's JSON text, under its members' wire names."""
-    return Written(answer.model_dump_json(by_alias=True).encode())
+    """A model's JSON text, under its members' wire names: as its serializer makes it, in bytes."""
+    return Written(answer.__pydantic_serializer__.to_json(answer, by_alias=True))

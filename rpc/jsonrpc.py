@@ -38,6 +38,8 @@ _SENTENCES = {
 
 Document = dict[str, Any]
 
+_PARAMS, _ID = list | dict, str | int | float
+
 
 def error_document(code: int, id_: Any = None) -> Document:
     """An error response with the spec's own number and sentence."""
@@ -67,10 +69,11 @@ class JsonRpc:
         parameters = procedure.parameters
 
         def method(authenticate: Authenticate, /, *positional: Any, **named: Any) -> Awaitable[Result]:
-            params: Any = named or dict(zip(parameters, positional, strict=False))
-            if len(positional) > len(parameters):
-                params = positional  # no model takes a list, so this fails as any other bad input does
-            return self._call(procedure.name, params, authenticate)
+            if not positional:
+                return self._call(procedure.name, named, authenticate)
+            if len(positional) > len(parameters):  # no model takes a list, so this fails as any other bad input does
+                return self._call(procedure.name, positional, authenticate)
+            return self._call(procedure.name, dict(zip(parameters, positional, strict=False)), authenticate)
 
         return method
 
@@ -96,13 +99,13 @@ def is_request(member: Any) -> bool:
         isinstance(member, dict)
         and member.get("jsonrpc") == "2.0"
         and isinstance(member.get("method"), str)
-        and ("params" not in member or isinstance(member["params"], list | dict))
+        and ("params" not in member or isinstance(member["params"], _PARAMS))
         and ("id" not in member or _is_id(member["id"]))
     )
 
 
 def _is_id(value: Any) -> bool:
-    return value is None or (isinstance(value, str | int | float) and not isinstance(value, bool))
+    return value is None or (isinstance(value, _ID) and not isinstance(value, bool))
 
 
 def _raise(error: RpcError, outcome: Outcome) -> NoReturn:

@@ -17,8 +17,7 @@ _encoder = msgspec.json.Encoder(enc_hook=repr)
 def configure_logging(level: str = "INFO") -> None:
     """Send structlog's and the standard library's lines to stderr in one form."""
     shared: list[Any] = [
-        structlog.processors.add_log_level,
-        with_time,
+        with_level_and_time,
         without_exception_text,
     ]
     renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else json_line
@@ -86,7 +85,7 @@ class Lines:
     def flush(self) -> None:
         """Write what waits."""
         lines, self._waiting = self._waiting, []
-        self._file.write("".join(f"{line}\n" for line in lines))
+        self._file.write("\n".join((*lines, "")))
         self._file.flush()
 
 
@@ -95,8 +94,9 @@ def json_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     return _encoder.encode(event).decode()
 
 
-def with_time(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Say when: a time that the encoder writes, which is quicker at it than `isoformat`."""
+def with_level_and_time(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Say how grave, and when: a time that the encoder writes, which is quicker at it than `isoformat`."""
+    event["level"] = method
     event["timestamp"] = datetime.now(UTC)
     return event
 

@@ -224,7 +224,10 @@ class Database(Statements):
         self._shared: dict[str, Shared] = {}
 
     def shared(self, row: type[Row], name: str, **parameters: Any) -> Awaitable[Row]:
-        """The row that a shared query answers to this call, run together with the calls that wait beside it."""
+        """The row that a shared query answers to this call, run together with the calls that wait beside it.
+
+        Calls of the same parameters are one and get one row, so those of a query that writes have an id of their own.
+        """
         if name not in self._shared:
             self._shared[name] = Shared(partial(self._run_shared, row, name))
         return self._shared[name].one(parameters)
@@ -240,12 +243,15 @@ class Database(Statements):
                 yield connection
 
     async def _run_shared(self, row: type[Row], name: str, calls: Sequence[Parameters]) -> list[Row]:
-        numbered = msgspec.json.encode([{"position": place, **call} for place, call in enumerate(calls)]).decode()
+        known: dict[tuple[Any, ...], int] = {}
+        places = [known.setdefault(tuple(call.values()), len(known)) for call in calls]
+        distinct = dict(zip(places, calls, strict=True))
+        numbered = msgspec.json.encode([{"position": place, **call} for place, call in distinct.items()])
         with translated():
             async with self.connection() as connection:
-                cursor = await connection.execute(QUERIES[name].text, {"calls": numbered})
-                answers = sorted(await cursor.fetchall())
-        return [row(*columns) for _, *columns in answers]
+                cursor = await connection.execute(QUERIES[name].text, {"calls": numbered.decode()})
+                answers = [row(*columns) for _, *columns in sorted(await cursor.fetchall())]
+        return [answers[place] for place in places]
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

@@ -112,3 +112,14 @@ async def test_a_statement_is_shared_by_as_many_as_wait(resources, size):
     )
 
     assert [row.quota_bytes for row in rows] == list(range(1, size + 1))
+
+
+async def test_calls_that_are_the_same_are_one_and_get_one_row(resources):
+    """What fifty ask at once, the database is asked once; who asks something else gets another answer."""
+    asked = [("ada", None), ("ben", 7), ("ada", None), ("ada", 7), ("ben", 7)]
+    rows = await asyncio.gather(
+        *(resources.db.shared(UsageRow, "read_usage", owner_id=owner, quota_bytes=quota) for owner, quota in asked)
+    )
+
+    assert [row.quota_bytes for row in rows] == [52428800, 7, 52428800, 7, 7]
+    assert [next(n for n, other in enumerate(rows) if other is row) for row in rows] == [0, 1, 0, 3, 1]
