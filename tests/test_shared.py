@@ -5,12 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.errors import ServiceUnavailable, StorageLimitExceeded
+from contracts.errors import IdempotencyKeyTaken, ServiceUnavailable, StorageLimitExceeded
+from contracts.plans import Plan
 from rpc.auth import Caller
 from server.embedded import free_port
 from server.resources import open_resources
 from sql.rows import UsageRow
 from sql.shared import MAX_CALLS, Shared
+
+VIDEO = {"filename": "a.mp4", "contentType": "video/mp4"}
 
 
 class Line:
@@ -91,6 +94,55 @@ async def test_outcomes_are_each_callers_own(call):
     assert [isinstance(outcome, StorageLimitExceeded) for outcome in outcomes] == [False, True, True, False]
     refused = [outcome for outcome in outcomes if isinstance(outcome, StorageLimitExceeded)]
     assert [(outcome.used, outcome.reserved) for outcome in refused] == [(0, 0), (0, 40_000_000)]
+
+
+@pytest.fixture
+def reserve(call):
+    """Initiate these uploads at once, all but the first in one statement: what the others are told."""
+
+    async def together(*uploads):
+        first = {"caller": Caller("first"), "size": 1}
+        told = [call("media.initiateUpload", **{**VIDEO, **upload}) for upload in (first, *uploads)]
+        _, *outcomes = await asyncio.gather(*told, return_exceptions=True)
+        return outcomes
+
+    return together
+
+
+async def test_each_call_of_a_statement_is_held_against_its_own_plan(reserve, call):
+    """What one plan had room for stands when the next call comes with a smaller one, and that is told there is none."""
+    pro, free = Caller("ada", Plan.PRO), Caller("ada", Plan.FREE)
+    large, refused, small, other = await reserve(
+        {"caller": pro, "size": 60_000_000},
+        {"caller": free, "size": 1},
+        {"caller": pro, "size": 2},
+        {"caller": Caller("ben"), "size": 3},
+    )
+
+    assert isinstance(refused, StorageLimitExceeded)
+    assert (refused.reserved, refused.quota) == (60_000_000, Plan.FREE.quota_bytes)
+    assert len({large.media_id, small.media_id, other.media_id}) == 3
+    assert (await call("media.getStorageUsage", caller=pro)).reserved == 60_000_002
+
+
+async def test_a_key_is_known_within_its_statement(reserve, call):
+    """The same input finds the upload of the call before it, another is refused, and so is one of another owner."""
+    ada = Caller("ada", owners=frozenset({"event:42"}))
+    named = {"caller": ada, "idempotencyKey": "k", "size": 5}
+    first, again, differs, elsewhere, another, of_ben = await reserve(
+        named,
+        named,
+        {**named, "size": 6},
+        {**named, "owner": {"type": "event", "id": "42"}},
+        {**named, "idempotencyKey": "l"},
+        {**named, "caller": Caller("ben")},
+    )
+
+    # Owners are served in the order of their keys, so ada's own come before event:42's.
+    assert again.media_id == first.media_id
+    assert [type(outcome) for outcome in (differs, elsewhere)] == [IdempotencyKeyTaken] * 2
+    assert len({first.media_id, another.media_id, of_ben.media_id}) == 3
+    assert (await call("media.getStorageUsage", caller=ada)).reserved == 10
 
 
 async def test_an_outage_is_told_to_all_who_wait(settings):
