@@ -34,17 +34,6 @@ def store_server(request, servers: Servers) -> Store:
     pytest.skip(servers.missing[request.param])
 
 
-@pytest.fixture
-def served(original):
-    """The bytes that the owner of an upload downloads."""
-
-    async def fetch(ticket: UploadTicket) -> bytes:
-        body: bytes = await original(ticket.media_id)
-        return body
-
-    return fetch
-
-
 def overwrite(resources, ticket: UploadTicket) -> Callable[[bytes], Awaitable[None]]:
     """Write to the staging key with the server's own key pair, past every signature."""
     key = httpx.URL(ticket.upload_url).path.partition(f"/{resources.store.name}/")[2]
@@ -127,37 +116,37 @@ AFTER_THE_COPY = ["after copy", "before read", "after read"]
 
 @pytest.mark.parametrize("other", [OTHER_PHOTO, OTHER_TYPE], ids=["photo", "html"])
 async def test_bytes_sent_again_after_completion_are_not_served(
-    arrived_upload, put, call, served, run_pending, after_the_url, objects, resources, other
+    arrived_upload, put, call, original, run_pending, after_the_url, objects, resources, other
 ):
     """The URL stays valid and fills the staging key only; the sweep takes that away."""
     ticket = await arrived_upload(VERIFIED)
     await call("media.completeUpload", mediaId=str(ticket.media_id))
     assert (await put(ticket, other)).status_code == 200
-    assert await served(ticket) == VERIFIED
+    assert await original(ticket.media_id) == VERIFIED
 
     await run_pending()
     assert (await put(ticket, other)).status_code == 200
-    assert await served(ticket) == VERIFIED
+    assert await original(ticket.media_id) == VERIFIED
     await call("media.completeUpload", mediaId=str(ticket.media_id))
-    assert await served(ticket) == VERIFIED
+    assert await original(ticket.media_id) == VERIFIED
     assert await sweep(resources.db, after_the_url) == 1
     await run_pending(after_the_url)
-    assert await served(ticket) == VERIFIED
+    assert await original(ticket.media_id) == VERIFIED
     assert [key.partition("/")[0] for key in await objects()] == ["users"]
 
 
 @pytest.mark.parametrize("moment", AFTER_THE_COPY)
 @pytest.mark.parametrize("other", [OTHER_PHOTO, OTHER_TYPE], ids=["photo", "html"])
 async def test_a_swap_after_the_copy_changes_nothing(
-    arrived_upload, complete_while, served, run_pending, moment, other
+    arrived_upload, complete_while, original, run_pending, moment, other
 ):
     """Between the copy and the commit the staging key belongs to nobody any more."""
     ticket = await arrived_upload(VERIFIED)
     await complete_while(ticket, moment, other)
 
-    assert await served(ticket) == VERIFIED
+    assert await original(ticket.media_id) == VERIFIED
     await run_pending()
-    assert await served(ticket) == VERIFIED
+    assert await original(ticket.media_id) == VERIFIED
 
 
 @pytest.mark.parametrize("moment", BEFORE_THE_COPY)
@@ -172,32 +161,32 @@ async def test_a_swap_before_the_copy_to_another_type_is_refused(arrived_upload,
 
 @pytest.mark.parametrize("moment", BEFORE_THE_COPY)
 async def test_a_swap_before_the_copy_to_another_photo_serves_what_was_verified(
-    arrived_upload, complete_while, served, put, moment
+    arrived_upload, complete_while, original, put, moment
 ):
     """Without a declared SHA-256 the later bytes are as good; they are verified, and stay."""
     ticket = await arrived_upload(VERIFIED)
     await complete_while(ticket, moment, OTHER_PHOTO)
 
-    assert await served(ticket) == OTHER_PHOTO
+    assert await original(ticket.media_id) == OTHER_PHOTO
     assert (await put(ticket, VERIFIED)).status_code == 200
-    assert await served(ticket) == OTHER_PHOTO
+    assert await original(ticket.media_id) == OTHER_PHOTO
 
 
-async def test_a_swap_during_the_copy_serves_one_of_the_two(arrived_upload, complete_while, served, put):
+async def test_a_swap_during_the_copy_serves_one_of_the_two(arrived_upload, complete_while, original, put):
     """Never a mixture, and never one after the other."""
     first, second = padded(photo(), 2_000_000), photo(48, 64) + b"\1" * (2_000_000 - len(photo(48, 64)))
     ticket = await arrived_upload(first)
     await complete_while(ticket, "during copy", second)
 
-    published = await served(ticket)
+    published = await original(ticket.media_id)
     assert published in {first, second}
     assert (await put(ticket, second if published == first else first)).status_code == 200
-    assert await served(ticket) == published
+    assert await original(ticket.media_id) == published
 
 
 @pytest.mark.parametrize("moment", ["before copy", "after copy", "before sha256", "after sha256"])
 async def test_a_declared_digest_is_that_of_what_is_served(
-    arrived_upload, call, resources, complete_while, served, moment
+    arrived_upload, call, resources, complete_while, original, moment
 ):
     """Other bytes, written past the signature, are refused before the copy and ignored after it."""
     ticket = await arrived_upload(VERIFIED, sha256=hashlib.sha256(VERIFIED).hexdigest())
@@ -208,7 +197,7 @@ async def test_a_declared_digest_is_that_of_what_is_served(
         await call("media.completeUpload", mediaId=str(ticket.media_id))
     else:
         await complete_while(ticket, moment, OTHER_PHOTO, past_signature=True)
-    assert await served(ticket) == VERIFIED
+    assert await original(ticket.media_id) == VERIFIED
 
 
 @pytest.mark.parametrize(
@@ -227,7 +216,7 @@ async def test_a_declared_digest_is_that_of_what_is_served(
 )
 @pytest.mark.parametrize("completed", [False, True], ids=["pending", "completed"])
 async def test_another_request_by_the_same_url_is_refused(
-    arrived_upload, call, served, resources, client, change, completed
+    arrived_upload, call, original, resources, client, change, completed
 ):
     """Before and after completion, nothing that the signature does not name reaches the store."""
     ticket = await arrived_upload(VERIFIED)
@@ -247,7 +236,7 @@ async def test_another_request_by_the_same_url_is_refused(
     assert await contents(resources) == kept
     if not completed:
         await call("media.completeUpload", mediaId=str(ticket.media_id))
-    assert await served(ticket) == VERIFIED
+    assert await original(ticket.media_id) == VERIFIED
 
 
 async def test_a_signed_url_copies_nothing(arrived_upload, pending_upload, resources, client):
@@ -272,7 +261,7 @@ async def test_a_signed_url_copies_nothing(arrived_upload, pending_upload, resou
     await resources.store.multipart.abort(key, upload_id)
 
 
-async def test_bytes_of_another_digest_are_never_served(pending_upload, resources, put, call, served):
+async def test_bytes_of_another_digest_are_never_served(pending_upload, resources, put, call, original):
     """The store refuses them, or the completion does; the right ones can follow."""
     ticket = await pending_upload(VERIFIED, sha256=hashlib.sha256(VERIFIED).hexdigest())
     sent = await put(ticket, OTHER_PHOTO)
@@ -282,7 +271,7 @@ async def test_bytes_of_another_digest_are_never_served(pending_upload, resource
 
     assert (await put(ticket, VERIFIED)).status_code == 200
     await call("media.completeUpload", mediaId=str(ticket.media_id))
-    assert await served(ticket) == VERIFIED
+    assert await original(ticket.media_id) == VERIFIED
 
 
 @pytest.mark.parametrize("size", [19_999, 20_001], ids=["a-byte-less", "a-byte-more"])
@@ -297,7 +286,7 @@ async def test_bytes_of_another_length_are_never_served(pending_upload, resource
 
 
 async def test_a_fresh_url_of_the_same_key_changes_nothing_after_completion(
-    arrived_upload, pending_upload, put, call, served, run_pending
+    arrived_upload, pending_upload, put, call, original, run_pending
 ):
     """The idempotency key finds the completed media; what its fresh URL brings is not published."""
     ticket = await arrived_upload(VERIFIED, idempotencyKey="k")
@@ -309,11 +298,11 @@ async def test_a_fresh_url_of_the_same_key_changes_nothing_after_completion(
 
     await call("media.completeUpload", mediaId=str(ticket.media_id))
     await run_pending()
-    assert await served(ticket) == VERIFIED
+    assert await original(ticket.media_id) == VERIFIED
 
 
 @pytest.mark.usefixtures("unhurried")
-async def test_completions_at_once_while_bytes_change_publish_one_of_them(arrived_upload, put, call, served):
+async def test_completions_at_once_while_bytes_change_publish_one_of_them(arrived_upload, put, call, original):
     """Ten completions race twenty swaps; the one media that comes of it never changes again.
 
     A store may fail to copy what is being written, and the bytes may change under each of several copies: such a
@@ -330,7 +319,7 @@ async def test_completions_at_once_while_bytes_change_publish_one_of_them(arrive
     swaps = [put(ticket, body) for body in [OTHER_PHOTO, VERIFIED] * 10]
     await at_once(*swaps, *(complete() for _ in range(10)))
 
-    published = await served(ticket)
+    published = await original(ticket.media_id)
     assert published in {VERIFIED, OTHER_PHOTO}
     assert (await put(ticket, OTHER_PHOTO if published == VERIFIED else VERIFIED)).status_code == 200
-    assert await served(ticket) == published
+    assert await original(ticket.media_id) == published

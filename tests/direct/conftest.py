@@ -52,15 +52,6 @@ def upload(bring):
 
 
 @pytest.fixture
-def fetched(original):
-    async def fetch(media: Media) -> bytes:
-        body: bytes = await original(media.id)
-        return body
-
-    return fetch
-
-
-@pytest.fixture
 def cleaned(resources, run_pending, objects):
     """What is in storage, and reserved, once the jobs and the sweeps have run."""
 

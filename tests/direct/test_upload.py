@@ -32,7 +32,7 @@ from tests.pieces import CLIP, MIB, broken_off, pieces
 
 
 @pytest.mark.parametrize("size", [2241, 8 * MIB, 8 * MIB + 1, len(CLIP)])
-async def test_what_is_stored_is_what_was_sent(upload, fetched, size):
+async def test_what_is_stored_is_what_was_sent(upload, original, size):
     """In one piece or in several parts; the type is that of the bytes, and so is the name without another."""
     body = CLIP[:size]
     media = await upload(body)
@@ -42,7 +42,7 @@ async def test_what_is_stored_is_what_was_sent(upload, fetched, size):
         "video/mp4",
         "upload.mp4",
     )
-    assert await fetched(media) == body
+    assert await original(media.id) == body
 
 
 @pytest.mark.parametrize("size", [2241, len(CLIP)], ids=["in one piece", "in parts"])

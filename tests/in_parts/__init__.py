@@ -1,0 +1,1 @@
+"""Uploads in parts, as a client brings them."""
