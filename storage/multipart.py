@@ -90,8 +90,8 @@ class Multipart:
         UploadGone also tells that an earlier call took effect, and the object says whether. PartsChanged when a part
         has other bytes by now, is missing, out of order or too small; some stores then drop the whole upload.
         """
-        async with self._assembling.setdefault(upload_id, asyncio.Lock()):
-            await self._calls(self._assemble, key, upload_id, list(parts))
+        # The request goes on when its caller is cancelled, and the next one waits for its end.
+        await asyncio.shield(self._assemble_alone(key, upload_id, list(parts)))
 
     async def abort(self, key: str, upload_id: str) -> None:
         """Drop an upload and its parts; well when there is none."""
@@ -103,6 +103,10 @@ class Multipart:
         It takes the whole key: MinIO answers a mere prefix with an empty list, which would prove nothing.
         """
         await self._calls(self._abort_all, key)
+
+    async def _assemble_alone(self, key: str, upload_id: str, parts: list[Part]) -> None:
+        async with self._assembling.setdefault(upload_id, asyncio.Lock()):
+            await self._calls(self._assemble, key, upload_id, parts)
 
     def _begin(self, key: str, content_type: str, token: str) -> str:
         answer = self._client.create_multipart_upload(

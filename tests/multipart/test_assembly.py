@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import signal
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ from storage.multipart import PartsChanged, UploadGone
 from storage.presign import Presigner
 from storage.s3 import ObjectStore
 from tests.multipart.bodies import FIRST, KEY, LAST, OTHER, answered, bytes_of, half_sent
+from tests.processes import until
 from tests.services import Store
 
 FORGED = '"00000000000000000000000000000000"'
@@ -114,6 +116,21 @@ async def test_assembling_fifty_times_at_once_takes_effect_once(store, upload_id
 
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoneType", *["UploadGone"] * 49]
     assert assembling == [1] * 50
+    assert await bytes_of(store) == FIRST + LAST
+
+
+async def test_an_assembly_whose_caller_has_gone_is_waited_for(store, upload_id, parts, assembling):
+    """Its request is under way all the same, and another beside it could lose the bytes."""
+    store._client.meta.events.register("before-send.s3.CompleteMultipartUpload", lambda **_: time.sleep(0.3))
+    gone = asyncio.create_task(store.multipart.assemble(KEY, upload_id, parts))
+    await asyncio.to_thread(until, lambda: assembling)
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+
+    with pytest.raises(UploadGone):
+        await store.multipart.assemble(KEY, upload_id, parts)
+    assert assembling == [1, 1]
     assert await bytes_of(store) == FIRST + LAST
 
 
