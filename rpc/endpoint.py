@@ -79,7 +79,7 @@ class Endpoint:
         return await self._answer_mixed(members, authenticate)
 
     async def _answer_mixed(self, members: list[Any], authenticate: Authenticate) -> Response:
-        """The answers of an array in which both dialects are spoken."""
+        """The answers of an array that has envelopes among its members."""
         spoken = [self._envelope if is_envelope(member) else self._jsonrpc for member in members]
 
         async def answers(dialect: Envelope | JsonRpc) -> Iterator[Any]:

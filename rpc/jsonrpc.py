@@ -38,6 +38,7 @@ _SENTENCES = {
 
 Document = dict[str, Any]
 
+# Made once, not for each member.
 _PARAMS, _ID = list | dict, str | int | float
 
 
