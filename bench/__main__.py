@@ -111,7 +111,7 @@ def stage() -> Iterator[Stage]:
 def run_growth(chosen: argparse.Namespace) -> None:
     """Time the statements with more and more rows beside them."""
     sizes = [10**4, 10**5] if chosen.quick else [10**4, 10**5, 10**6, *([10**7] if chosen.full else [])]
-    rounds = 1 if chosen.quick else 5
+    rounds = 1 if chosen.quick else 9
     with tempfile.TemporaryDirectory(prefix="mediarpc-bench-") as folder, servers.databases(Path(folder)) as url:
         found = growth.measure(url, sizes, rounds, _say)
     report.save(chosen.out, {"machine": report.machine(), "rounds_ms": found})

@@ -158,6 +158,16 @@ def test_a_purge_looks_at_its_owner_alone(db, mode):
     assert [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"] == []
 
 
+def test_a_lease_weighs_nothing(db):
+    """What a row's weight depends on has not changed, so that no trigger follows any of its rows."""
+    name, parameters, _ = CASES["lease_due_media"]
+
+    (((told,),),) = db.execute(f"explain (analyze, format json) {QUERIES[name].text}", parameters).fetchall()
+
+    assert told["Plan"]["Actual Rows"] == parameters["limit"]
+    assert {trigger["Trigger Name"] for trigger in told["Triggers"]} == {"media_keep_rules"}
+
+
 def test_a_whole_table_is_told_from_an_index(db):
     """What the test above looks for is there when no index serves."""
     db.execute("drop index media_of_owner")
