@@ -1,8 +1,9 @@
-"""Processes that end in the middle of their work: `python -m tests.crashing`, which the tests of crashes start.
+"""Processes that end in the middle of their work: `python -m tests.crashing FOLDER`, which the tests of crashes start.
 
 It reads orders from its input, one JSON object a line, and forks a process for each, so that imports are paid once.
 The fork opens the real resources, runs the operation, and ends by `os._exit` before or after its n-th call to database
-or request to the store. For each order one line comes back: how the fork ended, and the call at which it crashed.
+or request to the store. For each order one line comes back: how the fork ended, and the call at which it crashed. What
+children made of files is kept in the folder.
 """
 
 import asyncio
@@ -32,10 +33,13 @@ from server.resources import open_resources
 from server.settings import Settings
 from sql.database import Database, Transaction
 from storage.s3 import ObjectStore, StoreConfig, create_client
+from tests.rendered import Rendered
 
 DONE, FAILED, CRASHED = 0, 1, 70
 CHUNK_BYTES = 64 * 1024
 ADA = Caller("ada", Plan.PRO)
+SERVICE = Caller("backend", scopes=frozenset({"service"}))
+OF_SERVICES = ("media.setPlan", "media.purgeUser")
 VERBS = {"one": 2, "many": 2, "run": 1}  # at which place the query's name is
 
 When = Literal["before", "after"]
@@ -134,10 +138,11 @@ async def work(order: dict[str, Any], crash: Crash) -> None:
 
 
 async def call(resources: Resources, name: str, params: dict[str, Any], now: datetime, content: str | None) -> None:
-    """Call a procedure as ada, who has room, with the content of a file when one is named."""
+    """Call a procedure as ada, who has room, or as a service, with the content of a file when one is named."""
     procedure = next(procedure for procedure in PROCEDURES if procedure.name == name)
     told = validate(procedure, params)
-    context = context_of(resources, procedure, told, caller=ADA, request_id="req_test", now=now)
+    caller = SERVICE if name in OF_SERVICES else ADA
+    context = context_of(resources, procedure, told, caller=caller, request_id="req_test", now=now)
     await procedure.run(context, told, *brought(content))
 
 
@@ -201,4 +206,5 @@ def warm_up() -> None:
 
 if __name__ == "__main__":
     warm_up()
+    Rendered(Path(sys.argv[1])).install()
     main()

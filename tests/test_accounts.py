@@ -13,6 +13,7 @@ from jobs import purge
 from jobs.sweep import sweep
 from rpc.auth import Caller
 from rpc.limits import RateLimits
+from tests.at_once import at_once
 from tests.media_files import padded, video
 from tests.processes import mediarpc
 
@@ -228,6 +229,31 @@ async def test_a_user_with_thousands_of_media_is_purged_in_steps(call, many_medi
         (MANY * 10, FREE)
     ]
     assert (await call("media.purgeUser", caller=SERVICE, userId=GRACE.id)).deleted == 0
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_fifty_purges_at_once_delete_each_media_once(call, many_media, fetch, monkeypatch):
+    """Whoever comes to a media first counts it; one event and one job come of it."""
+    monkeypatch.setattr(purge, "BATCH_MEDIA", 10)
+    many_media(200, "grace-of-tests")
+
+    purged = await at_once(*(call("media.purgeUser", caller=SERVICE, userId=GRACE.id) for _ in range(50)))
+
+    assert sum(answer.deleted for answer in purged) == 200
+    deleted = "select count(*), count(distinct media_id) from events where type = 'media.deleted'"
+    assert fetch(deleted) == [(200, 200)]
+    assert fetch("select count(*), count(distinct args) from procrastinate_jobs") == [(200, 200)]
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_fifty_plans_at_once_are_one_plan(call, fetch):
+    """Each is told the same, and the quota is that of the plan."""
+    told = {"caller": SERVICE, "userId": GRACE.id, "plan": "basic"}
+
+    answers = await at_once(*(call("media.setPlan", **told) for _ in range(50)))
+
+    assert {answer.limit for answer in answers} == {BASIC}
+    assert fetch("select owner_id, quota_bytes from storage_usage") == [(GRACE.id, BASIC)]
 
 
 async def test_what_a_purge_that_died_did_not_get_to_the_next_one_does(call, many_media, fetch, monkeypatch, admin):

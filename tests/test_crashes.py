@@ -5,36 +5,41 @@ their second, and so on until one gets through. After every death the client rep
 to the living, and one sweep comes past the end of every URL.
 """
 
-import json
-import subprocess
-import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from itertools import product
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from contracts.errors import RpcError
-from contracts.media import Purpose
-from jobs.sweep import LEASE, sweep
-from jobs.worker import open_queue, rescue_stalled
+from contracts.media import Deletions, Purpose, StorageUsage, UploadTicket
+from contracts.posts import PostMedia
+from jobs.sweep import sweep
 from storage.keys import staging_key
 from storage.s3 import ObjectStore
-from tests.crashing import CRASHED, DONE
-from tests.media_files import HTML, photo
-from tests.processes import environment
+from tests.crashed import (
+    BURIED,
+    DELETED,
+    MAX_CALLS,
+    POINTS,
+    READY,
+    Ended,
+    crashing,
+    fetch,
+    recovered,
+    rendered,
+    rendered_once,
+    variables,
+)
+from tests.crashing import CRASHED, DONE, OF_SERVICES, SERVICE
+from tests.media_files import HTML, photo, video
+from tests.recordings import recording
 
-ROOT = Path(__file__).parents[1]
-READY = ["upload.started", "media.processing", "media.ready"]
+__all__ = ["crashing", "fetch", "recovered", "rendered", "rendered_once", "variables"]
+
 FAILED = ["upload.started", "media.processing", "media.failed"]
-BURIED = ["upload.started", "media.deleted"]
-DELETED = [*READY, "media.deleted"]
-MAX_CALLS = 40
-POINTS = tuple(product(range(1, MAX_CALLS), ("before", "after")))
+MIB = 1024**2
 ROOMY = "*=1000/60"
 NAMES = {
     "complete": "media.completeUpload",
@@ -44,19 +49,13 @@ NAMES = {
     "attach": "media.attachToPost",
     "set": "media.setProfileImage",
 }
+BODIES = {
+    "html": (HTML, "image/png"),
+    "damaged": (photo()[:600], "image/jpeg"),
+    "film": (video(), "video/mp4"),
+    "recording": (recording("mp3", 0.2), "audio/mpeg"),
+}
 OF_A_POST = ("media.attachToPost", "media.detachFromPost", "media.deletePostMedia")
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How everything stands: what the client is told, every media's events, and what is left."""
-
-    answer: str | None
-    lives: list[list[str]]
-    rows: list[str]
-    objects_without_row: int = 0
-    rows_without_object: int = 0
-    jobs: int = 0
 
 
 ONE_READY = Ended(None, [READY], ["ready"])
@@ -121,7 +120,13 @@ OPERATIONS = {
     "delete under a limit": Operation(
         "media.deleteMedia", "initiate put complete jobs", replace(ONE_DELETED, answer="success"), limits=ROOMY
     ),
+    "set a plan": Operation("media.setPlan", "", Ended("room for 1024 MiB", [], [])),
+    "purge a user": Operation(
+        "media.purgeUser", "initiate put complete jobs initiate", Ended("success", [DELETED, BURIED], [])
+    ),
     "process_media": Operation("jobs", "initiate put complete", ONE_READY),
+    "process a film": Operation("jobs", "film initiate put complete", ONE_READY),
+    "process a recording": Operation("jobs", "recording initiate put complete", ONE_READY),
     "purge_media": Operation("jobs", "initiate put complete jobs delete", ONE_DELETED),
     "purge_media past the end": Operation("jobs", "initiate put complete jobs delete", ONE_DELETED, late=True),
     "settle an upload that arrived": Operation("jobs", "digest initiate put sweep", ONE_READY, late=True),
@@ -134,47 +139,6 @@ OPERATIONS = {
     "sweep an upload": Operation("sweep", "initiate put", ONE_READY, late=True),
     "sweep a tombstone": Operation("sweep", "initiate put cancel jobs put", ONE_BURIED, late=True),
 }
-
-
-@pytest.fixture(scope="module")
-def crashing():
-    """Give an order to the process that forks; how the fork ended."""
-    command = [sys.executable, "-m", "tests.crashing"]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        orders, answers = process.stdin, process.stdout
-        assert orders is not None
-        assert answers is not None
-
-        def order(**told: Any) -> dict[str, Any]:
-            print(json.dumps(told), file=orders, flush=True)
-            answer: dict[str, Any] = json.loads(answers.readline())
-            return answer
-
-        yield order
-        orders.close()
-        assert process.wait(30) == 0
-
-
-@pytest.fixture
-def variables(settings):
-    """The test's settings, as a process reads them."""
-    named = ("database_url", "s3_endpoint", "s3_access_key_id", "s3_secret_access_key", "s3_bucket", "s3_public_bucket")
-    told = {name.upper(): getattr(settings, name) for name in named}
-    return {**told, "S3_USE_PATH_STYLE": "true"}
-
-
-@pytest.fixture
-def fetch(database_url):
-    """The rows of a query of the test's own."""
-
-    def run(query: str) -> list[Any]:
-        with psycopg.connect(database_url, autocommit=True) as connection:
-            cursor = connection.execute(query)
-            return cursor.fetchall() if cursor.description else []
-
-    return run
 
 
 @pytest.fixture
@@ -200,6 +164,8 @@ def prepared(call, put, resources, run_pending):
                     assert await sweep(resources.db, late) == 1
                 case "complete" | "cancel" | "delete" | "stop" | "attach" | "set":
                     await call(NAMES[word], **named(NAMES[word], str(begun.media_id), number))
+        if operation == "media.setPlan":
+            return {"userId": f"user {number}", "plan": "basic"}
         return told if begun is None or "key" in words else named(operation, str(begun.media_id), number)
 
     return steps
@@ -211,6 +177,8 @@ def named(operation: str, media_id: str, number: int) -> dict[str, Any]:
     match operation:
         case "media.deletePostMedia":
             return post
+        case "media.purgeUser":
+            return {"userId": "ada"}
         case "media.deleteMany" | "media.attachToPost" | "media.detachFromPost":
             return {"mediaIds": [media_id], **post}
     return {"mediaId": media_id}
@@ -218,12 +186,13 @@ def named(operation: str, media_id: str, number: int) -> dict[str, Any]:
 
 def body_of(words: str) -> bytes:
     """What an upload of these steps brings."""
-    return HTML if "html" in words else photo()[:600] if "damaged" in words else photo()
+    return next((body for word, (body, _) in BODIES.items() if word in words.split()), photo())
 
 
 def declared(words: str, number: int) -> dict[str, Any]:
     """What an upload of these steps declares."""
-    body, content_type = body_of(words), "image/png" if "html" in words else "image/jpeg"
+    body = body_of(words)
+    content_type = next((kind for word, (_, kind) in BODIES.items() if word in words.split()), "image/jpeg")
     told = {"filename": "photo.jpg", "contentType": content_type, "size": len(body) + ("other-size" in words)}
     if "key" in words:
         told["idempotencyKey"] = f"key {number}"
@@ -240,42 +209,36 @@ def smuggle(store: ObjectStore, key: str) -> None:
 
 
 @pytest.fixture
-def repeated(call, put):
+def repeated(call, put, ada):
     """The answer of a client that repeats its call, and goes on with its upload when it had only begun."""
 
     async def repeat(name: str, params: dict[str, Any]) -> str:
         try:
-            answer = await call(name, **params)
+            answer = await call(name, caller=SERVICE if name in OF_SERVICES else ada, **params)
         except RpcError as refused:
             return str(int(refused.code))
         if name == "media.initiateUpload":
             assert (await put(answer, photo())).status_code == 200
             await call("media.completeUpload", mediaId=str(answer.media_id))
-            return str(answer.method)
         if name in OF_A_POST:
-            post = await call("media.listPostMedia", postId=params["postId"])
-            return f"{len(post.items)} in the post"
-        if name == "media.deleteMany":
-            return "success" if all(deletion.success for deletion in answer.results) else "refused"
-        return str(answer.media.status) if hasattr(answer, "media") else "success"
+            answer = await call("media.listPostMedia", postId=params["postId"])
+        return said(answer)
 
     return repeat
 
 
-@pytest.fixture
-def recovered(resources, run_pending, fetch):
-    """Let living workers go on, and one sweep come past the end of every URL."""
-
-    async def recover(now: datetime | None, late: datetime) -> None:
-        fetch("update procrastinate_workers set last_heartbeat = now() - interval '1 hour'")
-        async with open_queue(resources.db.pool):
-            await rescue_stalled()
-        await run_pending(now)
-        await sweep(resources.db, late + LEASE)
-        for _ in range(2):
-            await run_pending(late + LEASE)
-
-    return recover
+def said(answer: Any) -> str:
+    """What matters of an answer."""
+    match answer:
+        case UploadTicket():
+            return str(answer.method)
+        case PostMedia():
+            return f"{len(answer.items)} in the post"
+        case Deletions():
+            return "success" if all(deletion.success for deletion in answer.results) else "refused"
+        case StorageUsage():
+            return f"room for {answer.limit // MIB} MiB"
+    return str(answer.media.status) if hasattr(answer, "media") else "success"
 
 
 @pytest.fixture
@@ -301,6 +264,7 @@ def standing(fetch, objects, public, named_objects, unnamed_objects):
     return read
 
 
+@pytest.mark.usefixtures("rendered_once")
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_a_crash_at_any_call_loses_nothing(
     name, crashing, variables, prepared, repeated, recovered, standing, fetch

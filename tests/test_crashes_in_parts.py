@@ -17,12 +17,27 @@ from jobs.sweep import sweep
 from procedures import PROCEDURES
 from rpc.content import Content
 from rpc.dispatch import context_of, validate
+from rpc.procedure import Kind
 from sql.rows import MediaRow
+from tests import test_crashes
+from tests.crashed import (
+    BURIED,
+    DELETED,
+    MAX_CALLS,
+    POINTS,
+    READY,
+    Ended,
+    crashing,
+    fetch,
+    recovered,
+    rendered,
+    rendered_once,
+    variables,
+)
 from tests.crashing import ADA, CRASHED, DONE, chunks
 from tests.media_files import HTML, padded, photo, video
-from tests.test_crashes import BURIED, DELETED, MAX_CALLS, POINTS, READY, Ended, crashing, fetch, recovered, variables
 
-__all__ = ["crashing", "fetch", "recovered", "variables"]
+__all__ = ["crashing", "fetch", "recovered", "rendered", "rendered_once", "variables"]
 
 PART = 5 * 1024**2
 PHOTO = photo()
@@ -250,6 +265,14 @@ def standing(fetch, objects, public, named_objects, unnamed_objects, open_at_the
     return read
 
 
+def test_no_mutation_is_left_out():
+    """Each is broken off at every call, here or in the matrix of single uploads."""
+    broken_off = {operation.run for operation in (*OPERATIONS.values(), *test_crashes.OPERATIONS.values())}
+
+    assert broken_off >= {procedure.name for procedure in PROCEDURES if procedure.kind is Kind.MUTATION}
+
+
+@pytest.mark.usefixtures("rendered_once")
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_a_crash_at_any_call_leaves_nothing_open(
     name, crashing, variables, prepared, repeated, recovered, standing, fetch, tmp_path: Path

@@ -1,0 +1,106 @@
+"""What every crash matrix needs: the points to die at, the process that dies, and the recovery by the living."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from jobs.sweep import LEASE, sweep
+from jobs.worker import open_queue, rescue_stalled
+from tests.processes import environment
+from tests.rendered import Rendered
+
+ROOT = Path(__file__).parents[1]
+READY = ["upload.started", "media.processing", "media.ready"]
+BURIED = ["upload.started", "media.deleted"]
+DELETED = [*READY, "media.deleted"]
+MAX_CALLS = 80
+POINTS = tuple(product(range(1, MAX_CALLS), ("before", "after")))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How everything stands: what the client is told, every media's events, and what is left."""
+
+    answer: str | None
+    lives: list[list[str]]
+    rows: list[str]
+    objects_without_row: int = 0
+    rows_without_object: int = 0
+    jobs: int = 0
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where is kept what children made of files."""
+    return tmp_path_factory.mktemp("rendered")
+
+
+@pytest.fixture
+def rendered_once(rendered, monkeypatch) -> None:
+    """The jobs of this process make use of it as well."""
+    Rendered(rendered).install(monkeypatch.setattr)
+
+
+@pytest.fixture(scope="module")
+def crashing(rendered):
+    """Give an order to the process that forks; how the fork ended."""
+    command = [sys.executable, "-m", "tests.crashing", str(rendered)]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        orders, answers = process.stdin, process.stdout
+        assert orders is not None
+        assert answers is not None
+
+        def order(**told: Any) -> dict[str, Any]:
+            print(json.dumps(told), file=orders, flush=True)
+            answer: dict[str, Any] = json.loads(answers.readline())
+            return answer
+
+        yield order
+        orders.close()
+        assert process.wait(30) == 0
+
+
+@pytest.fixture
+def variables(settings):
+    """The test's settings, as a process reads them."""
+    named = ("database_url", "s3_endpoint", "s3_access_key_id", "s3_secret_access_key", "s3_bucket", "s3_public_bucket")
+    told = {name.upper(): getattr(settings, name) for name in named}
+    return {**told, "S3_USE_PATH_STYLE": "true"}
+
+
+@pytest.fixture
+def fetch(database_url):
+    """The rows of a query of the test's own."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+
+        def run(query: str) -> list[Any]:
+            cursor = connection.execute(query)
+            return cursor.fetchall() if cursor.description else []
+
+        yield run
+
+
+@pytest.fixture
+def recovered(resources, run_pending, fetch):
+    """Let living workers go on, and one sweep come past the end of every URL."""
+
+    async def recover(now: datetime | None, late: datetime) -> None:
+        fetch("update procrastinate_workers set last_heartbeat = now() - interval '1 hour'")
+        async with open_queue(resources.db.pool):
+            await rescue_stalled()
+        await run_pending(now)
+        await sweep(resources.db, late + LEASE)
+        for _ in range(2):
+            await run_pending(late + LEASE)
+
+    return recover
