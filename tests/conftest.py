@@ -28,7 +28,18 @@ from tests.processes import TLS
 from tests.services import Servers, Store, start_servers
 from tests.web_app import WebApp, make_web_app
 
-pytest_plugins = ["tests.made_media", "tests.stored"]
+pytest_plugins = ["tests.made_media", "tests.rendered", "tests.stored"]
+
+# They run a thousand times what other tests run as well; to count its lines would double their time.
+NOT_COUNTED = (
+    "test_auth_matrix",
+    "test_crashes",
+    "test_fuzz",
+    "test_lifecycle",
+    "test_outages",
+    "test_races",
+    "test_repetition",
+)
 
 _stack = pytest.StashKey[ExitStack]()
 
@@ -38,6 +49,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "run only the tests of the server that talk to the servers of the run; the rest says the same over any others"
     )
     parser.addoption("--of-servers", action="store_true", help=about)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """With --cov, leave out those that add nothing to it."""
+    if item.path.stem.startswith(NOT_COUNTED):
+        item.add_marker(pytest.mark.no_cover)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

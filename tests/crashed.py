@@ -15,7 +15,6 @@ import pytest
 from jobs.sweep import LEASE, sweep
 from jobs.worker import open_queue, rescue_stalled
 from tests.processes import environment
-from tests.rendered import Rendered
 
 ROOT = Path(__file__).parents[1]
 READY = ["upload.started", "media.processing", "media.ready"]
@@ -35,18 +34,6 @@ class Ended:
     objects_without_row: int = 0
     rows_without_object: int = 0
     jobs: int = 0
-
-
-@pytest.fixture(scope="module")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where is kept what children made of files."""
-    return tmp_path_factory.mktemp("rendered")
-
-
-@pytest.fixture
-def rendered_once(rendered, monkeypatch) -> None:
-    """The jobs of this process make use of it as well."""
-    Rendered(rendered).install(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="module")

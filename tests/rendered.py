@@ -12,6 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from jobs import films, process
 from processing.child import Listener, own_folder, processed
 from processing.processors import Processor
@@ -64,3 +66,15 @@ class Rendered:
                 shutil.copy(path, partial)
         (partial / OUTCOME).write_bytes(to_json(outcome))
         partial.rename(kept)
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where is kept what children made of files."""
+    return tmp_path_factory.mktemp("rendered")
+
+
+@pytest.fixture
+def rendered_once(rendered: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jobs of the test's own process ask a child for the same once."""
+    Rendered(rendered).install(monkeypatch.setattr)

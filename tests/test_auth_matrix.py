@@ -160,7 +160,7 @@ def codes(http):
 
 
 @pytest.fixture
-async def medias(pending_upload, ready_media, call):
+async def medias(rendered_once, pending_upload, ready_media, call):
     """An id of ada's in each state that she sees, and of the event's, which carl has uploaded for."""
     film = await call("media.initiateMultipartUpload", **FILE | {"idempotencyKey": None})
     carl = Caller("carl", owners=frozenset({"event:42"}))

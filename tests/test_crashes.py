@@ -28,15 +28,13 @@ from tests.crashed import (
     crashing,
     fetch,
     recovered,
-    rendered,
-    rendered_once,
     variables,
 )
 from tests.crashing import CRASHED, DONE, OF_SERVICES, SERVICE
 from tests.media_files import HTML, photo, video
 from tests.recordings import recording
 
-__all__ = ["crashing", "fetch", "recovered", "rendered", "rendered_once", "variables"]
+__all__ = ["crashing", "fetch", "recovered", "variables"]
 
 FAILED = ["upload.started", "media.processing", "media.failed"]
 MIB = 1024**2

@@ -30,14 +30,12 @@ from tests.crashed import (
     crashing,
     fetch,
     recovered,
-    rendered,
-    rendered_once,
     variables,
 )
 from tests.crashing import ADA, CRASHED, DONE, chunks
 from tests.media_files import HTML, padded, photo, video
 
-__all__ = ["crashing", "fetch", "recovered", "rendered", "rendered_once", "variables"]
+__all__ = ["crashing", "fetch", "recovered", "variables"]
 
 PART = 5 * 1024**2
 PHOTO = photo()

@@ -359,7 +359,7 @@ class Lifecycle(RuleBasedStateMachine):
             self.databases.close()
 
 
-TestLifecycle = pytest.mark.usefixtures("servers")(Lifecycle.TestCase)
+TestLifecycle = pytest.mark.usefixtures("servers", "rendered_once")(Lifecycle.TestCase)
 TestLifecycle.settings = settings(
     max_examples=20,
     stateful_step_count=50,

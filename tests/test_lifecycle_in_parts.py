@@ -266,5 +266,5 @@ class LifecycleInParts(Lifecycle):
             super().teardown()
 
 
-TestLifecycleInParts = pytest.mark.usefixtures("servers")(LifecycleInParts.TestCase)
+TestLifecycleInParts = pytest.mark.usefixtures("servers", "rendered_once")(LifecycleInParts.TestCase)
 TestLifecycleInParts.settings = settings(Lifecycle.TestCase.settings, max_examples=10, stateful_step_count=35)

@@ -231,7 +231,7 @@ def said(answer: Any) -> Any:
     return {**media, "url": None} if media else result
 
 
-@pytest.mark.usefixtures("unhurried")
+@pytest.mark.usefixtures("unhurried", "rendered_once")
 @pytest.mark.parametrize("way", [twice, fifty_at_once, again_after_a_restart], ids=lambda way: way.__name__)
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
 async def test_a_repeated_call_has_one_effect_and_one_answer(

@@ -153,7 +153,7 @@ def later(run_pending, resources):
     return pass_by
 
 
-@pytest.mark.usefixtures("unhurried")
+@pytest.mark.usefixtures("unhurried", "rendered_once")
 @WAYS
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
 async def test_a_repeated_call_has_one_effect_and_one_answer(
@@ -174,7 +174,7 @@ async def test_a_repeated_call_has_one_effect_and_one_answer(
     assert (await effect(), len(await open_at_the_store())) == (mutation.late_effect, mutation.late_open)
 
 
-@pytest.mark.usefixtures("unhurried")
+@pytest.mark.usefixtures("unhurried", "rendered_once")
 @WAYS
 async def test_a_file_that_is_sent_again_under_its_key_is_stored_once(way, server, effect, later, open_at_the_store):
     """Who comes while the first is under way is told so; who comes after it, the one media."""
