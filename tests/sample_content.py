@@ -10,10 +10,12 @@ from pydantic import StrictBool, StrictInt
 
 from contracts.errors import MediaNotFound
 from contracts.wire import NoInput, Wire
+from rpc.auth import AuthConfig
 from rpc.content import Content
 from rpc.context import Context
 from rpc.procedure import Procedure, mutation
 from tests.sample_procedures import SAMPLES, Null, listening
+from tests.tokens import SECRET
 
 BOUNDARY = "a-boundary"
 FORM = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -90,6 +92,7 @@ async def discard(_ctx: Context, _params: NoInput, content: Content) -> Discarde
     return Discarded(size=size, peak_kib=peak // 1024 if sys.platform == "darwin" else peak)
 
 
+AUTH = AuthConfig(jwt_secret=SECRET, cookie="session")
 CONTENT = (keep, mine, refuse, discard)
 
 

@@ -18,7 +18,7 @@ PIECE = bytes(range(256)) * 4096
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
     command: list[str | Path] = [sys.executable, "-m", "tests.sample_content"]
-    with running(command, tmp_path, PYTHONPATH=str(Path(__file__).parent.parent)) as served:
+    with running(command, tmp_path, PYTHONPATH=str(Path(__file__).parents[2])) as served:
         served.wait_for("http://")
         yield printed(r"^(http://\S+)$", served.output)
 

@@ -1,0 +1,1 @@
+"""Calls that bring bytes, whatever their procedure does with them."""
