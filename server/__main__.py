@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from contracts.errors import ServiceUnavailable
@@ -39,26 +39,29 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="mediarpc", description="The media backend that a web app calls by name.")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
-    dev = commands.add_parser("dev", help="start everything, with embedded servers for whatever is not configured")
-    dev.set_defaults(run=run_dev)
-    serve = commands.add_parser("serve", help="answer calls over HTTP")
-    serve.add_argument(
-        "--workers",
-        type=int,
-        default=1,
-        metavar="N",
-        help="how many processes answer (default: 1; one per core is enough)",
-    )
-    serve.set_defaults(run=run_serve)
-    worker = commands.add_parser("worker", help="run background work; start as many as you like")
-    worker.set_defaults(run=run_worker)
-    migrate = commands.add_parser("migrate", help="bring the database to the newest schema; safe to run again")
-    migrate.set_defaults(run=run_migrate)
+    def command(name: str, run: Callable[[argparse.Namespace], None], about: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=about)
+        made.set_defaults(run=run)
+        return made
 
-    doctor = commands.add_parser("doctor", help="look at everything that the settings name; fails when it is amiss")
-    doctor.set_defaults(run=run_doctor)
+    command("dev", run_dev, "start everything, with embedded servers for whatever is not configured")
+    _of_serve(command("serve", run_serve, "answer calls over HTTP"))
+    command("worker", run_worker, "run background work; start as many as you like")
+    command("migrate", run_migrate, "bring the database to the newest schema; safe to run again")
+    command("doctor", run_doctor, "look at everything that the settings name; fails when it is amiss")
+    _of_token(command("token", run_token, "print a token to try things with"))
+    _of_purge_user(command("purge-user", run_purge_user, "delete everything of a user; safe to run again"))
+    command("openrpc", run_openrpc, "print the OpenRPC document: every method, its schemas and errors")
+    _of_typescript(command("typescript", run_typescript, "write the TypeScript package's types from the models"))
+    return top
 
-    token = commands.add_parser("token", help="print a token to try things with")
+
+def _of_serve(serve: argparse.ArgumentParser) -> None:
+    about = "how many processes answer (default: 1; one per core is enough)"
+    serve.add_argument("--workers", type=int, default=1, metavar="N", help=about)
+
+
+def _of_token(token: argparse.ArgumentParser) -> None:
     token.add_argument("--user", required=True, metavar="ID", help="the user id, the token's sub")
     token.add_argument("--plan", choices=[plan.value for plan in Plan], help="the plan that sets the quota")
     token.add_argument("--scope", choices=["service"], help="what the token may do beyond its user's own media")
@@ -68,14 +71,13 @@ def parser() -> argparse.ArgumentParser:
     token.add_argument(
         "--ttl", type=int, default=DAY_SECONDS, metavar="SECONDS", help="how long it is good for (default: a day)"
     )
-    token.set_defaults(run=run_token)
-    purge_user = commands.add_parser("purge-user", help="delete everything of a user; safe to run again")
-    purge_user.add_argument("--user", required=True, metavar="ID", help="the user id, as tokens have it in sub")
-    purge_user.set_defaults(run=run_purge_user)
-    openrpc = commands.add_parser("openrpc", help="print the OpenRPC document: every method, its schemas and errors")
-    openrpc.set_defaults(run=run_openrpc)
 
-    typescript = commands.add_parser("typescript", help="write the TypeScript package's types from the models")
+
+def _of_purge_user(purge_user: argparse.ArgumentParser) -> None:
+    purge_user.add_argument("--user", required=True, metavar="ID", help="the user id, as tokens have it in sub")
+
+
+def _of_typescript(typescript: argparse.ArgumentParser) -> None:
     typescript.add_argument("--check", action="store_true", help="write nothing; fail when a file differs")
     typescript.add_argument(
         "folder",
@@ -85,8 +87,6 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where the package is (default: contracts/typescript)",
     )
-    typescript.set_defaults(run=run_typescript)
-    return top
 
 
 def run_dev(_chosen: argparse.Namespace) -> None:
