@@ -18,23 +18,10 @@ from contracts.posts import PostMedia
 from jobs.sweep import sweep
 from storage.keys import staging_key
 from storage.s3 import ObjectStore
-from tests.crashed import (
-    BURIED,
-    DELETED,
-    MAX_CALLS,
-    POINTS,
-    READY,
-    Ended,
-    crashing,
-    fetch,
-    recovered,
-    variables,
-)
-from tests.crashing import CRASHED, DONE, OF_SERVICES, SERVICE
+from tests.crashes.crashing import CRASHED, DONE, OF_SERVICES, SERVICE
+from tests.crashes.points import BURIED, DELETED, MAX_CALLS, POINTS, READY, Ended
 from tests.media_files import HTML, photo, video
 from tests.recordings import recording
-
-__all__ = ["crashing", "fetch", "recovered", "variables"]
 
 FAILED = ["upload.started", "media.processing", "media.failed"]
 MIB = 1024**2

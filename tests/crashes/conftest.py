@@ -1,11 +1,9 @@
-"""What every crash matrix needs: the points to die at, the process that dies, and the recovery by the living."""
+"""The process that dies, and the recovery by the living."""
 
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 from datetime import datetime
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +14,13 @@ from jobs.sweep import LEASE, sweep
 from jobs.worker import open_queue, rescue_stalled
 from tests.processes import environment
 
-ROOT = Path(__file__).parents[1]
-READY = ["upload.started", "media.processing", "media.ready"]
-BURIED = ["upload.started", "media.deleted"]
-DELETED = [*READY, "media.deleted"]
-MAX_CALLS = 80
-POINTS = tuple(product(range(1, MAX_CALLS), ("before", "after")))
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How everything stands: what the client is told, every media's events, and what is left."""
-
-    answer: str | None
-    lives: list[list[str]]
-    rows: list[str]
-    objects_without_row: int = 0
-    rows_without_object: int = 0
-    jobs: int = 0
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def crashing(rendered):
     """Give an order to the process that forks; how the fork ended."""
-    command = [sys.executable, "-m", "tests.crashing", str(rendered)]
+    command = [sys.executable, "-m", "tests.crashes.crashing", str(rendered)]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -1,4 +1,4 @@
-"""Processes that end in the middle of their work: `python -m tests.crashing FOLDER`, which the tests of crashes start.
+"""Processes that end in the middle of their work: `python -m tests.crashes.crashing FOLDER`, which the tests start.
 
 It reads orders from its input, one JSON object a line, and forks a process for each, so that imports are paid once.
 The fork opens the real resources, runs the operation, and ends by `os._exit` before or after its n-th call to database

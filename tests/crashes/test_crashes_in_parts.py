@@ -19,23 +19,10 @@ from rpc.content import Content
 from rpc.dispatch import context_of, validate
 from rpc.procedure import Kind
 from sql.rows import MediaRow
-from tests import test_crashes
-from tests.crashed import (
-    BURIED,
-    DELETED,
-    MAX_CALLS,
-    POINTS,
-    READY,
-    Ended,
-    crashing,
-    fetch,
-    recovered,
-    variables,
-)
-from tests.crashing import ADA, CRASHED, DONE, chunks
+from tests.crashes import test_crashes
+from tests.crashes.crashing import ADA, CRASHED, DONE, chunks
+from tests.crashes.points import BURIED, DELETED, MAX_CALLS, POINTS, READY, Ended
 from tests.media_files import HTML, padded, photo, video
-
-__all__ = ["crashing", "fetch", "recovered", "variables"]
 
 PART = 5 * 1024**2
 PHOTO = photo()

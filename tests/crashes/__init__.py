@@ -1,0 +1,1 @@
+"""Processes that die at any call, and what the living make of it."""
