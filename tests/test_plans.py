@@ -161,8 +161,9 @@ def test_a_purge_looks_at_its_owner_alone(db, mode):
 def test_a_lease_weighs_nothing(db):
     """What a row's weight depends on has not changed, so that no trigger follows any of its rows."""
     name, parameters, _ = CASES["lease_due_media"]
+    due = {**parameters, "now": datetime.now(UTC)}
 
-    (((told,),),) = db.execute(f"explain (analyze, format json) {QUERIES[name].text}", parameters).fetchall()
+    (((told,),),) = db.execute(f"explain (analyze, format json) {QUERIES[name].text}", due).fetchall()
 
     assert told["Plan"]["Actual Rows"] == parameters["limit"]
     assert {trigger["Trigger Name"] for trigger in told["Triggers"]} == {"media_keep_rules"}
