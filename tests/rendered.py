@@ -59,7 +59,9 @@ class Rendered:
         return self._folder / sha256(repr(asked).encode() + source.read_bytes()).hexdigest()
 
     def _keep(self, outcome: Outcome, kept: Path) -> None:
-        """Whole, or not at all: a process may end in the middle."""
+        """Whole, or not at all: a process may end in the middle, and others at once have made the same."""
+        if kept.exists():
+            return
         partial = Path(tempfile.mkdtemp(dir=self._folder))
         for file in outcome.files:
             for path in (*file.segments, file.path):
