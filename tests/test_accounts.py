@@ -14,10 +14,10 @@ from jobs.sweep import sweep
 from rpc.auth import Caller
 from rpc.limits import RateLimits
 from tests.at_once import at_once
+from tests.callers import SERVICE
 from tests.media_files import padded, video
 from tests.processes import mediarpc
 
-SERVICE = Caller("backend", scopes=frozenset({"service"}))
 GRACE = Caller("grace-of-tests")
 MIB = 1024**2
 FREE, BASIC = 50 * MIB, 1024 * MIB

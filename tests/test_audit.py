@@ -13,10 +13,10 @@ from rpc.auth import Caller
 from rpc.procedure import Kind
 from tests import logs
 from tests.at_once import at_once
+from tests.callers import SERVICE
 from tests.media_files import HTML, photo, video
 
 MUTATIONS = [procedure.name for procedure in PROCEDURES if procedure.kind is Kind.MUTATION]
-SERVICE = Caller("backend", scopes=frozenset({"service"}))
 PHOTO = {"filename": "photo.jpg", "contentType": "image/jpeg", "size": len(photo())}
 FILM = {"filename": "walk.mp4", "contentType": "video/mp4", "size": len(video())}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

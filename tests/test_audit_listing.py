@@ -8,8 +8,8 @@ import pytest
 
 from contracts.errors import ServiceOnly, ValidationFailed
 from rpc.auth import Caller
+from tests.callers import SERVICE
 
-SERVICE = Caller("backend", scopes=frozenset({"service"}))
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 

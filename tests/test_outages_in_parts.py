@@ -15,6 +15,7 @@ from jobs.sweep import sweep
 from rpc.auth import Caller
 from storage.s3 import ObjectStore
 from tests.at_once import at_once
+from tests.callers import SERVICE
 from tests.media_files import padded, photo, video
 from tests.proxies import Proxy
 from tests.spoiled import FAULTS, STORAGE_IS_OUT, many, patience, settings, told, toxic, ways, whole
@@ -27,7 +28,6 @@ CLIP = padded(video(), PART + 1000)
 LONG_CLIP = padded(video(), 8 * MIB + 1)  # through the server: in two parts
 PRO = Plan.PRO.value
 ADA, GRACE = Caller("ada", Plan.PRO), Caller("grace", Plan.PRO)
-SERVICE = Caller("backend", scopes=frozenset({"service"}))
 PAST_EVERY_END = timedelta(days=1, seconds=900 + 60 + 5)
 CUTS = (23, 120, 400, 700, 1000)  # within the headers, and within the body
 

@@ -18,6 +18,7 @@ from contracts.owners import Owner
 from contracts.plans import Plan
 from rpc.auth import Caller
 from sql.migrate import migrate
+from tests.callers import SERVICE
 from tests.databases import database_before
 from tests.media_files import photo
 from tests.tokens import SECRET, by_hand, claims, token
@@ -27,7 +28,6 @@ EVENT = {"type": "event", "id": "42"}
 OTHER_EVENT = {"type": "event", "id": "43"}
 HOST = Caller("host", owners=frozenset({"event:42"}))
 GUEST = Caller("guest", owners=frozenset({"event:42"}))
-SERVICE = Caller("backend", scopes=frozenset({"service"}))
 STRANGER = Caller("stranger", owners=frozenset({"event:43", "team:42"}))
 LOOKALIKE = Caller("event:42")
 FILM: dict[str, Any] = {"filename": "walk.mp4", "contentType": "video/mp4", "size": 12 * MIB}

@@ -22,11 +22,11 @@ from contracts.errors import (
 )
 from rpc.auth import Caller
 from tests.at_once import at_once
+from tests.callers import SERVICE
 from tests.media_files import photo
 
 BEN = Caller("ben")
 ORGANISER = Caller("ada", owners=frozenset({"event:42"}))
-SERVICE = Caller("backend", scopes=frozenset({"service"}))
 EVENT = {"type": "event", "id": "42"}
 
 

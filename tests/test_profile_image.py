@@ -9,10 +9,10 @@ import pytest
 from contracts.errors import ForeignOwner, MediaNotFound, MediaUnusable, NoImage, OtherPurpose
 from rpc.auth import Caller
 from tests.at_once import at_once
+from tests.callers import SERVICE
 
 BEN = Caller("ben")
 ORGANISER = Caller("ada", owners=frozenset({"event:42"}))
-SERVICE = Caller("backend", scopes=frozenset({"service"}))
 EVENT = {"type": "event", "id": "42"}
 
 

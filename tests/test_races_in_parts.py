@@ -17,11 +17,11 @@ from jobs.job import Bench
 from jobs.purge import purge_media
 from jobs.sweep import settle_media, sweep
 from procedures import PROCEDURES
-from rpc.auth import Caller
 from rpc.content import Content
 from rpc.dispatch import context_of, validate
 from storage.calls import ObjectsRemain
 from tests.at_once import at_once
+from tests.callers import SERVICE
 from tests.media_files import padded, photo, video
 from tests.test_races import FREE, sample
 
@@ -31,7 +31,6 @@ MIB = 1024**2
 PHOTO = photo()
 UPLOAD = {"filename": "a.jpg", "contentType": "image/jpeg", "size": len(PHOTO)}
 TABLE = {procedure.name: procedure for procedure in PROCEDURES}
-SERVICE = Caller("backend", scopes=frozenset({"service"}))
 # What may become of a call about an upload that others complete, cancel and bury meanwhile.
 OVERTAKEN = {"ok", "UploadCompleted", "UploadNotFound", "UploadExpired", "PartsMissing", "MediaNotFound"}
 

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from contracts.errors import RpcError
+from contracts.errors import RpcError, ServiceOnly
 from contracts.plans import Plan
 from jobs.job import Bench
 from jobs.sweep import sweep
@@ -33,13 +33,13 @@ from server.resources import open_resources
 from server.settings import Settings
 from sql.database import Database, Transaction
 from storage.s3 import ObjectStore, StoreConfig, create_client
+from tests.callers import SERVICE
 from tests.rendered import Rendered
 
 DONE, FAILED, CRASHED = 0, 1, 70
 CHUNK_BYTES = 64 * 1024
 ADA = Caller("ada", Plan.PRO)
-SERVICE = Caller("backend", scopes=frozenset({"service"}))
-OF_SERVICES = ("media.setPlan", "media.purgeUser")
+OF_SERVICES = {procedure.name for procedure in PROCEDURES if ServiceOnly in procedure.raises}
 VERBS = {"one": 2, "many": 2, "run": 1}  # at which place the query's name is
 
 When = Literal["before", "after"]

@@ -18,7 +18,8 @@ from contracts.posts import PostMedia
 from jobs.sweep import sweep
 from storage.keys import staging_key
 from storage.s3 import ObjectStore
-from tests.crashes.crashing import CRASHED, DONE, OF_SERVICES, SERVICE
+from tests.callers import SERVICE
+from tests.crashes.crashing import CRASHED, DONE, OF_SERVICES
 from tests.crashes.points import BURIED, DELETED, MAX_CALLS, POINTS, READY, Ended
 from tests.media_files import HTML, photo, video
 from tests.recordings import recording
@@ -41,7 +42,6 @@ BODIES = {
     "recording": (recording("mp3", 0.2), "audio/mpeg"),
 }
 OF_A_POST = ("media.attachToPost", "media.detachFromPost", "media.deletePostMedia")
-
 
 ONE_READY = Ended(None, [READY], ["ready"])
 ONE_BURIED = Ended(None, [BURIED], [])
@@ -138,7 +138,7 @@ def prepared(call, put, resources, run_pending):
                 case "initiate":
                     begun = await call("media.initiateUpload", **told)
                 case "put":
-                    assert (await put(begun, body_of(words))).status_code == 200
+                    assert (await put(begun, brought(words)[0])).status_code == 200
                 case "smuggle":
                     await resources.store._call(
                         smuggle, staging_key("ada", begun.media_id, told["filename"], Purpose.POST)
@@ -169,15 +169,14 @@ def named(operation: str, media_id: str, number: int) -> dict[str, Any]:
     return {"mediaId": media_id}
 
 
-def body_of(words: str) -> bytes:
-    """What an upload of these steps brings."""
-    return next((body for word, (body, _) in BODIES.items() if word in words.split()), photo())
+def brought(words: str) -> tuple[bytes, str]:
+    """What an upload of these steps brings, and the type that it declares."""
+    return next((body for word, body in BODIES.items() if word in words.split()), (photo(), "image/jpeg"))
 
 
 def declared(words: str, number: int) -> dict[str, Any]:
     """What an upload of these steps declares."""
-    body = body_of(words)
-    content_type = next((kind for word, (_, kind) in BODIES.items() if word in words.split()), "image/jpeg")
+    body, content_type = brought(words)
     told = {"filename": "photo.jpg", "contentType": content_type, "size": len(body) + ("other-size" in words)}
     if "key" in words:
         told["idempotencyKey"] = f"key {number}"
