@@ -94,6 +94,20 @@ async def discard(_ctx: Context, _params: NoInput, content: Content) -> Discarde
 
 AUTH = AuthConfig(jwt_secret=SECRET, cookie="session")
 CONTENT = (keep, mine, refuse, discard)
+# What `content.keep` understands of no input, and says to calls without bytes.
+PLAIN = {
+    "pageTitle": "untitled",
+    "pages": 1,
+    "ratio": None,
+    "isDraft": False,
+    "note": None,
+    "tags": None,
+    "coverSize": None,
+}
+TAKES_BYTES = (
+    "content.keep takes bytes: send multipart/form-data or application/octet-stream to /rpc/content.keep, "
+    "in a request of its own"
+)
 
 
 def recording(happened: "asyncio.Queue[Any]") -> Procedure:

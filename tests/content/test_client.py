@@ -9,27 +9,14 @@ import pytest
 from rpc.app import AppConfig
 from rpc.auth import AuthConfig
 from rpc.typescript import package_files
-from tests.sample_content import CONTENT
+from tests.sample_content import CONTENT, PLAIN, TAKES_BYTES
 from tests.sample_procedures import listening
 from tests.tokens import SECRET, token
 from tests.web_app import COMPILERS
 
 HELLO = {"size": 5, "sha256": hashlib.sha256(b"hello").hexdigest()}
-PLAIN = {
-    "pageTitle": "untitled",
-    "pages": 1,
-    "ratio": None,
-    "isDraft": False,
-    "note": None,
-    "tags": None,
-    "coverSize": None,
-}
 RAW = {"described": PLAIN, "filename": None, "contentType": None, "length": 5, **HELLO}
 MIB = 1024 * 1024
-TAKES_BYTES = (
-    "content.keep takes bytes: send multipart/form-data or application/octet-stream to /rpc/content.keep, "
-    "in a request of its own"
-)
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)

@@ -16,19 +16,10 @@ from contracts.errors import ValidationFailed
 from rpc.body import Arriving
 from rpc.disposition import Disposition, disposition_of
 from rpc.form import Form
-from tests.sample_content import BOUNDARY, CONTENT, FORM, form, part, recording, told
+from tests.sample_content import BOUNDARY, CONTENT, FORM, PLAIN, form, part, recording, told
 from tests.sample_procedures import listening, serving, settled
 
 FILE = part("file", b"bytes", filename="a.bin")
-PLAIN = {
-    "pageTitle": "untitled",
-    "pages": 1,
-    "ratio": None,
-    "isDraft": False,
-    "note": None,
-    "tags": None,
-    "coverSize": None,
-}
 
 
 @pytest.fixture

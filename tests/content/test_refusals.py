@@ -18,15 +18,11 @@ from rpc.procedure import mutation
 from server.resources import app_config
 from sql.rows import MediaRow
 from tests.raw_requests import answered, connected, error_of, head, read_answer
-from tests.sample_content import CONTENT, FORM, RAW, form, part
+from tests.sample_content import CONTENT, FORM, RAW, TAKES_BYTES, form, part
 from tests.sample_procedures import Null, listening, serving
 from tests.tokens import token
 
 MIB = 1024 * 1024
-TAKES_BYTES = (
-    "content.keep takes bytes: send multipart/form-data or application/octet-stream to /rpc/content.keep, "
-    "in a request of its own"
-)
 
 
 REFUSED = [
