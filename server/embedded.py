@@ -15,7 +15,7 @@ import sysconfig
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -31,6 +31,8 @@ with warnings.catch_warnings():
 
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 5.0
+# Below those that systems give to outgoing connections, one of which could take a port before its server does.
+PORTS = range(20_000, 32_000)
 
 
 class EmbeddedError(Exception):
@@ -216,7 +218,13 @@ def _wait_until_open(port: int, process: "subprocess.Popen[bytes]", log_file: Pa
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of this machine that nobody listens on, and that no outgoing connection is given.
+
+    Raises EmbeddedError when a hundred in turn are taken.
+    """
+    for _ in range(100):
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise EmbeddedError(f"No port from {PORTS.start} to {PORTS.stop - 1} is free")

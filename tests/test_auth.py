@@ -83,7 +83,7 @@ REFUSED = {
     "exp-is-text": by_hand(HS256, claims(exp="soon")),
     "exp-is-a-list": by_hand(HS256, claims(exp=[])),
     "exp-is-infinite": by_hand(HS256, b'{"sub":"ada","exp":1e999}'),
-    "not-yet": token(nbf=int(time.time()) + 600),
+    "not-yet": token(nbf=int(time.time()) + 12 * 3600),
     "sub-empty": token(sub=""),
     "sub-of-65-characters": token(sub="a" * 65),
     "sub-with-a-newline": token(sub="ada\n"),
