@@ -86,7 +86,7 @@ async def test_what_is_no_batch_is_refused_as_a_whole(client: httpx.AsyncClient,
 @pytest.mark.parametrize("wrap", [list, lambda calls: {"batch": calls}], ids=["array", "batch"])
 async def test_the_calls_of_a_batch_run_side_by_side(client: httpx.AsyncClient, wrap: Any) -> None:
     """The first ends only when the second, which comes after it, has begun."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answer = await post(client, json.dumps(wrap([{"procedure": "wait"}, {"procedure": "signal"}])))
 
     bodies = answer.json() if isinstance(answer.json(), list) else answer.json()["results"]

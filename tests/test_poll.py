@@ -281,7 +281,7 @@ class TestWithTwoConnections:
 
 async def _until_idle(resources) -> None:
     """The last who came are reading the log, or are being cleaned up after."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while _connections_in_use(resources):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
 

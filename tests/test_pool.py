@@ -43,7 +43,7 @@ async def test_a_connection_comes_back_although_its_holder_is_cancelled_meanwhil
             await asyncio.sleep(0.05)
             giving.cancel()
             await asyncio.wait([giving])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             again = [await pool.getconn(), await pool.getconn()]
         for connection in again:
             await pool.putconn(connection)

@@ -137,7 +137,7 @@ async def test_a_slow_picture_holds_up_nothing_but_pictures(start, completed_med
         media = await completed_media(slow)
         child = await first_of(worker)
         await call("media.deleteMedia", mediaId=str(other.id))
-        async with asyncio.timeout(SOON_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while any(str(other.id) in key for key in await objects()):  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.02)
         assert child.is_running()

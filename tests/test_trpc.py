@@ -286,7 +286,7 @@ async def test_a_batch_of_mutations_is_a_post(client: httpx.AsyncClient, ran: li
 
 async def test_the_calls_of_a_batch_run_side_by_side(client: httpx.AsyncClient) -> None:
     """The first ends only when the second, which comes after it, has begun."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         answer = await client.get(url("wait,signal", batch="1"))
 
     assert [member["result"]["data"]["value"] for member in answer.json()] == ["waited", "signalled"]
