@@ -200,11 +200,12 @@ def _end_leftover(pid_file: Path, folder: Path) -> None:
 
 
 def _end(process: psutil.Process) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_TIMEOUT_SECONDS)
-    except psutil.TimeoutExpired:
-        process.kill()
+    with suppress(psutil.NoSuchProcess):
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_SECONDS)
+        except psutil.TimeoutExpired:
+            process.kill()
 
 
 def _wait_until_open(port: int, process: "subprocess.Popen[bytes]", log_file: Path) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -119,10 +119,19 @@ def processes_of(folder: Path) -> dict[str, int]:
     return found
 
 
+def command_of(process: psutil.Process) -> list[str]:
+    """How a process was started; nothing of one that has ended."""
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
 def end_processes_of(folder: Path) -> None:
     """Kill what runs over a folder."""
     for pid in processes_of(folder).values():
-        psutil.Process(pid).kill()
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).kill()
 
 
 def is_free(port: int) -> bool:

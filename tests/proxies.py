@@ -1,7 +1,6 @@
 """toxiproxy in a container: a way to Postgres and storage that can be cut, slowed down and made to lose replies."""
 
 import os
-import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,11 +11,11 @@ import pytest
 from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 
-from tests.processes import is_free, until
+from server.embedded import free_port
+from tests.processes import until
 from tests.services import Servers
 
 ANSWER_SECONDS = 20.0
-PORTS = range(20_000, 30_000)  # below those that systems give to connections: a port that is cut stays free
 MISSING = "toxiproxy runs in Docker, which does not answer here or has no image of it"
 
 
@@ -56,7 +55,7 @@ class Toxiproxy:
     @contextmanager
     def way_to(self, name: str, address: str) -> Iterator[Proxy]:
         """A proxy in front of an address, for as long as it is needed."""
-        port = quiet_port()
+        port = free_port()
         told = {"name": name, "listen": f"127.0.0.1:{port}", "upstream": address}
         self.api.post("/proxies", json=told).raise_for_status()
         yield Proxy(self.api, name, port)
@@ -71,7 +70,7 @@ def toxiproxy(servers: Servers) -> Iterator[Toxiproxy]:
     if "minio" in servers.missing:
         pytest.skip(MISSING)
     image = os.environ.get("TOXIPROXY_IMAGE", "ghcr.io/shopify/toxiproxy")
-    port = quiet_port()
+    port = free_port()
     container = DockerContainer(image).with_kwargs(network_mode="host").with_command(f"-host=127.0.0.1 -port={port}")
     with ExitStack() as stack:
         try:
@@ -83,11 +82,6 @@ def toxiproxy(servers: Servers) -> Iterator[Toxiproxy]:
         api = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=ANSWER_SECONDS))
         until(lambda: _answers(api), ANSWER_SECONDS)
         yield Toxiproxy(api)
-
-
-def quiet_port() -> int:
-    """A free port that the system gives to nobody unasked."""
-    return next(port for port in random.sample(PORTS, len(PORTS)) if is_free(port))
 
 
 def _answers(api: httpx.Client) -> bool:

@@ -20,6 +20,7 @@ from processing.failures import SENTENCES, ProcessingFailed, Reason
 from processing.libvips import Image as Vips
 from processing.processors import MIB, PROCESSORS
 from tests.images import encoded, scene
+from tests.processes import command_of
 
 LIMITS = PROCESSORS[0].limits
 DEADLINE_SECONDS = 60.0
@@ -64,14 +65,7 @@ def in_folder(folder: Path) -> list[Path]:
 
 
 def children() -> list[psutil.Process]:
-    return [process for process in psutil.Process().children() if "processing" in _command(process)]
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
+    return [process for process in psutil.Process().children() if "processing" in command_of(process)]
 
 
 async def eventually(found):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -139,7 +140,8 @@ def test_data_survives_the_loss_of_every_process(data_dir):
     killed = [psutil.Process(pid) for pid in processes_of(data_dir).values()]
     killed += [child for process in killed for child in process.children()]
     for process in killed:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # those of PostgreSQL end with it
+            process.kill()
     psutil.wait_procs(killed, 30)
     assert (data_dir / "postgres" / "postmaster.pid").exists()
     with running_dev(data_dir) as dev:

@@ -21,8 +21,8 @@ from processing.child import PREFIX
 from processing.failures import ProcessingFailed, Reason
 from processing.processors import LADDERS
 from tests.media_files import video
-from tests.processes import TIMEOUT_SECONDS, until
-from tests.test_rendering_workers import SOON_SECONDS, command_of, ready
+from tests.processes import TIMEOUT_SECONDS, command_of, until
+from tests.test_rendering_workers import SOON_SECONDS, ready
 
 QUALITIES = ("mp4-360p", "mp4-720p")
 POSTER = OF_VIDEO[: OF_VIDEO.index("poster") + 1]

@@ -23,6 +23,7 @@ from processing.records import Outcome, Policy
 from server.embedded import free_port
 from storage.playlists import MAX_BYTES
 from tests.films import MIME_TYPES, film
+from tests.processes import command_of
 from tests.test_child import children, in_folder
 from tests.test_films import HOSTILE
 
@@ -53,7 +54,8 @@ async def laddered(
     assert time.monotonic() - began < BOUND_SECONDS
     assert in_folder(root) == []
     assert children() == []
-    assert not [process for process in psutil.Process().children(recursive=True) if "ffmpeg" in process.name()]
+    commands = [" ".join(command_of(process)) for process in psutil.Process().children(recursive=True)]
+    assert not [command for command in commands if "ffmpeg" in command]
     return found
 
 

@@ -15,7 +15,7 @@ from processing.child import PREFIX
 from processing.libvips import Image as Vips
 from tests.images import encoded, scene
 from tests.media_files import padded, video
-from tests.processes import TIMEOUT_SECONDS, Running, until
+from tests.processes import TIMEOUT_SECONDS, Running, command_of, until
 
 SOON_SECONDS = 5.0
 
@@ -32,14 +32,6 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def rendering(worker: Running) -> list[psutil.Process]:
     """The processes that a worker has for pictures at this moment."""
     return [child for child in psutil.Process(worker.pid).children() if "processing" in command_of(child)]
-
-
-def command_of(process: psutil.Process) -> list[str]:
-    """How a process was started; nothing of one that has ended."""
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
 
 
 async def first_of(worker: Running) -> psutil.Process:
