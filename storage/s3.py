@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -16,6 +17,7 @@ from contracts.errors import ServiceUnavailable
 from storage import multipart
 from storage.bucket import MISSING, Bucket
 from storage.calls import Calls, error_code
+from storage.moments import moment
 from storage.replies import require_whole_replies
 
 CONNECT_TIMEOUT_SECONDS = 3
@@ -46,7 +48,9 @@ class StoreConfig:
 @cache
 def _session() -> boto3.session.Session:
     """A session of this package's own, which reads boto3's service descriptions once."""
-    return boto3.session.Session()
+    session = botocore.session.get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
+    return boto3.session.Session(botocore_session=session)
 
 
 def create_client(config: StoreConfig, endpoint: str | None) -> Any:

