@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rpc.auth import AuthConfig
+from server.embedded import free_port
 from tests import logs
-from tests.outages import closed_port
 from tests.sample_procedures import SAMPLES, serving
 from tests.tokens import (
     SECRET,
@@ -113,7 +113,7 @@ async def test_a_key_in_the_token_itself_is_not_believed(publisher: Publisher) -
 
 async def test_a_jwks_server_that_is_down_is_named() -> None:
     """The token may be good: nobody is told to log in again."""
-    assert await whoami(signed("rsa"), f"http://127.0.0.1:{closed_port()}/jwks.json") == UNAVAILABLE
+    assert await whoami(signed("rsa"), f"http://127.0.0.1:{free_port()}/jwks.json") == UNAVAILABLE
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ async def test_a_jwks_server_that_publishes_no_key_is_named(publisher: Publisher
 
 
 async def test_a_jwks_server_in_trouble_does_not_show_in_reply_or_log() -> None:
-    port = closed_port()
+    port = free_port()
     with logs.rendered() as log:
         _, told = await whoami(signed("rsa"), f"http://127.0.0.1:{port}/jwks.json")
     assert logs.calls(log)[0]["outcome"] == 1903

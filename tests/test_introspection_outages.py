@@ -10,7 +10,6 @@ from server.embedded import free_port
 from tests import logs
 from tests.authorization_server import authorization_server, raw_server
 from tests.introspected import ADA, OPAQUE, UNAVAILABLE, ask, introspected, whoami
-from tests.outages import closed_port
 from tests.sample_procedures import HANG_SECONDS
 
 
@@ -133,7 +132,7 @@ async def test_a_server_that_closes_every_connection_is_asked_twice_and_named():
 
 
 async def test_a_server_in_trouble_does_not_show_in_reply_or_log():
-    port = closed_port()
+    port = free_port()
     with logs.rendered() as log:
         _, told = await whoami(OPAQUE, f"http://127.0.0.1:{port}/introspect")
     assert logs.calls(log)[0]["outcome"] == 1903

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from server.embedded import free_port
 from tests import media_files
 from tests.faults import Cut, Proxy, proxy_of
-from tests.outages import closed_port
 from tests.processes import Site
 from tests.proxied import served_behind
 from tests.web_app import SOURCES
@@ -245,7 +245,7 @@ def test_a_server_that_is_not_there_is_told(uploading, tmp_path):
     (tmp_path / "upload").write_bytes(PHOTO)
 
     answered = uploading(
-        url=f"http://127.0.0.1:{closed_port()}/rpc", token="t", path=str(tmp_path / "upload"), type="image/jpeg"
+        url=f"http://127.0.0.1:{free_port()}/rpc", token="t", path=str(tmp_path / "upload"), type="image/jpeg"
     )
 
     assert answered == {

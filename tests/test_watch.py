@@ -11,8 +11,8 @@ from contracts.events import WatchMedia
 from procedures.media import events as watching
 from rpc.auth import Caller
 from rpc.dispatch import validate
+from server.embedded import free_port
 from sql.bell import Bell
-from tests.outages import closed_port
 
 EVE = Caller("eve")
 NEVER = 3600
@@ -168,7 +168,7 @@ async def test_silence_is_told_now_and_then(watch, pending_upload, monkeypatch):
 async def test_the_log_is_looked_into_where_no_bell_rings(context, ada, pending_upload, monkeypatch, refused):
     """Behind a proxy that passes no notices on, or while the bell's connection is away, whatever keeps it away."""
     monkeypatch.setattr(watching, "LOOK_SECONDS", SOON)
-    mute = Bell(f"postgresql://127.0.0.1:{closed_port()}/nothing{refused}")
+    mute = Bell(f"postgresql://127.0.0.1:{free_port()}/nothing{refused}")
     ctx = context("media.watch", ada, bell=mute)
     async with asyncio.timeout(30), aclosing(watching.watch.run(ctx, WatchMedia())) as events:
         assert await anext(events) is None
