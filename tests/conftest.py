@@ -77,6 +77,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_stack] = stack.pop_all()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Have a worker count once.
+
+    pytest-cov has begun before it knows that this is one, begins again, and would go back to the first for `no_cover`.
+    """
+    counting = session.config.pluginmanager.getplugin("_cov")
+    if counting is not None and hasattr(session.config, "workerinput"):
+        counting.cov_controller.cov.stop()
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     stack = config.stash.get(_stack, None)
     if stack is not None:
