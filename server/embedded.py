@@ -219,7 +219,7 @@ def _wait_until_open(port: int, process: "subprocess.Popen[bytes]", log_file: Pa
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on, and that no outgoing connection is given.
+    """A port of this machine that nobody listens on, below those that outgoing connections are usually given.
 
     Raises EmbeddedError when a hundred in turn are taken.
     """

@@ -83,9 +83,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
     pytest-cov has begun before it knows that this is one, begins again, and would go back to the first for `no_cover`.
     """
-    counting = session.config.pluginmanager.getplugin("_cov")
-    if counting is not None and hasattr(session.config, "workerinput"):
-        counting.cov_controller.cov.stop()
+    begun = getattr(session.config.pluginmanager.getplugin("_cov"), "cov_controller", None)
+    if begun is not None and hasattr(session.config, "workerinput"):
+        begun.cov.stop()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

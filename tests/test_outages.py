@@ -94,7 +94,7 @@ async def test_an_initiate_whose_reply_was_lost_is_found_again(fault, ways, many
     keyed = [{**UPLOAD, "idempotencyKey": f"key {number}"} for number in range(CALLS)]
     FAULTS[fault](ways["database"])
     assert await many("media.initiateUpload", *keyed) == {DATABASE_IS_OUT: CALLS}
-    await asyncio.to_thread(until, lambda: len(media_ids()) > CALLS)  # nobody is told when it is
+    await asyncio.to_thread(until, lambda: len(media_ids()) > CALLS)  # Postgres may still be at it
 
     ways["database"].heal()
     await whole()
