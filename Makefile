@@ -3,7 +3,10 @@
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# A lock is complete: pip resolves nothing, and what comes as source is built by what requirements/build.txt pins.
+COMPILE := $(BIN)/uv pip compile $(ARGS) -q --universal --generate-hashes --no-header --python-version 3.11
+INSTALL := $(PIP) install --no-deps --no-build-isolation --require-hashes
 
 .PHONY: help run test check fmt bench bench-growth lock clean
 
@@ -29,11 +32,13 @@ bench: .venv/run bench/peer/node_modules ## measure beside a peer and beside the
 bench-growth: .venv/run ## time the statements at 10^4 to 10^6 media rows; ARGS=--full for 10^7
 	@$(BIN)/python -m bench growth $(ARGS)
 
-lock: .venv/test ## compile the requirements files from pyproject.toml
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 \
-		--extra embedded --extra build pyproject.toml -o requirements/run.txt
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 \
-		--all-extras -c requirements/run.txt pyproject.toml -o requirements/test.txt
+lock: .venv/run ## compile the locks from pyproject.toml and the package.json files; ARGS=--upgrade for newer versions
+	@test -x $(BIN)/uv || $(INSTALL) -r requirements/test.txt
+	@$(COMPILE) --group build -o requirements/build.txt
+	@$(COMPILE) --extra embedded -c requirements/build.txt pyproject.toml -o requirements/run.txt
+	@$(COMPILE) --all-extras -c requirements/build.txt -c requirements/run.txt pyproject.toml -o requirements/test.txt
+	@for package in contracts/typescript bench/peer; do \
+		$(BIN)/python -m tests.node npm install --prefix $$package --package-lock-only --ignore-scripts --no-audit --no-fund || exit; done
 
 clean: ## remove the environment and the data of `make run`
 	rm -rf .venv .mediarpc
@@ -43,15 +48,18 @@ clean: ## remove the environment and the data of `make run`
 	@echo "Making .venv with $(PYTHON) ..."
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "make: $(PYTHON) cannot make environments; on Debian: apt install python3-venv"; exit 1; }
 
-.venv/run: requirements/run.txt pyproject.toml | .venv/bin/python
+.venv/run: requirements/build.txt requirements/run.txt pyproject.toml | .venv/bin/python
 	@echo "Installing what mediarpc runs on (once) ..."
-	@$(PIP) -r requirements/run.txt
-	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e .
+	@$(INSTALL) --only-binary :all: -r requirements/build.txt
+	@$(INSTALL) -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(PIP) check
 	@touch $@
 
 .venv/test: requirements/test.txt .venv/run
 	@echo "Installing what the tests need (once) ..."
-	@$(PIP) -r requirements/test.txt
+	@$(INSTALL) -r requirements/test.txt
+	@$(PIP) check
 	@touch $@
 
 contracts/typescript/node_modules: contracts/typescript/package-lock.json .venv/test
