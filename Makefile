@@ -8,16 +8,19 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := $(BIN)/uv pip compile $(ARGS) -q --universal --generate-hashes --no-header --python-version 3.11
 INSTALL := $(PIP) install --no-deps --no-build-isolation --require-hashes
 
-.PHONY: help run test check fmt bench bench-growth lock clean
+.PHONY: help run test test-exhaustive check fmt bench bench-growth lock clean
 
 help: ## show what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 run: .venv/run ## start everything on this machine and print a first upload to try
 	@$(BIN)/mediarpc dev
 
 test: .venv/test contracts/typescript/node_modules ## run all tests, against the real servers that this machine can start
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+test-exhaustive: .venv/test contracts/typescript/node_modules ## run every point of the tests of which `make test` takes a sample
+	@SAMPLE=all $(BIN)/python -m pytest -n auto -m exhaustive $(ARGS)
 
 check: .venv/test ## lint, format and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/mypy -p tests

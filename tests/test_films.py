@@ -119,6 +119,7 @@ def test_a_film_that_is_too_large_is_refused(made):
     assert isinstance(tried(lambda: made(film("mp4", 0.1, (4096, 16)))), Outcome)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("tenths", range(10))
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_film_that_was_cut_off_is_shown_as_far_as_it_goes(made, kind, tenths):

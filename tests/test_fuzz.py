@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,11 +12,13 @@ from tests.at_once import at_once
 from tests.generator import FormGenerator, Generator
 from tests.sample_content import CONTENT
 from tests.sample_procedures import serving
+from tests.sampling import ALL, sample, seed
 
-REQUESTS = int(os.environ.get("FUZZ_REQUESTS") or (20_000 if os.environ.get("CI") == "true" else 2_000))
-SEED = int(os.environ.get("FUZZ_SEED") or random.SystemRandom().randrange(2**32))
+REQUESTS = 20_000 if sample() == ALL else 2_000
+SEED = int(os.environ.get("FUZZ_SEED") or seed())
 BATCH = 50
 AT_ONCE = 8
+pytestmark = pytest.mark.exhaustive(walk=True)
 INTERNALS = (
     "Traceback",
     "psycopg",

@@ -126,6 +126,7 @@ async def test_a_type_without_processor_is_not_supported(tried):
     assert await tried(SVG, "image/svg+xml") == Reason.FORMAT_UNSUPPORTED
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("tenths", range(10))
 @pytest.mark.parametrize("kind", MIME_TYPES)
 def test_a_truncated_image_is_damaged(tmp_path, kind, tenths):

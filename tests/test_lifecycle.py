@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from hypothesis import HealthCheck, settings, strategies
+from hypothesis import HealthCheck, seed, settings, strategies
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from contracts.errors import RpcError
@@ -26,6 +26,7 @@ from rpc.dispatch import context_of, validate
 from rpc.limits import RateLimits
 from server.resources import open_resources
 from server.settings import Settings
+from tests import sampling
 from tests.databases import new_database
 from tests.media_files import HTML, padded, photo
 from tests.services import Servers
@@ -359,12 +360,14 @@ class Lifecycle(RuleBasedStateMachine):
             self.databases.close()
 
 
-TestLifecycle = pytest.mark.usefixtures("servers", "rendered_once")(Lifecycle.TestCase)
+seed(sampling.seed())(Lifecycle)
+TestLifecycle = pytest.mark.exhaustive(walk=True)(
+    pytest.mark.usefixtures("servers", "rendered_once")(Lifecycle.TestCase)
+)
 TestLifecycle.settings = settings(
-    max_examples=20,
+    max_examples=40 if sampling.sample() == sampling.ALL else 5,
     stateful_step_count=50,
     deadline=None,
-    derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),
 )

@@ -15,6 +15,7 @@ from contracts.errors import RpcError, StorageLimitExceeded
 from rpc.auth import Caller
 from rpc.content import Content, ContentBrokenOff
 from rpc.dispatch import context_of, validate
+from tests import sampling
 from tests.leftovers import open_uploads
 from tests.media_files import HTML, padded, video
 from tests.test_lifecycle import OWNERS, PHOTO, TABLE, Lifecycle, TestLifecycle, Upload
@@ -266,5 +267,11 @@ class LifecycleInParts(Lifecycle):
             super().teardown()
 
 
-TestLifecycleInParts = pytest.mark.usefixtures("servers", "rendered_once")(LifecycleInParts.TestCase)
-TestLifecycleInParts.settings = settings(Lifecycle.TestCase.settings, max_examples=10, stateful_step_count=35)
+TestLifecycleInParts = pytest.mark.exhaustive(walk=True)(
+    pytest.mark.usefixtures("servers", "rendered_once")(LifecycleInParts.TestCase)
+)
+TestLifecycleInParts.settings = settings(
+    Lifecycle.TestCase.settings,
+    max_examples=20 if sampling.sample() == sampling.ALL else 3,
+    stateful_step_count=35,
+)

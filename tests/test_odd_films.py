@@ -163,6 +163,7 @@ def streamed(kind: str) -> bytes:
     return edited(film(kind, 2.0, (640, 360)), *beep(1, 2), "-c:v", "copy", *codecs, kind=kind)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("tenths", range(10))
 @pytest.mark.parametrize("kind", ["mp4", "webm"])
 def test_a_film_that_was_cut_off_plays_as_far_as_it_goes(tmp_path, kind, tenths):

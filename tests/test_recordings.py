@@ -189,6 +189,7 @@ def test_silence_is_a_recording_too(made):
     assert set(told["data"][100:]) == {0}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("rate", [8000, 44_100, 48_000, 384_000])
 @pytest.mark.parametrize("samples", [1, 2, 10, 23, 24, 50, 100, 127, 128])
 def test_the_shortest_recordings_last_some_time_or_are_none(made, rate, samples):
@@ -203,6 +204,7 @@ def test_the_shortest_recordings_last_some_time_or_are_none(made, rate, samples)
         assert len(peaks(found)["data"]) >= 2
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("tenths", range(10))
 @pytest.mark.parametrize("kind", CODECS)
 def test_a_recording_that_was_cut_off_is_heard_as_far_as_it_goes(made, kind, tenths):

@@ -222,6 +222,13 @@ async def again_after_a_restart(server, name, **params):
     return answers
 
 
+WAYS = pytest.mark.parametrize(
+    "way",
+    [twice, pytest.param(fifty_at_once, marks=pytest.mark.exhaustive), again_after_a_restart],
+    ids=lambda way: way.__name__,
+)
+
+
 def said(answer: Any) -> Any:
     """The result without its signed URL, which each answer makes anew."""
     result = answer["result"]
@@ -232,7 +239,7 @@ def said(answer: Any) -> Any:
 
 
 @pytest.mark.usefixtures("unhurried", "rendered_once")
-@pytest.mark.parametrize("way", [twice, fifty_at_once, again_after_a_restart], ids=lambda way: way.__name__)
+@WAYS
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
 async def test_a_repeated_call_has_one_effect_and_one_answer(
     mutation, way, made, server, effect, run_pending, resources, after_the_url

@@ -12,7 +12,7 @@ from jobs.sweep import sweep
 from server.resources import open_resources
 from tests.conftest import client_of
 from tests.media_files import photo
-from tests.test_repetition import READY, SIZE, Effect, again_after_a_restart, effect, fifty_at_once, twice
+from tests.test_repetition import READY, SIZE, WAYS, Effect, effect
 
 __all__ = ["effect"]
 
@@ -20,7 +20,6 @@ STARTED, PROGRESS, DELETED = "upload.started", "upload.progress", "media.deleted
 PENDING = 1400
 UPLOAD = {"filename": "a.jpg", "contentType": "image/jpeg", "size": SIZE, "idempotencyKey": "k"}
 CONTENT = {"filename": "a.jpg", "idempotencyKey": "k"}
-WAYS = pytest.mark.parametrize("way", [twice, fifty_at_once, again_after_a_restart], ids=lambda way: way.__name__)
 
 
 @dataclass(frozen=True)

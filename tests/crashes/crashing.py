@@ -2,8 +2,8 @@
 
 It reads orders from its input, one JSON object a line, and forks a process for each, so that imports are paid once.
 The fork opens the real resources, runs the operation, and ends by `os._exit` before or after its n-th call to database
-or request to the store. For each order one line comes back: how the fork ended, and the call at which it crashed. What
-children made of files is kept in the folder.
+or request to the store. For each order one line comes back: how the fork ended, and the call at which it crashed, or
+how many it made when it got through. What children made of files is kept in the folder.
 """
 
 import asyncio
@@ -163,10 +163,11 @@ def forked(order: dict[str, Any]) -> dict[str, Any]:
     pid = os.fork()
     if pid == 0:
         os.close(reading)
-        end = FAILED
+        end, crash = FAILED, Crash(order["n"], order["when"], report)
         try:
             with contextlib.suppress(RpcError):  # an answer as well
-                asyncio.run(work(order, Crash(order["n"], order["when"], report)))
+                asyncio.run(work(order, crash))
+            os.write(report, str(crash.calls).encode())
             end = DONE
         except BaseException as error:  # noqa: BLE001 - a fork must not go on as its parent
             os.write(report, repr(error).encode())

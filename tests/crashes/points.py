@@ -6,8 +6,12 @@ from itertools import product
 READY = ["upload.started", "media.processing", "media.ready"]
 BURIED = ["upload.started", "media.deleted"]
 DELETED = [*READY, "media.deleted"]
-MAX_CALLS = 80
-POINTS = tuple(product(range(1, MAX_CALLS), ("before", "after")))
+NOWHERE = 0, "before"
+
+
+def points(calls: int) -> list[tuple[int, str]]:
+    """Before and after each of so many calls."""
+    return list(product(range(1, calls + 1), ("before", "after")))
 
 
 @dataclass(frozen=True)

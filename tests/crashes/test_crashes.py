@@ -1,8 +1,8 @@
 """The crash matrix: whichever call a process dies at, before it or after, nothing is lost, doubled or left behind.
 
-Each operation is run in processes that die before and after their first call to database or request to the store, then
-their second, and so on until one gets through. After every death the client repeats its call, the jobs of the dead go
-to the living, and one sweep comes past the end of every URL.
+Each operation is run in a process that gets through, and in some that die before or after one of its calls to database
+or requests to the store. After every death the client repeats its call, the jobs of the dead go to the living, and one
+sweep comes past the end of every URL.
 """
 
 from dataclasses import dataclass, replace
@@ -20,12 +20,14 @@ from storage.keys import staging_key
 from storage.s3 import ObjectStore
 from tests.callers import SERVICE
 from tests.crashes.crashing import CRASHED, DONE, OF_SERVICES
-from tests.crashes.points import BURIED, DELETED, MAX_CALLS, POINTS, READY, Ended
+from tests.crashes.points import BURIED, DELETED, NOWHERE, READY, Ended, points
 from tests.media_files import HTML, photo, video
 from tests.recordings import recording
+from tests.sampling import drawn
 
 FAILED = ["upload.started", "media.processing", "media.failed"]
 MIB = 1024**2
+MOST_OF_ONE = 80
 ROOMY = "*=1000/60"
 NAMES = {
     "complete": "media.completeUpload",
@@ -248,20 +250,18 @@ def standing(fetch, objects, public, named_objects, unnamed_objects):
     return read
 
 
-@pytest.mark.usefixtures("rendered_once")
-@pytest.mark.parametrize("name", OPERATIONS)
-async def test_a_crash_at_any_call_loses_nothing(
-    name, crashing, variables, prepared, repeated, recovered, standing, fetch
-):
-    """Before and after the n-th call, for every n: an answer for the client, each event once, no orphan, no drift."""
-    operation = OPERATIONS[name]
-    for number, (n, when) in enumerate(POINTS):
+@pytest.fixture
+def broken_off(crashing, variables, prepared, repeated, recovered, standing, fetch):
+    """Take an operation up to a point, let the living go on, and see how everything stands; how the process ended."""
+
+    async def die(name: str, number: int, n: int, when: str) -> dict[str, Any]:
+        operation = OPERATIONS[name]
         late = datetime.now(UTC) + timedelta(seconds=900 + 60 + 5)
         now = late if operation.late else None
         since = fetch("select coalesce(max(id), 0) from events")[0][0]
         params = await prepared(operation.run, operation.steps, number, late)
 
-        told = crashing(
+        death: dict[str, Any] = crashing(
             environment={**variables, "RATE_LIMITS": operation.limits},
             operation=operation.run,
             params=params,
@@ -269,17 +269,28 @@ async def test_a_crash_at_any_call_loses_nothing(
             n=n,
             when=when,
         )
-        crash = f"{when} {told['call']}" if told["end"] == CRASHED else "none"
+        crash = f"{when} {death['call']}" if death["end"] == CRASHED else "none"
         answer = await repeated(operation.run, params) if operation.run.startswith("media.") else None
         await recovered(now, late)
 
         lives = [BURIED, *operation.end.lives] if crash in operation.doubled else operation.end.lives
-        point = f"{name}, {when} call {n}: {told}"
+        point = f"{name}, {when} call {n}: {death}"
         assert (point, await standing(answer, since)) == (point, replace(operation.end, lives=lives))
-        if told["end"] != CRASHED:
-            assert (told["end"], n > 1) == (DONE, True), point
-            return
-    pytest.fail(f"{name} did not get through in {MAX_CALLS} calls")
+        return death
+
+    return die
+
+
+@pytest.mark.exhaustive(walk=True)
+@pytest.mark.usefixtures("rendered_once")
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_a_crash_at_any_call_loses_nothing(name, broken_off):
+    """Before and after every call: an answer for the client, each event once, no orphan, no drift."""
+    through = await broken_off(name, 0, *NOWHERE)
+    assert through["end"] == DONE, through
+    for number, point in enumerate(drawn(points(int(through["call"])), name), 1):
+        death = await broken_off(name, number, *point)
+        assert death["end"] == CRASHED, (point, death)
 
 
 @pytest.mark.parametrize("name", ["cancel under a limit", "delete under a limit"])
@@ -289,15 +300,15 @@ async def test_a_call_that_dies_is_counted_and_recorded_exactly_when_it_took_eff
     """The count and the record are committed with what they are of, or lost with it."""
     operation = OPERATIONS[name]
     environment = {**variables, "RATE_LIMITS": operation.limits}
-    for number, (n, when) in enumerate(POINTS):
+    for number, (n, when) in enumerate(points(calls=MOST_OF_ONE)):
         params = await prepared(operation.run, operation.steps, number, datetime.now(UTC))
-        told = crashing(environment=environment, operation=operation.run, params=params, now=None, n=n, when=when)
+        death = crashing(environment=environment, operation=operation.run, params=params, now=None, n=n, when=when)
 
         ((counted,),) = fetch("select coalesce(sum(count), 0) from rate_windows, unnest(calls) as count")
         ((deleted,),) = fetch("select count(*) from events where type = 'media.deleted'")
         ((recorded,),) = fetch(f"select count(*) from audit where procedure = '{operation.run}'")
         assert (n, when, counted, recorded) == (n, when, deleted, deleted)
-        if told["end"] == DONE:
+        if death["end"] == DONE:
             assert deleted == 2  # after the commit, and here
             return
-    pytest.fail(f"{name} did not get through in {MAX_CALLS} calls")
+    pytest.fail(f"{name} did not get through in {MOST_OF_ONE} calls")

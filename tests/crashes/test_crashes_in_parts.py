@@ -21,8 +21,9 @@ from rpc.procedure import Kind
 from sql.rows import MediaRow
 from tests.crashes import test_crashes
 from tests.crashes.crashing import ADA, CRASHED, DONE, chunks
-from tests.crashes.points import BURIED, DELETED, MAX_CALLS, POINTS, READY, Ended
+from tests.crashes.points import BURIED, DELETED, NOWHERE, READY, Ended, points
 from tests.media_files import HTML, padded, photo, video
+from tests.sampling import drawn
 
 PART = 5 * 1024**2
 PHOTO = photo()
@@ -258,22 +259,20 @@ def test_no_mutation_is_left_out():
     assert broken_off >= {procedure.name for procedure in PROCEDURES if procedure.kind is Kind.MUTATION}
 
 
-@pytest.mark.usefixtures("rendered_once")
-@pytest.mark.parametrize("name", OPERATIONS)
-async def test_a_crash_at_any_call_leaves_nothing_open(
-    name, crashing, variables, prepared, repeated, recovered, standing, fetch, tmp_path: Path
-):
-    """Before and after the n-th call, for every n: an answer, each event once, no orphan, no open upload, no drift."""
-    operation = OPERATIONS[name]
+@pytest.fixture
+def broken_off(crashing, variables, prepared, repeated, recovered, standing, fetch, tmp_path: Path):
+    """Take an operation up to a point, let the living go on, and see how everything stands; how the process ended."""
     content = tmp_path / "content"
-    content.write_bytes(operation.content or CLIP)
-    for number, (n, when) in enumerate(POINTS):
+
+    async def die(name: str, number: int, n: int, when: str) -> dict[str, Any]:
+        operation = OPERATIONS[name]
+        content.write_bytes(operation.content or CLIP)
         late = datetime.now(UTC) + PAST_EVERY_END
         now = late if operation.late else None
         since = fetch("select coalesce(max(id), 0) from events")[0][0]
         params = await prepared(operation, number, late, str(content))
 
-        told = crashing(
+        death: dict[str, Any] = crashing(
             environment=variables,
             operation=operation.run,
             params=params,
@@ -284,14 +283,25 @@ async def test_a_crash_at_any_call_leaves_nothing_open(
         )
         # Nobody can go on with what came through a server that died: it is buried, and its call begins anew.
         orphans = [BURIED for _ in fetch(ORPHANS)] if operation.run == "media.upload" else []
-        lives = orphans + operation.end.lives
         answer = await repeated(operation, params) if operation.run.startswith("media.") else None
         await recovered(now, late)
 
-        point = f"{name}, {when} call {n}: {told}"
-        assert (point, await standing(answer, since)) == (point, (replace(operation.end, lives=lives), []))
+        point = f"{name}, {when} call {n}: {death}"
+        end = replace(operation.end, lives=orphans + operation.end.lives)
+        assert (point, await standing(answer, since)) == (point, (end, []))
         fetch("delete from keys_there_were")  # the next point has a media of its own
-        if told["end"] != CRASHED:
-            assert (told["end"], n > 1) == (DONE, True), point
-            return
-    pytest.fail(f"{name} did not get through in {MAX_CALLS} calls")
+        return death
+
+    return die
+
+
+@pytest.mark.exhaustive(walk=True)
+@pytest.mark.usefixtures("rendered_once")
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_a_crash_at_any_call_leaves_nothing_open(name, broken_off):
+    """Before and after every call: an answer, each event once, no orphan, no open upload, no drift."""
+    through = await broken_off(name, 0, *NOWHERE)
+    assert through["end"] == DONE, through
+    for number, point in enumerate(drawn(points(int(through["call"])), name), 1):
+        death = await broken_off(name, number, *point)
+        assert death["end"] == CRASHED, (point, death)
