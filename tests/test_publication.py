@@ -21,6 +21,8 @@ from tests.at_once import at_once
 from tests.media_files import HTML, padded, photo
 from tests.services import Servers, Store, every_store
 
+pytestmark = pytest.mark.embedded
+
 VERIFIED = padded(photo(), 20_000)
 OTHER_PHOTO = padded(photo(48, 64), 20_000)
 OTHER_TYPE = padded(HTML, 20_000)

@@ -19,6 +19,8 @@ from storage.presign import Presigner
 from storage.s3 import ObjectStore, StoreConfig
 from tests.services import Servers, every_store
 
+pytestmark = pytest.mark.embedded
+
 ETAG = '"0123456789abcdef0123456789abcdef"'
 
 

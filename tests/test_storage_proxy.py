@@ -18,6 +18,8 @@ from server.storage_proxy import storage_routes
 from storage.keys import staging_key
 from tests.on_a_socket import free_listener, origin_of, served_on
 
+pytestmark = pytest.mark.embedded
+
 MEDIA_ID = UUID("01890000-0000-7000-8000-000000000000")
 WEB_APP = "http://localhost:5173"
 BODY = b"twelve bytes"

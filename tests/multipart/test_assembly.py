@@ -18,6 +18,8 @@ from tests.multipart.bodies import FIRST, KEY, LAST, OTHER, answered, bytes_of, 
 from tests.processes import until
 from tests.services import Store
 
+pytestmark = pytest.mark.embedded
+
 FORGED = '"00000000000000000000000000000000"'
 
 

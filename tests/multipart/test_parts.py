@@ -18,6 +18,8 @@ from storage.s3 import ObjectStore
 from tests.faults import Cut, proxy_of
 from tests.multipart.bodies import FIRST, KEY, LAST, MIB, OTHER, bytes_of, half_sent
 
+pytestmark = pytest.mark.embedded
+
 
 async def test_parts_become_an_object_that_keeps_type_and_token(store, upload_id, signed, client):
     """Sent through URLs in any order, listed as they are, and nowhere to be seen before they are assembled."""
