@@ -69,8 +69,11 @@ def completed_media(arrived_upload: Call, call: Call) -> Call:
 
 
 @pytest.fixture
-def run_pending(resources: Resources) -> Callable[..., Awaitable[None]]:
-    """Run the jobs that are due; `now` is the time that they are told, beside what else their benches have."""
+def run_pending(resources: Resources, rendered_once: None) -> Callable[..., Awaitable[None]]:
+    """Run the jobs that are due; `now` is the time that they are told, beside what else their benches have.
+
+    Children are asked once for the same, unless the test's file says otherwise.
+    """
 
     async def run(now: datetime | None = None, **told: Any) -> None:
         async with open_queue(resources.db.pool):

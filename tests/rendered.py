@@ -59,21 +59,27 @@ class Rendered:
         return self._folder / sha256(repr(asked).encode() + source.read_bytes()).hexdigest()
 
     def _keep(self, outcome: Outcome, kept: Path) -> None:
-        """Whole, or not at all: a process may end in the middle, and others at once have made the same."""
-        if kept.exists():
-            return
+        """Whole, or not at all: a process may end in the middle, and others at once may have made the same."""
         partial = Path(tempfile.mkdtemp(dir=self._folder))
         for file in outcome.files:
             for path in (*file.segments, file.path):
                 shutil.copy(path, partial)
         (partial / OUTCOME).write_bytes(to_json(outcome))
-        partial.rename(kept)
+        try:
+            partial.rename(kept)
+        except OSError:
+            if not kept.exists():
+                raise
+            shutil.rmtree(partial)
 
 
 @pytest.fixture(scope="session")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where is kept what children made of files."""
-    return tmp_path_factory.mktemp("rendered")
+def rendered(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Where is kept what children made of files, for all worker processes of the run."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "rendered"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture

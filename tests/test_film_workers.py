@@ -28,6 +28,11 @@ QUALITIES = ("mp4-360p", "mp4-720p")
 POSTER = OF_VIDEO[: OF_VIDEO.index("poster") + 1]
 
 
+@pytest.fixture
+def rendered_once() -> None:
+    """Every job asks a child of its own: what it makes is the subject here."""
+
+
 @pytest.fixture(scope="session")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A film of two qualities that takes seconds to encode."""

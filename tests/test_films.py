@@ -25,6 +25,11 @@ Made = Callable[..., Outcome]
 
 
 @pytest.fixture
+def rendered_once() -> None:
+    """Every job asks a child of its own: what it makes is the subject here."""
+
+
+@pytest.fixture
 def made(tmp_path) -> Made:
     """Process a film."""
 

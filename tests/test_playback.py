@@ -121,6 +121,7 @@ def test_hls_js_plays_each_quality(play, film, level, size):
     assert (told["levels"], told["sizes"], told["frames"]) == ([level], [size], FRAMES)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("how", ["currentLevel", "nextLevel"])
 @pytest.mark.parametrize(("first", "then"), [(0, 1), (1, 0)])
 def test_the_quality_changes_in_the_middle(play, film, first, then, how):

@@ -27,6 +27,11 @@ BOUND_SECONDS = 60
 
 
 @pytest.fixture
+def rendered_once() -> None:
+    """Every job asks a child of its own: what it makes is the subject here."""
+
+
+@pytest.fixture
 def made(tmp_path) -> Made:
     """Process a recording."""
 

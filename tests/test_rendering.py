@@ -42,6 +42,11 @@ SIZES = [(150, 94), (300, 188), (600, 375), (1200, 750), (1600, 1000)]
 
 
 @pytest.fixture
+def rendered_once() -> None:
+    """Every job asks a child of its own: what it makes is the subject here."""
+
+
+@pytest.fixture
 def seen(resources):
     """The bytes of a rendition, as they stand in the public bucket, and the picture that they are."""
 

@@ -20,6 +20,11 @@ from tests.processes import TIMEOUT_SECONDS, Running, command_of, until
 SOON_SECONDS = 5.0
 
 
+@pytest.fixture
+def rendered_once() -> None:
+    """Every job asks a child of its own: what it makes is the subject here."""
+
+
 @pytest.fixture(scope="session")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A picture that takes seconds: 64 megapixels."""

@@ -159,6 +159,7 @@ def test_a_bad_token_is_refused_at_once(upload, proxy):
     assert proxy.names == [INITIATE]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("faults", "names"),
     [
@@ -201,6 +202,7 @@ def test_what_may_pass_is_tried_again(upload, site, proxy, faults, names):
     assert len({told["idempotencyKey"] for told in proxy.inputs(INITIATE)}) == 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("faults", "error", "names"),
     [

@@ -184,6 +184,7 @@ def test_the_digests_are_worked_out_when_asked_for(upload, site, proxy):
     ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("known", [True, False], ids=["the id is known", "nothing is known"])
 @pytest.mark.parametrize("parts", [1, 5, 9], ids=["at 10 %", "at 50 %", "at 90 %"])
 def test_another_process_sends_what_is_missing(killed_at, upload, site, proxy, parts, known):
@@ -244,6 +245,7 @@ def test_a_part_is_sent_again_only_when_storage_lacks_it(upload, site, proxy, fa
     assert all(earlier < later for earlier, later in pairwise(told(lines, "sent")))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", [INITIATE, SIGN, COMPLETE])
 @pytest.mark.parametrize("fault", [Cut.BEFORE, Cut.AFTER, 503], ids=["cut", "the answer is lost", "503"])
 def test_a_call_that_may_pass_is_made_again(upload, site, proxy, name, fault):

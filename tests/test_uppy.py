@@ -162,6 +162,7 @@ def test_it_pauses_and_resumes(upload, site, proxy):
     ends_well(site, lines)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("parts", [1, 5, 9], ids=["at 10 %", "at 50 %", "at 90 %"])
 def test_it_resumes_after_a_restart(killed_at, upload, site, proxy, parts):
     """From what Uppy keeps of a file, a fresh process goes on where a killed one was."""
@@ -185,6 +186,7 @@ def test_a_cancelled_upload_is_cancelled_on_the_server(client, site, proxy):
     assert site.rpc("media.listMedia", status="pending")["items"] == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", [INITIATE, SIGN, COMPLETE])
 @pytest.mark.parametrize("fault", [Cut.BEFORE, Cut.AFTER, 503], ids=["cut", "the answer is lost", "503"])
 def test_a_call_that_may_pass_is_made_again(upload, site, proxy, name, fault):
