@@ -20,6 +20,11 @@ from tests.media_files import photo
 
 
 @pytest.fixture
+def rendered_once() -> None:
+    """Every job asks a child of its own: what it makes is the subject here."""
+
+
+@pytest.fixture
 def events(call):
     """What happened to a media: type, stage, progress."""
 
