@@ -6,7 +6,9 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,10 @@ from procedures import PROCEDURES
 from server.dev import first_upload
 from server.embedded import free_port
 from server.settings import Settings, variable
-from tests.processes import Site, environment, nothing_is_left, running, until
+from tests.processes import Running, Site, end_processes_of, environment, nothing_is_left, running, until
 
 TREE = Path(__file__).parent.parent
 README = (TREE / "README.md").read_text(encoding="utf-8")
-INSTALL_TIMEOUT_SECONDS = 300
 PHOTO_BYTES = (TREE / "docs" / "photo.jpg").stat().st_size
 
 
@@ -54,7 +55,7 @@ def raised(kind: type[RpcError] = RpcError) -> Iterator[type[RpcError]]:
 
 @pytest.fixture
 def fresh_clone(tmp_path):
-    """What git would hand over of this tree, in a folder of its own."""
+    """What git would hand over of this tree, in a folder of its own, set up by `make` with this tree's environment."""
     clone = tmp_path / "mediarpc"
     listed = subprocess.run(
         ["git", "ls-files", "-coz", "--exclude-standard"], cwd=TREE, capture_output=True, text=True, check=True
@@ -63,6 +64,7 @@ def fresh_clone(tmp_path):
         if (TREE / name).is_file():
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(TREE / name, clone / name)
+    (clone / ".venv").symlink_to(sys.prefix)
     return clone
 
 
@@ -100,21 +102,21 @@ def objects_on_disk(clone: Path) -> list[Path]:
     return [Path(folder, name) for folder, _, names in os.walk(clone / ".mediarpc" / "s3") for name in names]
 
 
-def test_the_first_upload_works_by_copy_and_paste_in_a_fresh_clone(fresh_clone):
-    """`make run`, then the README's lines: the photo is there, counted, and after its deletion gone from disk."""
+@pytest.mark.embedded
+def test_the_first_upload_works_by_copy_and_paste_and_outlives_a_power_cut(fresh_clone):
+    """`make run`, then the README's lines; everything is killed and run again, and the photo is there until it goes."""
     port = free_port()
-    variables = {**outside_any_environment(), "PORT": str(port)}
-    with running(["make", "run"], fresh_clone, **variables) as make:
-        make.wait_for("Ctrl-C stops everything.", INSTALL_TIMEOUT_SECONDS)
-        assert first_upload(Settings(port=port)) in make.output
-
+    with made_run(fresh_clone, port) as make:
         completed, usage = run_as_pasted(first_upload_blocks(), fresh_clone, port)
         media = completed["result"]["media"]
         assert media["status"] in {"processing", "ready"}
         assert (media["width"], media["height"], media["size"]) == (1200, 800, PHOTO_BYTES)
         assert (usage["result"]["used"], usage["result"]["breakdown"]["image"]) == (PHOTO_BYTES, PHOTO_BYTES)
         assert len(objects_on_disk(fresh_clone)) > 0
+        os.killpg(make.pid, signal.SIGKILL)
+        end_processes_of(fresh_clone)
 
+    with made_run(fresh_clone, port) as make:
         site = Site(f"http://127.0.0.1:{port}", token_of(fresh_clone))
         assert site.download(media["id"]) == (TREE / "docs" / "photo.jpg").read_bytes()
         assert site.rpc("media.deleteMedia", mediaId=media["id"]) == {"success": True}
@@ -130,6 +132,15 @@ def test_the_first_upload_works_by_copy_and_paste_in_a_fresh_clone(fresh_clone):
         os.killpg(make.pid, signal.SIGINT)
         make.process.wait(30)
         until(lambda: nothing_is_left(fresh_clone / ".mediarpc", port), 10)
+
+
+@contextmanager
+def made_run(clone: Path, port: int) -> Iterator[Running]:
+    """`make run` that has printed the first upload."""
+    with running(["make", "run"], clone, **outside_any_environment(), PORT=str(port)) as make:
+        make.wait_for("Ctrl-C stops everything.")
+        assert first_upload(Settings(port=port)) in make.output
+        yield make
 
 
 def test_the_typescript_works_by_copy_and_paste(web_app, deployment, user):
