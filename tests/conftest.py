@@ -44,26 +44,10 @@ NOT_COUNTED = (
 _stack = pytest.StashKey[ExitStack]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    about = (
-        "run only the tests of the server that talk to the servers of the run; the rest says the same over any others"
-    )
-    parser.addoption("--of-servers", action="store_true", help=about)
-
-
 def pytest_itemcollected(item: pytest.Item) -> None:
     """With --cov, leave out those that add nothing to it."""
     if item.path.stem.startswith(NOT_COUNTED):
         item.add_marker(pytest.mark.no_cover)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --of-servers, leave out what no fixture leads to the servers, and what the npm package does with them."""
-    if config.option.of_servers:
-        fixtures = {item: set(getattr(item, "fixturenames", ())) for item in items}
-        kept = {item: "servers" in names and "web_app" not in names for item, names in fixtures.items()}
-        config.hook.pytest_deselected(items=[item for item in items if not kept[item]])
-        items[:] = [item for item in items if kept[item]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
