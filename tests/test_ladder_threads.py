@@ -4,15 +4,14 @@ import os
 from fractions import Fraction
 from pathlib import Path
 
-import pytest
-
 from processing.ladder import Run, command, rungs, threads
 
 
-@pytest.mark.parametrize(("cores", "at_once"), [(1, 1), (2, 3), (4, 6), (8, 12), (16, 12), (128, 12)])
-def test_threads_rise_with_the_cores_to_a_bound(cores, at_once):
+def test_threads_rise_with_the_cores_to_a_bound(subtests):
     """A film in 4K takes 4.5 GiB of address space with 12 of each, and with 48 more than the 8 that it may have."""
-    assert threads(cores) == at_once
+    for cores, at_once in ((1, 1), (2, 3), (4, 6), (8, 12), (16, 12), (128, 12)):
+        with subtests.test(cores=cores):
+            assert threads(cores) == at_once
 
 
 def test_the_decoder_the_filters_and_each_encoder_are_told(monkeypatch):

@@ -200,10 +200,10 @@ def test_limits_are_read_from_one_variable(text, table):
     assert RateLimits.parse(text).table == table
 
 
-@pytest.mark.parametrize("text", ["x", "x=1", "x=1/", "x=/1", "=1/1", "x=a/b", "x=0/1", "x=1/0", "x=1/86401", "x=-1/5"])
-def test_limits_that_cannot_be_are_refused(text):
-    with pytest.raises(ValueError, match="must"):
-        RateLimits.parse(text)
+def test_limits_that_cannot_be_are_refused(subtests):
+    for text in ("x", "x=1", "x=1/", "x=/1", "=1/1", "x=a/b", "x=0/1", "x=1/0", "x=1/86401", "x=-1/5"):
+        with subtests.test(text=text), pytest.raises(ValueError, match="must"):
+            RateLimits.parse(text)
 
 
 def test_an_exact_name_wins_over_the_star(limits):

@@ -11,7 +11,7 @@ from pydantic import StrictInt
 
 from contracts.errors import MediaNotFound, RenditionNotFound, UploadPending
 from contracts.events import MediaEvent, WatchMedia
-from contracts.examples import EXAMPLES, Example
+from contracts.examples import EXAMPLES
 from contracts.wire import Wire
 from procedures import PROCEDURES
 from rpc.context import Context
@@ -23,9 +23,7 @@ from tests.sample_content import keep
 METHODS = {procedure.name: procedure for procedure in PROCEDURES if procedure.kind is not Kind.SUBSCRIPTION}
 DESCRIBED = Described.of(*PROCEDURES)
 DOCUMENT = DESCRIBED.document
-EVERY_EXAMPLE = [
-    pytest.param(name, example, id=f"{name}: {example.name}") for name in EXAMPLES for example in EXAMPLES[name]
-]
+EVERY_EXAMPLE = [(name, example) for name in EXAMPLES for example in EXAMPLES[name]]
 
 
 class Late(Wire):
@@ -45,17 +43,13 @@ async def watch(_ctx: Context, _params: WatchMedia) -> AsyncIterator[MediaEvent]
     yield MediaEvent.model_validate({})
 
 
-def schemas() -> list[Any]:
+def schemas() -> list[tuple[str, Any]]:
     """Every schema of the document, with where it stands."""
     methods = DOCUMENT["methods"]
     return [
-        *(pytest.param(schema, id=name) for name, schema in DOCUMENT["components"]["schemas"].items()),
-        *(
-            pytest.param(param["schema"], id=f"{method['name']} {param['name']}")
-            for method in methods
-            for param in method["params"]
-        ),
-        *(pytest.param(method["result"]["schema"], id=f"{method['name']} result") for method in methods),
+        *DOCUMENT["components"]["schemas"].items(),
+        *((f"{method['name']} {param['name']}", param["schema"]) for method in methods for param in method["params"]),
+        *((f"{method['name']} result", method["result"]["schema"]) for method in methods),
     ]
 
 
@@ -241,25 +235,28 @@ def test_required_parameters_come_first():
     ]
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_every_member_of_the_input_is_a_parameter(name):
+def test_every_member_of_the_input_is_a_parameter(subtests):
     """Each under its wire name, required as the model has it, the required ones first."""
-    params = DESCRIBED.method(name)["params"]
-    members = METHODS[name].input.model_fields.values()
-    assert {param["name"]: param["required"] for param in params} == {
-        member.alias: member.is_required() for member in members
-    }
-    assert [param["required"] for param in params] == sorted((param["required"] for param in params), reverse=True)
+    for name, procedure in METHODS.items():
+        with subtests.test(name=name):
+            params = DESCRIBED.method(name)["params"]
+            members = procedure.input.model_fields.values()
+            assert {param["name"]: param["required"] for param in params} == {
+                member.alias: member.is_required() for member in members
+            }
+            assert [param["required"] for param in params] == sorted(
+                (param["required"] for param in params), reverse=True
+            )
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_every_error_of_a_procedure_is_documented(name):
+def test_every_error_of_a_procedure_is_documented(subtests):
     """Each by its name, and its number among the method's, where no number stands twice."""
-    procedure = METHODS[name]
-    numbers = [DESCRIBED.follow(listed)["code"] for listed in DESCRIBED.method(name)["errors"]]
-    assert list(DESCRIBED.errors(name)) == [error.__name__ for error in procedure.errors]
-    assert len(set(numbers)) == len(numbers)
-    assert set(numbers) == {error.code.jsonrpc for error in procedure.errors}
+    for name, procedure in METHODS.items():
+        with subtests.test(name=name):
+            numbers = [DESCRIBED.follow(listed)["code"] for listed in DESCRIBED.method(name)["errors"]]
+            assert list(DESCRIBED.errors(name)) == [error.__name__ for error in procedure.errors]
+            assert len(set(numbers)) == len(numbers)
+            assert set(numbers) == {error.code.jsonrpc for error in procedure.errors}
 
 
 def test_errors_that_share_a_number_are_told_apart():
@@ -276,16 +273,17 @@ def test_errors_that_share_a_number_are_told_apart():
     assert messages == {"MediaNotFound": "Media not found", "RenditionNotFound": "Rendition not found"}
 
 
-@pytest.mark.parametrize("schema", schemas())
-def test_every_schema_is_draft_07(schema):
+def test_every_schema_is_draft_07(subtests):
     """By the metaschema, with no word that draft-07 does not know, and nothing beside a reference."""
-    Draft7Validator.check_schema(schema)
-    for path, found in objects_in(schema):
-        if not path.endswith("/properties"):
-            assert {word for word in found if not word.startswith("x-")} <= set(
-                Draft7Validator.META_SCHEMA["properties"]
-            )
-        assert "$ref" not in found or len(found) == 1, path
+    for place, schema in schemas():
+        with subtests.test(place):
+            Draft7Validator.check_schema(schema)
+            for path, found in objects_in(schema):
+                if not path.endswith("/properties"):
+                    assert {word for word in found if not word.startswith("x-")} <= set(
+                        Draft7Validator.META_SCHEMA["properties"]
+                    )
+                assert "$ref" not in found or len(found) == 1, path
 
 
 def test_every_reference_leads_somewhere():
@@ -308,24 +306,26 @@ def test_every_method_has_an_example():
     assert all(DESCRIBED.method(name)["examples"] for name in METHODS)
 
 
-@pytest.mark.parametrize(("name", "example"), EVERY_EXAMPLE)
-def test_an_example_is_what_the_models_say(name: str, example: Example):
+def test_an_example_is_what_the_models_say(subtests):
     """The model reads the input, and writes the output to the letter."""
-    procedure = METHODS[name]
-    validate(procedure, example.input)
-    read = procedure.output.model_validate(example.output, by_name=False, by_alias=True)
-    assert json.loads(read.model_dump_json(by_alias=True)) == example.output
+    for name, example in EVERY_EXAMPLE:
+        with subtests.test(name=name, example=example.name):
+            procedure = METHODS[name]
+            validate(procedure, example.input)
+            read = procedure.output.model_validate(example.output, by_name=False, by_alias=True)
+            assert json.loads(read.model_dump_json(by_alias=True)) == example.output
 
 
-@pytest.mark.parametrize(("name", "example"), EVERY_EXAMPLE)
-def test_an_example_is_what_the_schemas_say(name: str, example: Example):
+def test_an_example_is_what_the_schemas_say(subtests):
     """Input and output fit the schemas that stand beside them."""
-    method = DESCRIBED.method(name)
-    assert DESCRIBED.issues(method["x-input"], example.input) == []
-    assert DESCRIBED.issues(method["result"]["schema"], example.output) == []
-    for param in method["params"]:
-        if param["name"] in example.input:
-            assert DESCRIBED.issues(param["schema"], example.input[param["name"]]) == []
+    for name, example in EVERY_EXAMPLE:
+        with subtests.test(name=name, example=example.name):
+            method = DESCRIBED.method(name)
+            assert DESCRIBED.issues(method["x-input"], example.input) == []
+            assert DESCRIBED.issues(method["result"]["schema"], example.output) == []
+            for param in method["params"]:
+                if param["name"] in example.input:
+                    assert DESCRIBED.issues(param["schema"], example.input[param["name"]]) == []
 
 
 @pytest.mark.parametrize(

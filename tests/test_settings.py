@@ -1,6 +1,7 @@
 """Settings: what the environment may say, and how a wrong word is answered."""
 
 from dataclasses import fields
+from itertools import product
 
 import pytest
 
@@ -16,45 +17,46 @@ def refusal(**variables: str) -> str:
     return str(refused.value)
 
 
-@pytest.mark.parametrize("known", fields(Settings), ids=lambda known: known.name)
-def test_every_setting_has_a_sentence(known):
+def test_every_setting_has_a_sentence(subtests):
     """Each field says in one sentence what it is for."""
-    sentence = known.metadata["sentence"]
-    assert sentence[0].isupper() or sentence.startswith("`")
-    assert sentence.endswith(".")
-    assert "\n" not in sentence
+    for known in fields(Settings):
+        with subtests.test(known=known.name):
+            sentence = known.metadata["sentence"]
+            assert sentence[0].isupper() or sentence.startswith("`")
+            assert sentence.endswith(".")
+            assert "\n" not in sentence
 
 
-@pytest.mark.parametrize(
-    ("variables", "in_the_path"),
-    [
-        ({}, False),
-        ({"S3_ENDPOINT": "http://127.0.0.1:9000"}, True),
-        ({"S3_ENDPOINT": "https://s3.eu-central-1.amazonaws.com"}, False),
-        ({"S3_ENDPOINT": "http://127.0.0.1:9000", "S3_USE_PATH_STYLE": "false"}, False),
-        ({"S3_USE_PATH_STYLE": "true"}, True),
-    ],
-    ids=["AWS", "another server", "AWS by name", "told not to", "told to"],
-)
-def test_the_bucket_stands_where_the_server_expects_it(variables, in_the_path):
+PATH_STYLES = {
+    "AWS": ({}, False),
+    "another server": ({"S3_ENDPOINT": "http://127.0.0.1:9000"}, True),
+    "AWS by name": ({"S3_ENDPOINT": "https://s3.eu-central-1.amazonaws.com"}, False),
+    "told not to": ({"S3_ENDPOINT": "http://127.0.0.1:9000", "S3_USE_PATH_STYLE": "false"}, False),
+    "told to": ({"S3_USE_PATH_STYLE": "true"}, True),
+}
+
+
+def test_the_bucket_stands_where_the_server_expects_it(subtests):
     """Unless told, it stands in the path of every server but those of AWS."""
-    assert Settings.from_environment(variables).path_style is in_the_path
+    for case, (variables, in_the_path) in PATH_STYLES.items():
+        with subtests.test(case, variables=variables):
+            assert Settings.from_environment(variables).path_style is in_the_path
 
 
-@pytest.mark.parametrize(
-    ("variables", "refuses"),
-    [
-        ({}, False),
-        ({"S3_ENDPOINT": "http://127.0.0.1:9000"}, True),
-        ({"S3_ENDPOINT": "https://s3.eu-central-1.amazonaws.com"}, False),
-        ({"S3_ENDPOINT": "http://127.0.0.1:9000", "S3_REFUSE_COPIES": "false"}, False),
-        ({"S3_REFUSE_COPIES": "true"}, True),
-    ],
-    ids=["AWS", "another server", "AWS by name", "told not to", "told to"],
-)
-def test_signed_urls_refuse_copies_where_the_server_does_not(variables, refuses):
+COPIES = {
+    "AWS": ({}, False),
+    "another server": ({"S3_ENDPOINT": "http://127.0.0.1:9000"}, True),
+    "AWS by name": ({"S3_ENDPOINT": "https://s3.eu-central-1.amazonaws.com"}, False),
+    "told not to": ({"S3_ENDPOINT": "http://127.0.0.1:9000", "S3_REFUSE_COPIES": "false"}, False),
+    "told to": ({"S3_REFUSE_COPIES": "true"}, True),
+}
+
+
+def test_signed_urls_refuse_copies_where_the_server_does_not(subtests):
     """Unless told, everywhere but at AWS."""
-    assert Settings.from_environment(variables).refuses_copies is refuses
+    for case, (variables, refuses) in COPIES.items():
+        with subtests.test(case, variables=variables):
+            assert Settings.from_environment(variables).refuses_copies is refuses
 
 
 def test_an_empty_environment_gives_the_defaults():
@@ -109,77 +111,82 @@ def test_an_empty_environment_gives_the_defaults():
     }
 
 
-@pytest.mark.parametrize("known", fields(Settings), ids=lambda known: known.name)
-def test_an_empty_variable_counts_as_unset(known):
+def test_an_empty_variable_counts_as_unset(subtests):
     """`PORT= mediarpc serve` is `mediarpc serve`."""
-    assert Settings.from_environment({known.name.upper(): ""}) == Settings()
+    for known in fields(Settings):
+        with subtests.test(known=known.name):
+            assert Settings.from_environment({known.name.upper(): ""}) == Settings()
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "read"),
-    [
-        ("HOST", "::1", "::1"),
-        ("PORT", "1", 1),
-        ("PORT", "65535", 65535),
-        ("DATABASE_URL", "postgresql:///media", "postgresql:///media"),
-        ("DATABASE_URL", "postgres://db/media", "postgres://db/media"),
-        ("S3_ENDPOINT", "http://127.0.0.1:9000/", "http://127.0.0.1:9000"),
-        ("S3_PUBLIC_ENDPOINT", "https://app.example.com/storage", "https://app.example.com/storage"),
-        ("S3_USE_PATH_STYLE", "true", True),
-        ("S3_USE_PATH_STYLE", "YES", True),
-        ("S3_USE_PATH_STYLE", "1", True),
-        ("S3_USE_PATH_STYLE", "false", False),
-        ("S3_USE_PATH_STYLE", "no", False),
-        ("S3_USE_PATH_STYLE", "0", False),
-        ("AUTH_JWT_SECRET", "x" * 32, "x" * 32),
-        ("AUTH_JWT_SECRET", "ü" * 16, "ü" * 16),
-        ("AUTH_JWKS_URL", "https://id.example/keys/", "https://id.example/keys/"),
-        ("AUTH_INTROSPECTION_URL", "https://id.example/o/introspect/", "https://id.example/o/introspect/"),
-        ("CORS_ORIGINS", "https://a.example, http://b.example:8080/", ("https://a.example", "http://b.example:8080")),
-        ("CORS_ORIGINS", "*", ("*",)),
-        ("UPLOAD_GRACE_SECONDS", "0", 0),
-    ],
-)
-def test_a_variable_is_read(variable, value, read):
+VARIABLES = [
+    ("HOST", "::1", "::1"),
+    ("PORT", "1", 1),
+    ("PORT", "65535", 65535),
+    ("DATABASE_URL", "postgresql:///media", "postgresql:///media"),
+    ("DATABASE_URL", "postgres://db/media", "postgres://db/media"),
+    ("S3_ENDPOINT", "http://127.0.0.1:9000/", "http://127.0.0.1:9000"),
+    ("S3_PUBLIC_ENDPOINT", "https://app.example.com/storage", "https://app.example.com/storage"),
+    ("S3_USE_PATH_STYLE", "true", True),
+    ("S3_USE_PATH_STYLE", "YES", True),
+    ("S3_USE_PATH_STYLE", "1", True),
+    ("S3_USE_PATH_STYLE", "false", False),
+    ("S3_USE_PATH_STYLE", "no", False),
+    ("S3_USE_PATH_STYLE", "0", False),
+    ("AUTH_JWT_SECRET", "x" * 32, "x" * 32),
+    ("AUTH_JWT_SECRET", "ü" * 16, "ü" * 16),
+    ("AUTH_JWKS_URL", "https://id.example/keys/", "https://id.example/keys/"),
+    ("AUTH_INTROSPECTION_URL", "https://id.example/o/introspect/", "https://id.example/o/introspect/"),
+    ("CORS_ORIGINS", "https://a.example, http://b.example:8080/", ("https://a.example", "http://b.example:8080")),
+    ("CORS_ORIGINS", "*", ("*",)),
+    ("UPLOAD_GRACE_SECONDS", "0", 0),
+]
+
+
+def test_a_variable_is_read(subtests):
     """The field of a variable is its name in small letters."""
-    assert getattr(Settings.from_environment({variable: value}), variable.lower()) == read
+    for variable, value, read in VARIABLES:
+        with subtests.test(variable=variable, value=value):
+            assert getattr(Settings.from_environment({variable: value}), variable.lower()) == read
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "sentence"),
-    [
-        ("PORT", "0", "PORT must be a whole number from 1 to 65535, got '0'"),
-        ("PORT", "65536", "PORT must be a whole number from 1 to 65535, got '65536'"),
-        ("PORT", "-1", "PORT must be a whole number from 1 to 65535, got '-1'"),
-        ("PORT", "http", "PORT must be a whole number from 1 to 65535, got 'http'"),
-        ("PORT", "80.5", "PORT must be a whole number from 1 to 65535, got '80.5'"),
-        ("S3_USE_PATH_STYLE", "maybe", "S3_USE_PATH_STYLE must be true or false, got 'maybe'"),
-        ("MAX_BODY_BYTES", "1", "MAX_BODY_BYTES must be a whole number from 1024 to 67108864, got '1'"),
-        ("MAX_BATCH_CALLS", "0", "MAX_BATCH_CALLS must be a whole number from 1 to 10000, got '0'"),
-        ("DATABASE_POOL_SIZE", "1", "DATABASE_POOL_SIZE must be a whole number from 2 to 1000, got '1'"),
-        (
-            "UPLOAD_URL_TTL_SECONDS",
-            "604801",
-            "UPLOAD_URL_TTL_SECONDS must be a whole number from 1 to 604800, got '604801'",
-        ),
-        ("UPLOAD_GRACE_SECONDS", "-5", "UPLOAD_GRACE_SECONDS must be a whole number from 0 to 86400, got '-5'"),
-        ("SWEEP_INTERVAL_SECONDS", "0", "SWEEP_INTERVAL_SECONDS must be a whole number from 1 to 86400, got '0'"),
-    ],
-)
-def test_a_bad_number_or_flag_is_named_and_shown(variable, value, sentence):
+BAD_NUMBERS_AND_FLAGS = [
+    ("PORT", "0", "PORT must be a whole number from 1 to 65535, got '0'"),
+    ("PORT", "65536", "PORT must be a whole number from 1 to 65535, got '65536'"),
+    ("PORT", "-1", "PORT must be a whole number from 1 to 65535, got '-1'"),
+    ("PORT", "http", "PORT must be a whole number from 1 to 65535, got 'http'"),
+    ("PORT", "80.5", "PORT must be a whole number from 1 to 65535, got '80.5'"),
+    ("S3_USE_PATH_STYLE", "maybe", "S3_USE_PATH_STYLE must be true or false, got 'maybe'"),
+    ("MAX_BODY_BYTES", "1", "MAX_BODY_BYTES must be a whole number from 1024 to 67108864, got '1'"),
+    ("MAX_BATCH_CALLS", "0", "MAX_BATCH_CALLS must be a whole number from 1 to 10000, got '0'"),
+    ("DATABASE_POOL_SIZE", "1", "DATABASE_POOL_SIZE must be a whole number from 2 to 1000, got '1'"),
+    (
+        "UPLOAD_URL_TTL_SECONDS",
+        "604801",
+        "UPLOAD_URL_TTL_SECONDS must be a whole number from 1 to 604800, got '604801'",
+    ),
+    ("UPLOAD_GRACE_SECONDS", "-5", "UPLOAD_GRACE_SECONDS must be a whole number from 0 to 86400, got '-5'"),
+    ("SWEEP_INTERVAL_SECONDS", "0", "SWEEP_INTERVAL_SECONDS must be a whole number from 1 to 86400, got '0'"),
+]
+
+
+def test_a_bad_number_or_flag_is_named_and_shown(subtests):
     """The refusal says which variable, what it may be, and what it was."""
-    assert refusal(**{variable: value}) == sentence
+    for variable, value, sentence in BAD_NUMBERS_AND_FLAGS:
+        with subtests.test(variable=variable, value=value):
+            assert refusal(**{variable: value}) == sentence
 
 
-@pytest.mark.parametrize(
-    "variable", ["S3_ENDPOINT", "S3_PUBLIC_ENDPOINT", "CDN_URL", "AUTH_JWKS_URL", "AUTH_INTROSPECTION_URL"]
-)
-@pytest.mark.parametrize("value", ["localhost:9000", "ftp://store", "http://", "http://host:x", "http://[::1", "/x"])
-def test_a_bad_url_is_named_and_shown(variable, value):
+URLS = ["S3_ENDPOINT", "S3_PUBLIC_ENDPOINT", "CDN_URL", "AUTH_JWKS_URL", "AUTH_INTROSPECTION_URL"]
+NO_URLS = ["localhost:9000", "ftp://store", "http://", "http://host:x", "http://[::1", "/x"]
+
+
+def test_a_bad_url_is_named_and_shown(subtests):
     """Only http and https URLs with a host are endpoints."""
-    assert refusal(**{variable: value}) == (
-        f"{variable} must be a URL that begins with http:// or https://, got {value!r}"
-    )
+    for variable, value in product(URLS, NO_URLS):
+        with subtests.test(variable=variable, value=value):
+            assert refusal(**{variable: value}) == (
+                f"{variable} must be a URL that begins with http:// or https://, got {value!r}"
+            )
 
 
 @pytest.mark.parametrize("value", ["app.example.com", "https://app.example.com/path", "https://a.example,null"])

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from enum import IntEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field, create_model
@@ -225,38 +225,40 @@ def test_a_procedure_that_takes_bytes_takes_what_a_stock_client_can_send():
     assert "{ idleSeconds: number }" in declared
 
 
-@pytest.mark.parametrize(
-    ("shape", "said"),
-    [
-        (tuple[int, str], '"prefixItems"'),
-        (bytes, '{"format": "binary", "type": "string"}'),
-        (set[str], '"uniqueItems": true'),
-        (Annotated[Cat | Dog, Field(discriminator="kind")], '"oneOf"'),
-        (Annotated[int, Field(multiple_of=5)], '"multipleOf": 5'),
-        (dict[Annotated[str, Field(pattern="^a")], int], '"patternProperties"'),
-        (Annotated[str, Field(json_schema_extra={"x-ts-brand": 7})], '"x-ts-brand": 7'),
-        (list[tuple[int, str]], '"prefixItems"'),
-        (Annotated[Decimal, Field(json_schema_extra={"contentEncoding": "x"})], '"contentEncoding"'),
-    ],
-    ids=["tuple", "bytes", "set", "one of", "multiple", "pattern", "brand", "inside", "unknown word"],
-)
-def test_an_unknown_shape_fails_loudly(shape, said):
+UNKNOWN_SHAPES: dict[str, tuple[Any, str]] = {
+    "tuple": (tuple[int, str], '"prefixItems"'),
+    "bytes": (bytes, '{"format": "binary", "type": "string"}'),
+    "set": (set[str], '"uniqueItems": true'),
+    "one of": (Annotated[Cat | Dog, Field(discriminator="kind")], '"oneOf"'),
+    "multiple": (Annotated[int, Field(multiple_of=5)], '"multipleOf": 5'),
+    "pattern": (dict[Annotated[str, Field(pattern="^a")], int], '"patternProperties"'),
+    "brand": (Annotated[str, Field(json_schema_extra={"x-ts-brand": 7})], '"x-ts-brand": 7'),
+    "inside": (list[tuple[int, str]], '"prefixItems"'),
+    "unknown word": (Annotated[Decimal, Field(json_schema_extra={"contentEncoding": "x"})], '"contentEncoding"'),
+}
+
+
+def test_an_unknown_shape_fails_loudly(subtests):
     """The failure names the place and what stands there."""
-    model = create_model("Strange", __base__=Wire, some_field=(shape, ...))
+    for case, (shape, said) in UNKNOWN_SHAPES.items():
+        with subtests.test(case, shape=shape):
+            model = create_model("Strange", __base__=Wire, some_field=(shape, ...))
 
-    with pytest.raises(UnknownShape) as failure:
-        package_files(answering(model))
+            with pytest.raises(UnknownShape) as failure:
+                package_files(answering(model))
 
-    assert str(failure.value).startswith("Strange.someField")
-    assert said in str(failure.value)
+            assert str(failure.value).startswith("Strange.someField")
+            assert said in str(failure.value)
 
 
-@pytest.mark.parametrize(
-    "name", ["Shape", "TestProcedures", "Brand", "RPCError", "ErrorCode", "Input", "Fields", "Blob"]
-)
-def test_a_model_by_a_name_that_the_package_uses_fails_loudly(name):
+USED_NAMES = ["Shape", "TestProcedures", "Brand", "RPCError", "ErrorCode", "Input", "Fields", "Blob"]
+
+
+def test_a_model_by_a_name_that_the_package_uses_fails_loudly(subtests):
     """TypeScript would silently put two interfaces of one name together."""
-    model = create_model(name, __base__=Wire, value=(str, ...))
+    for name in USED_NAMES:
+        with subtests.test(name=name):
+            model = create_model(name, __base__=Wire, value=(str, ...))
 
-    with pytest.raises(UnknownShape, match=f"^{name}: the TypeScript package uses this name"):
-        package_files(answering(model))
+            with pytest.raises(UnknownShape, match=f"^{name}: the TypeScript package uses this name"):
+                package_files(answering(model))

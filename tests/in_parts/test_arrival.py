@@ -2,8 +2,6 @@
 
 import hashlib
 
-import pytest
-
 from procedures.media.multipart import part_bytes
 from tests.in_parts.uploads import PART, SIZE, WHOLE
 
@@ -27,21 +25,22 @@ async def test_a_file_arrives_in_parts(begin, call, client):
     assert hashlib.sha256((await client.get(url)).content).digest() == hashlib.sha256(WHOLE).digest()
 
 
-@pytest.mark.parametrize(
-    ("size", "wish", "chosen"),
-    [
-        (1, None, 8 * 1024**2),
-        (500 * 1024**2, None, 8 * 1024**2),
-        (500 * 1024**2, 64 * 1024**2, 64 * 1024**2),
-        (100_000 * 1024**2, None, 10 * 1024**2),
-        (100_000 * 1024**2 + 1, None, 11 * 1024**2),
-        (100_000 * 1024**2, 5 * 1024**2, 10 * 1024**2),
-    ],
-)
-def test_parts_are_as_large_as_ten_thousand_of_them_need(size, wish, chosen):
+SIZES = [
+    (1, None, 8 * 1024**2),
+    (500 * 1024**2, None, 8 * 1024**2),
+    (500 * 1024**2, 64 * 1024**2, 64 * 1024**2),
+    (100_000 * 1024**2, None, 10 * 1024**2),
+    (100_000 * 1024**2 + 1, None, 11 * 1024**2),
+    (100_000 * 1024**2, 5 * 1024**2, 10 * 1024**2),
+]
+
+
+def test_parts_are_as_large_as_ten_thousand_of_them_need(subtests):
     """8 MiB or what is asked for, and whole mebibytes more where S3's number of parts would not do."""
-    assert part_bytes(size, wish) == chosen
-    assert -(-size // chosen) <= 10_000
+    for size, wish, chosen in SIZES:
+        with subtests.test(size=size, wish=wish):
+            assert part_bytes(size, wish) == chosen
+            assert -(-size // chosen) <= 10_000
 
 
 async def test_parts_come_in_any_order_and_by_fresh_urls(begin):

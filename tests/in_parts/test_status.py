@@ -52,26 +52,27 @@ async def test_a_list_tells_what_a_status_has_found(begin, call):
     ]
 
 
-@pytest.mark.parametrize(
-    ("seconds_ago", "eta"),
-    [
-        ([30, 20, 10], 40),  # two parts in twenty seconds, and four are left
-        ([50, 40, 10], 80),  # two in forty
-        ([500, 400, 10], None),  # one of the last minute shows no rate
-        ([500, 80, 70], None),  # nothing comes any more
-        ([10, 10], None),  # at once
-        ([10], None),
-        ([], None),
-    ],
-)
-def test_the_rest_takes_as_long_as_the_last_minute_tells(seconds_ago, eta):
+REMAINING = [
+    ([30, 20, 10], 40),  # two parts in twenty seconds, and four are left
+    ([50, 40, 10], 80),  # two in forty
+    ([500, 400, 10], None),  # one of the last minute shows no rate
+    ([500, 80, 70], None),  # nothing comes any more
+    ([10, 10], None),  # at once
+    ([10], None),
+    ([], None),
+]
+
+
+def test_the_rest_takes_as_long_as_the_last_minute_tells(subtests):
     """The first of the parts only starts the clock."""
-    now = datetime.now(UTC)
-    parts = [
-        Part(number, PART, f"etag {number}", now - timedelta(seconds=ago))
-        for number, ago in enumerate(seconds_ago, start=1)
-    ]
-    assert eta_seconds(parts, 4 * PART, now) == eta
+    for seconds_ago, eta in REMAINING:
+        with subtests.test(seconds_ago=seconds_ago):
+            now = datetime.now(UTC)
+            parts = [
+                Part(number, PART, f"etag {number}", now - timedelta(seconds=ago))
+                for number, ago in enumerate(seconds_ago, start=1)
+            ]
+            assert eta_seconds(parts, 4 * PART, now) == eta
 
 
 async def test_a_status_tells_of_one_put(pending_upload, arrived_upload, call):
