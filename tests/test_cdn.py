@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
+from itertools import product
 from urllib.parse import quote
 
 import httpx
@@ -113,63 +114,66 @@ async def test_an_object_is_served_to_everybody(stored, fetch, etag):
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "content_type", "cache_control"),
-    [
-        ("full.webp", "image/webp", "public, max-age=31536000, immutable"),
-        ("poster.JPG", "image/jpeg", "public, max-age=31536000, immutable"),
-        ("waveform.png", "image/png", "public, max-age=31536000, immutable"),
-        ("thumb.avif", "image/avif", "public, max-age=31536000, immutable"),
-        ("720p.mp4", "video/mp4", "public, max-age=2592000"),
-        ("720p-001.m4s", "video/iso.segment", "public, max-age=2592000"),
-        ("720p-001.ts", "video/mp2t", "public, max-age=2592000"),
-        ("720p.webm", "video/webm", "public, max-age=2592000"),
-        ("audio.m4a", "audio/mp4", "public, max-age=2592000"),
-        ("audio.mp3", "audio/mpeg", "public, max-age=2592000"),
-        ("master.m3u8", "application/vnd.apple.mpegurl", "public, max-age=3600"),
-        ("page.html", "application/octet-stream", "no-cache"),
-        ("webp", "application/octet-stream", "no-cache"),
-    ],
-)
-async def test_each_kind_has_its_type_and_caching(stored, fetch, name, content_type, cache_control):
+KINDS = [
+    ("full.webp", "image/webp", "public, max-age=31536000, immutable"),
+    ("poster.JPG", "image/jpeg", "public, max-age=31536000, immutable"),
+    ("waveform.png", "image/png", "public, max-age=31536000, immutable"),
+    ("thumb.avif", "image/avif", "public, max-age=31536000, immutable"),
+    ("720p.mp4", "video/mp4", "public, max-age=2592000"),
+    ("720p-001.m4s", "video/iso.segment", "public, max-age=2592000"),
+    ("720p-001.ts", "video/mp2t", "public, max-age=2592000"),
+    ("720p.webm", "video/webm", "public, max-age=2592000"),
+    ("audio.m4a", "audio/mp4", "public, max-age=2592000"),
+    ("audio.mp3", "audio/mpeg", "public, max-age=2592000"),
+    ("master.m3u8", "application/vnd.apple.mpegurl", "public, max-age=3600"),
+    ("page.html", "application/octet-stream", "no-cache"),
+    ("webp", "application/octet-stream", "no-cache"),
+]
+
+
+async def test_each_kind_has_its_type_and_caching(subtests, stored, fetch):
     """Whatever the store was told: a store that forgets it serves the same."""
-    stored(f"v1.x/{name}", ContentType="text/html", CacheControl="no-store")
-    answer = await fetch(f"v1.x/{name}")
-    assert answer.content == BODY
-    assert (answer.headers["content-type"], answer.headers["cache-control"]) == (content_type, cache_control)
+    for name, content_type, cache_control in KINDS:
+        with subtests.test(name=name):
+            stored(f"v1.x/{name}", ContentType="text/html", CacheControl="no-store")
+            answer = await fetch(f"v1.x/{name}")
+            assert answer.content == BODY
+            assert (answer.headers["content-type"], answer.headers["cache-control"]) == (content_type, cache_control)
 
 
-@pytest.mark.parametrize(
-    ("asked", "part", "content_range"),
-    [
-        ("bytes=0-3", b"twel", "bytes 0-3/12"),
-        ("bytes=0-0", b"t", "bytes 0-0/12"),
-        ("bytes=7-", b"bytes", "bytes 7-11/12"),
-        ("bytes=0-", BODY, "bytes 0-11/12"),
-        ("bytes=-5", b"bytes", "bytes 7-11/12"),
-        ("bytes=-12", BODY, "bytes 0-11/12"),
-        ("bytes=-500", BODY, "bytes 0-11/12"),
-        ("bytes=11-11", b"s", "bytes 11-11/12"),
-        ("bytes=7-500", b"bytes", "bytes 7-11/12"),
-        ("BYTES=0-3", b"twel", "bytes 0-3/12"),
-    ],
-)
-async def test_a_part_is_answered(stored, fetch, etag, asked, part, content_range):
+PARTS = [
+    ("bytes=0-3", b"twel", "bytes 0-3/12"),
+    ("bytes=0-0", b"t", "bytes 0-0/12"),
+    ("bytes=7-", b"bytes", "bytes 7-11/12"),
+    ("bytes=0-", BODY, "bytes 0-11/12"),
+    ("bytes=-5", b"bytes", "bytes 7-11/12"),
+    ("bytes=-12", BODY, "bytes 0-11/12"),
+    ("bytes=-500", BODY, "bytes 0-11/12"),
+    ("bytes=11-11", b"s", "bytes 11-11/12"),
+    ("bytes=7-500", b"bytes", "bytes 7-11/12"),
+    ("BYTES=0-3", b"twel", "bytes 0-3/12"),
+]
+
+
+async def test_a_part_is_answered(subtests, stored, fetch, etag):
     stored()
-    answer = await fetch(range=asked)
-    assert (answer.status_code, answer.content, answer.headers["content-range"]) == (206, part, content_range)
-    assert answer.headers["content-length"] == str(len(part))
-    assert (answer.headers["etag"], answer.headers["accept-ranges"]) == (etag, "bytes")
-    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    for asked, part, content_range in PARTS:
+        with subtests.test(asked=asked):
+            answer = await fetch(range=asked)
+            assert (answer.status_code, answer.content, answer.headers["content-range"]) == (206, part, content_range)
+            assert answer.headers["content-length"] == str(len(part))
+            assert (answer.headers["etag"], answer.headers["accept-ranges"]) == (etag, "bytes")
+            assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
-@pytest.mark.parametrize("asked", ["bytes=12-", "bytes=12-20", "bytes=-0", "bytes=999999999999999999-"])
-async def test_a_part_behind_the_end_cannot_be_had(stored, fetch, asked):
+async def test_a_part_behind_the_end_cannot_be_had(subtests, stored, fetch):
     """The answer tells how long the object is."""
     stored()
-    answer = await fetch(range=asked)
-    assert (answer.status_code, answer.headers["content-range"]) == (416, "bytes */12")
-    assert answer.headers["access-control-allow-origin"] == "*"
+    for asked in ("bytes=12-", "bytes=12-20", "bytes=-0", "bytes=999999999999999999-"):
+        with subtests.test(asked=asked):
+            answer = await fetch(range=asked)
+            assert (answer.status_code, answer.headers["content-range"]) == (416, "bytes */12")
+            assert answer.headers["access-control-allow-origin"] == "*"
 
 
 async def test_nothing_has_no_parts(stored, fetch):
@@ -180,14 +184,25 @@ async def test_nothing_has_no_parts(stored, fetch):
     assert (part.status_code, part.headers["content-range"]) == (416, "bytes */0")
 
 
-@pytest.mark.parametrize(
-    "asked",
-    ["bytes=5-2", "bytes=-", "bytes=", "bytes=a-b", "bytes", "items=0-3", "bytes=0-1,3-4", "bytes=+1-2", "bytes=0 - 3"],
-)
-async def test_what_is_not_one_range_of_bytes_is_not_looked_at(stored, fetch, asked):
+NO_RANGES = [
+    "bytes=5-2",
+    "bytes=-",
+    "bytes=",
+    "bytes=a-b",
+    "bytes",
+    "items=0-3",
+    "bytes=0-1,3-4",
+    "bytes=+1-2",
+    "bytes=0 - 3",
+]
+
+
+async def test_what_is_not_one_range_of_bytes_is_not_looked_at(subtests, stored, fetch):
     stored()
-    answer = await fetch(range=asked)
-    assert (answer.status_code, answer.content, "content-range" in answer.headers) == (200, BODY, False)
+    for asked in NO_RANGES:
+        with subtests.test(asked=asked):
+            answer = await fetch(range=asked)
+            assert (answer.status_code, answer.content, "content-range" in answer.headers) == (200, BODY, False)
 
 
 async def test_a_part_of_the_same_object_only(stored, fetch, etag):
@@ -209,17 +224,17 @@ async def test_a_part_of_the_same_object_only(stored, fetch, etag):
     }
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("tags", ["{}", "W/{}", '"a", {}', "*"])
-async def test_what_the_client_has_is_not_sent_again(stored, fetch, etag, method, tags):
+async def test_what_the_client_has_is_not_sent_again(subtests, stored, fetch, etag):
     """304 repeats the headers that a cache renews its copy by; a range makes no difference."""
     stored()
-    for more in ({}, {"range": "bytes=0-3"}, {"if_modified_since": "Thu, 01 Jan 1970 00:00:00 GMT"}):
-        answer = await fetch(method=method, if_none_match=tags.format(etag), **more)
-        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
-        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-        assert answer.headers["access-control-allow-origin"] == "*"
-        assert answer.headers.keys() & {"content-length", "content-type", "content-range"} == set()
+    for method, tags in product(("GET", "HEAD"), ("{}", "W/{}", '"a", {}', "*")):
+        with subtests.test(method=method, tags=tags):
+            for more in ({}, {"range": "bytes=0-3"}, {"if_modified_since": "Thu, 01 Jan 1970 00:00:00 GMT"}):
+                answer = await fetch(method=method, if_none_match=tags.format(etag), **more)
+                assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
+                assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+                assert answer.headers["access-control-allow-origin"] == "*"
+                assert answer.headers.keys() & {"content-length", "content-type", "content-range"} == set()
 
 
 async def test_another_version_is_sent(stored, fetch):
@@ -256,46 +271,47 @@ async def test_any_key_that_the_server_makes_is_found(stored, site, client, key)
     assert (answer.status_code, answer.content) == (200, BODY)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/cdn/unknown.webp",
-        "/cdn/",
-        "/cdn//",
-        "/cdn/users",
-        "/cdn/users/",
-        "/cdn/users/ada",
-        "/cdn/users/ada/",
-        "/cdn/users/ada/thumb150.webp/",
-        "/cdn/users//ada/thumb150.webp",
-        "/cdn//users/ada/thumb150.webp",
-        "/cdn/./users/ada/thumb150.webp",
-        "/cdn/users/../users/ada/thumb150.webp",
-        "/cdn/users/%2e%2e/users/ada/thumb150.webp",
-        "/cdn/users%2Fada%2Fthumb150.webp",
-        "/cdn/users%2fada/thumb150.webp",
-        "/cdn/users/ada/thumb150.webp%00",
-        "/cdn/users/ada/thumb150.webp%00.html",
-        "/cdn/users/ada/thumb150.webp%FF",
-        "/cdn/users/ada/thumb150.webp%20",
-        "/cdn/users/ada\\thumb150.webp",
-        "/cdn/%01%7f.webp",
-        "/cdn/../{private}/secret.webp",
-        "/cdn/..%2F{private}/secret.webp",
-        "/cdn/%2e%2e/{private}/secret.webp",
-        "/cdn/{private}/secret.webp",
-        "/cdn/secret.webp",
-        "/cdn/?list-type=2",
-        "/cdn/?prefix=users/",
-        f"/cdn/{'a' * 300}.webp",
-        f"/cdn/{'a/' * 600}x.webp",
-    ],
-)
-async def test_what_is_no_object_is_not_found(stored, config, site, path):
+NO_OBJECTS = [
+    "/cdn/unknown.webp",
+    "/cdn/",
+    "/cdn//",
+    "/cdn/users",
+    "/cdn/users/",
+    "/cdn/users/ada",
+    "/cdn/users/ada/",
+    "/cdn/users/ada/thumb150.webp/",
+    "/cdn/users//ada/thumb150.webp",
+    "/cdn//users/ada/thumb150.webp",
+    "/cdn/./users/ada/thumb150.webp",
+    "/cdn/users/../users/ada/thumb150.webp",
+    "/cdn/users/%2e%2e/users/ada/thumb150.webp",
+    "/cdn/users%2Fada%2Fthumb150.webp",
+    "/cdn/users%2fada/thumb150.webp",
+    "/cdn/users/ada/thumb150.webp%00",
+    "/cdn/users/ada/thumb150.webp%00.html",
+    "/cdn/users/ada/thumb150.webp%FF",
+    "/cdn/users/ada/thumb150.webp%20",
+    "/cdn/users/ada\\thumb150.webp",
+    "/cdn/%01%7f.webp",
+    "/cdn/../{private}/secret.webp",
+    "/cdn/..%2F{private}/secret.webp",
+    "/cdn/%2e%2e/{private}/secret.webp",
+    "/cdn/{private}/secret.webp",
+    "/cdn/secret.webp",
+    "/cdn/?list-type=2",
+    "/cdn/?prefix=users/",
+    f"/cdn/{'a' * 300}.webp",
+    f"/cdn/{'a/' * 600}x.webp",
+]
+
+
+async def test_what_is_no_object_is_not_found(subtests, stored, config, site):
     """Unknown keys, folders, ways out of the bucket and what no key can be are one answer, which says no more."""
     stored()
     stored("secret.webp", b"secret", bucket=config.bucket)
-    assert await exact(site, path.format(private=config.bucket)) == (404, b"not found\n")
+    for path in NO_OBJECTS:
+        with subtests.test(path=path):
+            assert await exact(site, path.format(private=config.bucket)) == (404, b"not found\n")
 
 
 async def test_a_query_changes_nothing(stored, fetch):
@@ -314,13 +330,14 @@ async def test_a_refusal_is_not_kept(stored, fetch):
     assert (answer.headers["x-content-type-options"], answer.headers["access-control-allow-origin"]) == ("nosniff", "*")
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "PROPFIND"])
-async def test_the_bucket_is_there_to_be_read(stored, fetch, method):
-    stored()
-    answer = await fetch(method=method)
-    assert answer.status_code == 405
-    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
-    assert (await fetch()).content == BODY
+async def test_the_bucket_is_there_to_be_read(subtests, stored, fetch):
+    for method in ("POST", "PUT", "PATCH", "DELETE", "PROPFIND"):
+        with subtests.test(method=method):
+            stored()
+            answer = await fetch(method=method)
+            assert answer.status_code == 405
+            assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+            assert (await fetch()).content == BODY
 
 
 async def test_any_page_may_read(stored, fetch):

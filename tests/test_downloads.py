@@ -1,6 +1,8 @@
 """Signed GETs of originals: how long they are good, what they are called, and what is shown in a page."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -109,14 +111,22 @@ async def test_a_neutral_name_is_the_id_and_the_type(ready_media, call, client):
     )
 
 
-@pytest.mark.parametrize(
-    "params", [{"filename": "mine.jpg"}, {"filename": ""}, {"filename": None}, {"inline": "true"}, {"inline": 1}]
-)
-async def test_nobody_names_a_download_but_the_server(ready_media, call, params):
+NAMING: list[dict[str, Any]] = [
+    {"filename": "mine.jpg"},
+    {"filename": ""},
+    {"filename": None},
+    {"inline": "true"},
+    {"inline": 1},
+]
+
+
+async def test_nobody_names_a_download_but_the_server(subtests, ready_media, call):
     media = await ready_media()
-    with pytest.raises(ValidationFailed) as refused:
-        await call("media.getDownloadUrl", mediaId=str(media.id), **params)
-    assert refused.value.field == next(iter(params))
+    for params in NAMING:
+        with subtests.test(params=params):
+            with pytest.raises(ValidationFailed) as refused:
+                await call("media.getDownloadUrl", mediaId=str(media.id), **params)
+            assert refused.value.field == next(iter(params))
 
 
 @pytest.mark.parametrize(("asked", "disposition"), [(True, "inline"), (False, "attachment")])
@@ -186,13 +196,13 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize(("name", "slug"), NAMES.items())
-@pytest.mark.parametrize(("inline", "kind"), [(True, "inline"), (False, "attachment")])
-def test_no_name_breaks_out_of_its_header(name, slug, inline, kind):
+def test_no_name_breaks_out_of_its_header(subtests):
     """A parser of RFC 6266 reads the name itself, one that knows ASCII alone a slug, and neither anything else."""
-    header = disposition(name, inline=inline)
+    for (name, slug), (inline, kind) in product(NAMES.items(), ((True, "inline"), (False, "attachment"))):
+        with subtests.test(name=name, kind=kind):
+            header = disposition(name, inline=inline)
 
-    assert header.isascii()
-    assert header.isprintable()
-    assert parse_content_disposition(header) == (kind, {"filename": slug, "filename*": name})
-    assert header.startswith(f"{kind}; filename=\"{slug}\"; filename*=UTF-8''")
+            assert header.isascii()
+            assert header.isprintable()
+            assert parse_content_disposition(header) == (kind, {"filename": slug, "filename*": name})
+            assert header.startswith(f"{kind}; filename=\"{slug}\"; filename*=UTF-8''")

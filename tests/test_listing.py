@@ -1,6 +1,7 @@
 """`media.listMedia`: pages by key."""
 
 import base64
+from typing import Any
 
 import pytest
 
@@ -110,47 +111,50 @@ async def test_a_detached_or_deleted_media_is_not_listed_with_its_post(completed
     assert await ids(postId="p") == ([c], None)
 
 
-@pytest.mark.parametrize(
-    ("filename", "search"),
-    [
-        ("Harbour at dawn.jpg", "BOUR AT"),
-        ("Harbour.jpg", "harbour.JPG"),
-        ("ПРИВЕТ мир.jpg", "привет МИР"),
-        ("\u039f\u0394\u039f\u03a3.jpg", "\u03b4\u03bf\u03c2"),
-        ("\u039f\u0394\u039f\u03a3.jpg", "\u03b4\u03bf\u03c3"),
-        ("\u03bf\u03b4\u03cc\u03c2.jpg", "\u039f\u0394\u038c\u03a3"),
-        ("\u00c6r\u00f8.jpg", "\u00c6R\u00d8"),
-        ("\U00010428.jpg", "\U00010400"),
-        ("a|b(c)^$+?{2}\u005b.jpg", "|B(C)^$+?{2}\u005b"),
-        ("Ärger.jpg", "ÄRGER"),
-        ("Cafe\u0301.jpg", "CAF\u00c9"),
-        ("Caf\u00e9.jpg", "cafe\u0301"),
-        ("写真 2026.jpg", "真 20"),
-        ("שלום.jpg", "לו"),
-        ("\u0645\u06cc\u200c\u062e.jpg", "\u200c\u062e"),
-        ("🏖 beach.jpg", "🏖"),
-        ("100%.jpg", "0%."),
-        ("a_b.jpg", "A_B"),
-        ("a'b.jpg", "'B"),
-        (".*[x].jpg", "*[X]"),
-        ("x" * 255, "X" * 255),
-    ],
-)
-async def test_a_search_finds_a_part_of_the_name(named, ids, filename, search):
+FOUND = [
+    ("Harbour at dawn.jpg", "BOUR AT"),
+    ("Harbour.jpg", "harbour.JPG"),
+    ("ПРИВЕТ мир.jpg", "привет МИР"),
+    ("\u039f\u0394\u039f\u03a3.jpg", "\u03b4\u03bf\u03c2"),
+    ("\u039f\u0394\u039f\u03a3.jpg", "\u03b4\u03bf\u03c3"),
+    ("\u03bf\u03b4\u03cc\u03c2.jpg", "\u039f\u0394\u038c\u03a3"),
+    ("\u00c6r\u00f8.jpg", "\u00c6R\u00d8"),
+    ("\U00010428.jpg", "\U00010400"),
+    ("a|b(c)^$+?{2}\u005b.jpg", "|B(C)^$+?{2}\u005b"),
+    ("Ärger.jpg", "ÄRGER"),
+    ("Cafe\u0301.jpg", "CAF\u00c9"),
+    ("Caf\u00e9.jpg", "cafe\u0301"),
+    ("写真 2026.jpg", "真 20"),
+    ("שלום.jpg", "לו"),
+    ("\u0645\u06cc\u200c\u062e.jpg", "\u200c\u062e"),
+    ("🏖 beach.jpg", "🏖"),
+    ("100%.jpg", "0%."),
+    ("a_b.jpg", "A_B"),
+    ("a'b.jpg", "'B"),
+    (".*[x].jpg", "*[X]"),
+    ("x" * 255, "X" * 255),
+]
+
+
+async def test_a_search_finds_a_part_of_the_name(subtests, named, ids):
     """In upper and lower case of every script, with accents in either form; wildcards are plain characters."""
-    found = await named(filename)
-    await named("something else.png")
+    for number, (filename, search) in enumerate(FOUND):
+        with subtests.test(filename=filename, search=search):
+            owner = Caller(f"owner-{number}")
+            found = await named(filename, caller=owner)
+            await named("something else.png", caller=owner)
 
-    assert await ids(search=search) == ([found], None)
+            assert await ids(search=search, caller=owner) == ([found], None)
 
 
-@pytest.mark.parametrize("search", ["%", "_", "\\", "a.b", "*", "photo%", "p_oto", "cafe", " "])
-async def test_what_is_not_in_the_name_is_not_found(named, ids, search):
+async def test_what_is_not_in_the_name_is_not_found(subtests, named, ids):
     await named("photo.jpg")
     await named("café.jpg")
     await named("aXb.jpg")
 
-    assert await ids(search=search) == ([], None)
+    for search in ("%", "_", "\\", "a.b", "*", "photo%", "p_oto", "cafe", " "):
+        with subtests.test(search=search):
+            assert await ids(search=search) == ([], None)
 
 
 async def test_a_search_is_paged_beside_every_other_filter(named, pending_upload, ids):
@@ -182,26 +186,25 @@ async def test_a_page_holds_the_callers_media_only(completed_media, ids):
     assert await ids() == ([mine.id], None)
 
 
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"limit": 0},
-        {"limit": 101},
-        {"limit": "5"},
-        {"cursor": "x"},
-        {"cursor": base64.b64encode(b"0" * 27).decode()},
-        {"type": "document"},
-        {"status": "deleted"},
-        {"postId": ""},
-        {"postId": "p" * 65},
-        {"postId": "a\nb"},
-        {"search": ""},
-        {"search": "x" * 256},
-        {"search": "a\0b"},
-        {"search": 5},
-    ],
-    ids=str,
-)
-async def test_a_page_that_cannot_be_is_invalid_input(ids, params):
-    with pytest.raises(ValidationFailed):
-        await ids(**params)
+NO_PAGES: list[dict[str, Any]] = [
+    {"limit": 0},
+    {"limit": 101},
+    {"limit": "5"},
+    {"cursor": "x"},
+    {"cursor": base64.b64encode(b"0" * 27).decode()},
+    {"type": "document"},
+    {"status": "deleted"},
+    {"postId": ""},
+    {"postId": "p" * 65},
+    {"postId": "a\nb"},
+    {"search": ""},
+    {"search": "x" * 256},
+    {"search": "a\0b"},
+    {"search": 5},
+]
+
+
+async def test_a_page_that_cannot_be_is_invalid_input(subtests, ids):
+    for params in NO_PAGES:
+        with subtests.test(params=params), pytest.raises(ValidationFailed):
+            await ids(**params)

@@ -4,6 +4,8 @@ import hashlib
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
 
 import pytest
 
@@ -97,58 +99,60 @@ async def test_a_token_without_plan_keeps_the_stored_one(call):
     assert (await call("media.getStorageUsage", caller=Caller("ada"))).limit == Plan.PRO.quota_bytes
 
 
-@pytest.mark.parametrize("accepted", FORMATS.values(), ids=list(FORMATS))
-async def test_every_type_has_its_ceiling(pending_upload, accepted):
+async def test_every_type_has_its_ceiling(subtests, pending_upload):
     """One byte more than the ceiling is refused; the ceiling itself is not, for an owner with room."""
-    rich = Caller("rich", Plan.PRO)
-    with pytest.raises(FileTooLarge) as refused:
-        await pending_upload(contentType=accepted.content_type, size=accepted.max_bytes + 1, caller=rich)
+    for content_type, accepted in FORMATS.items():
+        with subtests.test(content_type):
+            rich = Caller(content_type, Plan.PRO)
+            with pytest.raises(FileTooLarge) as refused:
+                await pending_upload(contentType=accepted.content_type, size=accepted.max_bytes + 1, caller=rich)
 
-    assert refused.value.message == f"File size exceeds maximum allowed for {accepted.content_type}"
-    assert refused.value.details == {
-        "size": accepted.max_bytes + 1,
-        "maxSize": accepted.max_bytes,
-        "contentType": accepted.content_type,
-    }
-    await pending_upload(contentType=accepted.content_type, size=accepted.max_bytes, caller=rich)
+            assert refused.value.message == f"File size exceeds maximum allowed for {accepted.content_type}"
+            assert refused.value.details == {
+                "size": accepted.max_bytes + 1,
+                "maxSize": accepted.max_bytes,
+                "contentType": accepted.content_type,
+            }
+            await pending_upload(contentType=accepted.content_type, size=accepted.max_bytes, caller=rich)
 
 
-@pytest.mark.parametrize(
-    ("params", "field", "message"),
-    [
-        ({"size": 0}, "size", "size: Input should be greater than 0"),
-        ({"size": -5}, "size", "size: Input should be greater than 0"),
-        ({"size": 2**53}, "size", f"size: Input should be less than {2**53}"),
-        ({"size": "12"}, "size", "size: Input should be a valid integer"),
-        ({"size": 1.5}, "size", "size: Input should be a valid integer"),
-        ({"size": True}, "size", "size: Input should be a valid integer"),
-        ({"filename": ""}, "filename", "Filename is required"),
-        ({"filename": "a" * 300}, "filename", "Filename must be at most 255 characters"),
-        ({"filename": "../../etc/passwd"}, "filename", "Filename must be a name, not a path"),
-        ({"filename": "..\\x.jpg"}, "filename", "Filename must be a name, not a path"),
-        ({"filename": ".."}, "filename", "Filename must be a name, not a path"),
-        ({"filename": "a\0.jpg"}, "filename", "Filename must not contain control characters"),
-        ({"filename": "a\r\n.jpg"}, "filename", "Filename must not contain control characters"),
-        ({"filename": "gpj\u202eexe.jpg"}, "filename", "Filename must not contain control characters"),
-        ({"filename": 7}, "filename", "filename: Input should be a valid string"),
-        ({"contentType": "text/html"}, "contentType", f"Invalid content type. Allowed types: {', '.join(FORMATS)}"),
-        ({"sha256": "abc"}, "sha256", "sha256 must be 64 lower-case hex digits"),
-        ({"sha256": "A" * 64}, "sha256", "sha256 must be 64 lower-case hex digits"),
-        ({"purpose": "spam"}, "purpose", "purpose: Input should be 'post' or 'profile'"),
-        ({"ownerId": "ben"}, "ownerId", "ownerId: Extra inputs are not permitted"),
-        ({"mediaId": str(uuid.uuid4())}, "mediaId", "mediaId: Extra inputs are not permitted"),
-        ({"content_type": "image/png"}, "content_type", "content_type: Extra inputs are not permitted"),
-    ],
-)  # fmt: skip
-async def test_bad_input_is_refused_by_field(pending_upload, call, params, field, message):
+BAD_INPUT: list[tuple[dict[str, Any], str, str]] = [
+    ({"size": 0}, "size", "size: Input should be greater than 0"),
+    ({"size": -5}, "size", "size: Input should be greater than 0"),
+    ({"size": 2**53}, "size", f"size: Input should be less than {2**53}"),
+    ({"size": "12"}, "size", "size: Input should be a valid integer"),
+    ({"size": 1.5}, "size", "size: Input should be a valid integer"),
+    ({"size": True}, "size", "size: Input should be a valid integer"),
+    ({"filename": ""}, "filename", "Filename is required"),
+    ({"filename": "a" * 300}, "filename", "Filename must be at most 255 characters"),
+    ({"filename": "../../etc/passwd"}, "filename", "Filename must be a name, not a path"),
+    ({"filename": "..\\x.jpg"}, "filename", "Filename must be a name, not a path"),
+    ({"filename": ".."}, "filename", "Filename must be a name, not a path"),
+    ({"filename": "a\0.jpg"}, "filename", "Filename must not contain control characters"),
+    ({"filename": "a\r\n.jpg"}, "filename", "Filename must not contain control characters"),
+    ({"filename": "gpj\u202eexe.jpg"}, "filename", "Filename must not contain control characters"),
+    ({"filename": 7}, "filename", "filename: Input should be a valid string"),
+    ({"contentType": "text/html"}, "contentType", f"Invalid content type. Allowed types: {', '.join(FORMATS)}"),
+    ({"sha256": "abc"}, "sha256", "sha256 must be 64 lower-case hex digits"),
+    ({"sha256": "A" * 64}, "sha256", "sha256 must be 64 lower-case hex digits"),
+    ({"purpose": "spam"}, "purpose", "purpose: Input should be 'post' or 'profile'"),
+    ({"ownerId": "ben"}, "ownerId", "ownerId: Extra inputs are not permitted"),
+    ({"mediaId": str(uuid.uuid4())}, "mediaId", "mediaId: Extra inputs are not permitted"),
+    ({"content_type": "image/png"}, "content_type", "content_type: Extra inputs are not permitted"),
+]  # fmt: skip
+
+
+async def test_bad_input_is_refused_by_field(subtests, pending_upload, call):
     """A refused input leaves nothing behind."""
-    with pytest.raises(ValidationFailed) as refused:
-        await pending_upload(**params)
+    for params, field, message in BAD_INPUT:
+        with subtests.test(params=params):
+            with pytest.raises(ValidationFailed) as refused:
+                await pending_upload(**params)
 
-    assert refused.value.field == field
-    assert refused.value.message == message
-    assert refused.value.field_errors == {field: [message]}
-    assert (await call("media.getStorageUsage")).reserved == 0
+            assert refused.value.field == field
+            assert refused.value.message == message
+            assert refused.value.field_errors == {field: [message]}
+            assert (await call("media.getStorageUsage")).reserved == 0
 
 
 @pytest.mark.parametrize(
@@ -319,13 +323,13 @@ async def test_a_finished_upload_completes_after_its_url_expired(arrived_upload,
     assert media.status == MediaState.PROCESSING
 
 
-@pytest.mark.parametrize("media_id", ["", "x", "123", "0" * 36, "{01a1fc1d-4cfc-7419-b6ae-678b4ebd12ac}", 5, None, []])
-@pytest.mark.parametrize(
-    "name", ["media.completeUpload", "media.getMedia", "media.deleteMedia", "media.getDownloadUrl"]
-)
-async def test_a_malformed_id_is_invalid_input(call, name, media_id):
-    with pytest.raises(ValidationFailed, match="Invalid media ID format"):
-        await call(name, mediaId=media_id)
+async def test_a_malformed_id_is_invalid_input(subtests, call):
+    names = ("media.completeUpload", "media.getMedia", "media.deleteMedia", "media.getDownloadUrl")
+    no_ids: tuple[Any, ...] = ("", "x", "123", "0" * 36, "{01a1fc1d-4cfc-7419-b6ae-678b4ebd12ac}", 5, None, [])
+    for name, media_id in product(names, no_ids):
+        refused = pytest.raises(ValidationFailed, match="Invalid media ID format")
+        with subtests.test(name=name, media_id=media_id), refused:
+            await call(name, mediaId=media_id)
 
 
 async def test_an_unknown_id_is_not_found(call):

@@ -171,44 +171,45 @@ async def test_no_user_is_taken_for_another_owner(call, pending_upload, of_event
     assert keys == (len(USERS) + 1, len(USERS) + 1)
 
 
-@pytest.mark.parametrize(
-    ("owner", "key"),
-    [
-        (Owner(type="user", id="ada"), "ada"),
-        (Owner(type="user", id="auth0:1"), "user:auth0:1"),
-        (Owner(type="user", id="user:1"), "user:user:1"),
-        (Owner(type="event", id="42"), "event:42"),
-        (Owner(type="event", id="a:b"), "event:a:b"),
-    ],
-)
-def test_an_owner_and_its_key_stand_for_each_other(owner, key):
-    assert owner.key == key
-    assert Owner.of(key) == owner
+KEYS = [
+    (Owner(type="user", id="ada"), "ada"),
+    (Owner(type="user", id="auth0:1"), "user:auth0:1"),
+    (Owner(type="user", id="user:1"), "user:user:1"),
+    (Owner(type="event", id="42"), "event:42"),
+    (Owner(type="event", id="a:b"), "event:a:b"),
+]
 
 
-@pytest.mark.parametrize(
-    "owner",
-    [
-        "event:42",
-        {"type": "event"},
-        {"id": "42"},
-        {"type": "Event", "id": "42"},
-        {"type": "", "id": "42"},
-        {"type": "e" * 33, "id": "42"},
-        {"type": "event:42", "id": "x"},
-        {"type": "event\n", "id": "42"},
-        {"type": "event", "id": ""},
-        {"type": "event", "id": "4" * 65},
-        {"type": "event", "id": "4\n2"},
-        {"type": "event", "id": 42},
-        {"type": "event", "id": "42", "role": "admin"},
-    ],
-    ids=str,
-)
-async def test_what_is_no_owner_is_refused(call, owner):
-    with pytest.raises(ValidationFailed) as refused:
-        await call("media.listMedia", caller=SERVICE, owner=owner)
-    assert refused.value.field.startswith("owner")
+def test_an_owner_and_its_key_stand_for_each_other(subtests):
+    for owner, key in KEYS:
+        with subtests.test(owner=owner, key=key):
+            assert owner.key == key
+            assert Owner.of(key) == owner
+
+
+NO_OWNERS = [
+    "event:42",
+    {"type": "event"},
+    {"id": "42"},
+    {"type": "Event", "id": "42"},
+    {"type": "", "id": "42"},
+    {"type": "e" * 33, "id": "42"},
+    {"type": "event:42", "id": "x"},
+    {"type": "event\n", "id": "42"},
+    {"type": "event", "id": ""},
+    {"type": "event", "id": "4" * 65},
+    {"type": "event", "id": "4\n2"},
+    {"type": "event", "id": 42},
+    {"type": "event", "id": "42", "role": "admin"},
+]
+
+
+async def test_what_is_no_owner_is_refused(subtests, call):
+    for owner in NO_OWNERS:
+        with subtests.test(owner=owner):
+            with pytest.raises(ValidationFailed) as refused:
+                await call("media.listMedia", caller=SERVICE, owner=owner)
+            assert refused.value.field.startswith("owner")
 
 
 async def test_the_quota_is_the_owners(call, pending_upload):
@@ -266,41 +267,41 @@ def settings(settings):
     return replace(settings, auth_jwt_secret=SECRET)
 
 
-@pytest.mark.parametrize(
-    ("told", "answer"),
-    [
-        ({"owners": ["event:42"]}, 1),
-        ({"owners": ["team:1", "event:42", "event:42"]}, 1),
-        ({"scope": "service"}, 1),
-        ({"scope": "media service", "owners": []}, 1),
-        ({}, "1100"),
-        ({"owners": []}, "1100"),
-        ({"owners": ["event:43"]}, "1100"),
-        ({"owners": ["event:4"]}, "1100"),
-        ({"owners": ["user:event:42"]}, "1100"),
-        ({"sub": "event:42"}, "1100"),
-        ({"scope": "services"}, "1100"),
-        ({"owners": "event:42"}, "1003"),
-        ({"owners": {"event": "42"}}, "1003"),
-        ({"owners": 42}, "1003"),
-        ({"owners": [42]}, "1003"),
-        ({"owners": ["event"]}, "1003"),
-        ({"owners": ["event:42", "event"]}, "1003"),
-        ({"owners": [""]}, "1003"),
-        ({"owners": [":42"]}, "1003"),
-        ({"owners": ["event:"]}, "1003"),
-        ({"owners": ["Event:42"]}, "1003"),
-        ({"owners": [f"event:{'4' * 65}"]}, "1003"),
-        ({"owners": ["event:4\n2"]}, "1003"),
-        ({"owners": [None]}, "1003"),
-        ({"owners": [["event:42"]]}, "1003"),
-    ],
-    ids=str,
-)
-async def test_the_claim_lists_owners(asked, of_event, told, answer):
+CLAIMS: list[tuple[dict[str, Any], int | str]] = [
+    ({"owners": ["event:42"]}, 1),
+    ({"owners": ["team:1", "event:42", "event:42"]}, 1),
+    ({"scope": "service"}, 1),
+    ({"scope": "media service", "owners": []}, 1),
+    ({}, "1100"),
+    ({"owners": []}, "1100"),
+    ({"owners": ["event:43"]}, "1100"),
+    ({"owners": ["event:4"]}, "1100"),
+    ({"owners": ["user:event:42"]}, "1100"),
+    ({"sub": "event:42"}, "1100"),
+    ({"scope": "services"}, "1100"),
+    ({"owners": "event:42"}, "1003"),
+    ({"owners": {"event": "42"}}, "1003"),
+    ({"owners": 42}, "1003"),
+    ({"owners": [42]}, "1003"),
+    ({"owners": ["event"]}, "1003"),
+    ({"owners": ["event:42", "event"]}, "1003"),
+    ({"owners": [""]}, "1003"),
+    ({"owners": [":42"]}, "1003"),
+    ({"owners": ["event:"]}, "1003"),
+    ({"owners": ["Event:42"]}, "1003"),
+    ({"owners": [f"event:{'4' * 65}"]}, "1003"),
+    ({"owners": ["event:4\n2"]}, "1003"),
+    ({"owners": [None]}, "1003"),
+    ({"owners": [["event:42"]]}, "1003"),
+]
+
+
+async def test_the_claim_lists_owners(subtests, asked, of_event):
     """`["event:42"]`; what is no list of owners makes the token bad, whatever is asked for."""
     await of_event()
-    assert await asked(**told) == answer
+    for told, answer in CLAIMS:
+        with subtests.test(told=told):
+            assert await asked(**told) == answer
 
 
 async def test_a_claim_that_is_null_is_bad(http):

@@ -133,21 +133,21 @@ async def test_the_wait_ends_empty(poll):
     assert await poll(waitSeconds=0, since="41") == {"events": [], "lastEventId": "41"}
 
 
-@pytest.mark.parametrize(
-    ("params", "sentence"),
-    [
-        ({"waitSeconds": 26}, "waitSeconds: Input should be less than or equal to 25"),
-        ({"waitSeconds": -1}, "waitSeconds: Input should be greater than or equal to 0"),
-        ({"waitSeconds": 0.5}, "waitSeconds: Input should be a valid integer"),
-        ({"limit": 201}, "limit: Input should be less than or equal to 200"),
-        ({"limit": 0}, "limit: Input should be greater than or equal to 1"),
-        ({"since": "x"}, "since must be the id of an earlier event"),
-    ],
-    ids=str,
-)
-async def test_the_wait_and_the_page_have_bounds(envelope, params, sentence):
-    error = await envelope(**params)
-    assert (error["code"], error["message"]) == (1200, sentence)
+OUT_OF_BOUNDS: list[tuple[dict[str, Any], str]] = [
+    ({"waitSeconds": 26}, "waitSeconds: Input should be less than or equal to 25"),
+    ({"waitSeconds": -1}, "waitSeconds: Input should be greater than or equal to 0"),
+    ({"waitSeconds": 0.5}, "waitSeconds: Input should be a valid integer"),
+    ({"limit": 201}, "limit: Input should be less than or equal to 200"),
+    ({"limit": 0}, "limit: Input should be greater than or equal to 1"),
+    ({"since": "x"}, "since must be the id of an earlier event"),
+]
+
+
+async def test_the_wait_and_the_page_have_bounds(subtests, envelope):
+    for params, sentence in OUT_OF_BOUNDS:
+        with subtests.test(params=params):
+            error = await envelope(**params)
+            assert (error["code"], error["message"]) == (1200, sentence)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import psycopg
@@ -349,21 +349,19 @@ async def test_calls_at_once_do_not_wait_in_a_circle(made, call, fetch):
     assert fetch("select distinct state, post_id from media") == [("deleted", None)]
 
 
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"postId": "", "mediaIds": [str(uuid.uuid4())]},
-        {"postId": "p" * 65, "mediaIds": [str(uuid.uuid4())]},
-        {"postId": "a\0b", "mediaIds": [str(uuid.uuid4())]},
-        {"postId": 5, "mediaIds": [str(uuid.uuid4())]},
-        {"postId": "p", "mediaIds": []},
-        {"postId": "p", "mediaIds": ["x"]},
-        {"postId": "p", "mediaIds": [str(uuid.uuid4()) for _ in range(101)]},
-        {"postId": "p"},
-    ],
-    ids=["empty", "long", "nul", "number", "none", "no id", "101", "missing"],
-)
-@pytest.mark.parametrize("name", ["media.attachToPost", "media.detachFromPost"])
-async def test_what_cannot_be_attached_is_invalid_input(call, name, params):
-    with pytest.raises(ValidationFailed):
-        await call(name, **params)
+NO_ATTACHMENTS: dict[str, dict[str, Any]] = {
+    "empty": {"postId": "", "mediaIds": [str(uuid.uuid4())]},
+    "long": {"postId": "p" * 65, "mediaIds": [str(uuid.uuid4())]},
+    "nul": {"postId": "a\0b", "mediaIds": [str(uuid.uuid4())]},
+    "number": {"postId": 5, "mediaIds": [str(uuid.uuid4())]},
+    "none": {"postId": "p", "mediaIds": []},
+    "no id": {"postId": "p", "mediaIds": ["x"]},
+    "101": {"postId": "p", "mediaIds": [str(uuid.uuid4()) for _ in range(101)]},
+    "missing": {"postId": "p"},
+}
+
+
+async def test_what_cannot_be_attached_is_invalid_input(subtests, call):
+    for (case, params), name in product(NO_ATTACHMENTS.items(), ("media.attachToPost", "media.detachFromPost")):
+        with subtests.test(case, name=name, params=params), pytest.raises(ValidationFailed):
+            await call(name, **params)

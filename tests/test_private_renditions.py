@@ -4,6 +4,7 @@ import asyncio
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from urllib.parse import urljoin, urlsplit
 from uuid import UUID, uuid4
 
@@ -145,38 +146,46 @@ def answered(player, resources):
     return ask
 
 
-@pytest.mark.parametrize(
-    "named", ["../11111111/full.webp", "https://example.com/a.m4s", "/etc/passwd", "a/b.m4s", "%2e%2e/b"]
-)
-@pytest.mark.parametrize("instead_of", ["a-init.mp4", "a-00000.m4s"])
-async def test_nothing_is_signed_that_does_not_stand_beside_its_playlist(answered, named, instead_of):
+ELSEWHERE = ["../11111111/full.webp", "https://example.com/a.m4s", "/etc/passwd", "a/b.m4s", "%2e%2e/b"]
+
+
+async def test_nothing_is_signed_that_does_not_stand_beside_its_playlist(subtests, answered):
     """What wrote it has read a stranger's bytes."""
     assert await answered(MEDIA_PLAYLIST.encode()) == 200
-    assert await answered(MEDIA_PLAYLIST.replace(instead_of, named).encode()) == 404
+    for named, instead_of in product(ELSEWHERE, ("a-init.mp4", "a-00000.m4s")):
+        with subtests.test(named=named, instead_of=instead_of):
+            assert await answered(MEDIA_PLAYLIST.replace(instead_of, named).encode()) == 404
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        '#EXT-X-KEY:METHOD=AES-128,URI="https://example.com/"',
-        '#EXT-X-SESSION-DATA:DATA-ID="a",URI="https://example.com/"',
-        '#EXT-X-DATERANGE:ID="a",START-DATE="2026-01-01T00:00:00Z",X-ASSET-URI="https://example.com/"',
-        '#EXT-X-PART:DURATION=1,URI="https://example.com/"',
-        ' #EXT-X-PRELOAD-HINT:TYPE=PART,URI="https://example.com/"',
-        "#EXT-X-STREAM-INF:BANDWIDTH=1\nhttps://example.com/a.m3u8",
-        "#EXT-X-STREAM-INF:BANDWIDTH=1\n../../0a1b2c3d/a.m3u8",
-    ],
-)
-async def test_a_player_is_led_nowhere_else(answered, line):
-    assert await answered(MEDIA_PLAYLIST.replace("#EXTINF", f"{line}\n#EXTINF").encode()) == 404
+LEADING_ELSEWHERE = [
+    '#EXT-X-KEY:METHOD=AES-128,URI="https://example.com/"',
+    '#EXT-X-SESSION-DATA:DATA-ID="a",URI="https://example.com/"',
+    '#EXT-X-DATERANGE:ID="a",START-DATE="2026-01-01T00:00:00Z",X-ASSET-URI="https://example.com/"',
+    '#EXT-X-PART:DURATION=1,URI="https://example.com/"',
+    ' #EXT-X-PRELOAD-HINT:TYPE=PART,URI="https://example.com/"',
+    "#EXT-X-STREAM-INF:BANDWIDTH=1\nhttps://example.com/a.m3u8",
+    "#EXT-X-STREAM-INF:BANDWIDTH=1\n../../0a1b2c3d/a.m3u8",
+]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"\xff", b"#EXTM3U\n#EXT-X-TARGETDURATION:x\n", b"#EXTM3U\n#EXT-X-MAP:x\n", b"#EXTM3U\n#EXTINF:x,\na.m4s\n"],
-)
-async def test_a_playlist_that_cannot_be_read_is_none(answered, body):
-    assert await answered(body) == 404
+async def test_a_player_is_led_nowhere_else(subtests, answered):
+    for line in LEADING_ELSEWHERE:
+        with subtests.test(line=line):
+            assert await answered(MEDIA_PLAYLIST.replace("#EXTINF", f"{line}\n#EXTINF").encode()) == 404
+
+
+UNREADABLE = [
+    b"\xff",
+    b"#EXTM3U\n#EXT-X-TARGETDURATION:x\n",
+    b"#EXTM3U\n#EXT-X-MAP:x\n",
+    b"#EXTM3U\n#EXTINF:x,\na.m4s\n",
+]
+
+
+async def test_a_playlist_that_cannot_be_read_is_none(subtests, answered):
+    for body in UNREADABLE:
+        with subtests.test(body=body):
+            assert await answered(body) == 404
 
 
 async def test_a_deleted_film_plays_no_more(film_media, player, call, run_pending):

@@ -2,7 +2,9 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -175,73 +177,72 @@ LIFE = {
 }
 
 
-@pytest.mark.parametrize("old", STATES)
-@pytest.mark.parametrize("new", STATES)
-def test_a_state_follows_its_life(db, row, old, new):
+def test_a_state_follows_its_life(subtests, db, row):
     """Only the transitions of the life of a media are possible, whoever writes them."""
-    media_id = row(old)
-    error = "'bad'" if new == "failed" else "null" if new != "deleted" else "error_code"
-    statement = (
-        f"update media set state = '{new}', original_key = coalesce(original_key, 'o'), error_code = {error},"
-        f" error_reason = {error}, deleted_at = {'now()' if new == 'deleted' else 'null'} where id = %s"
-    )
-    if new == old:
-        return
-    if (old, new) in LIFE:
-        db.execute(statement, [media_id])
-        return
-    with pytest.raises(psycopg.errors.CheckViolation) as refused:
-        db.execute(statement, [media_id])
-    assert refused.value.diag.constraint_name == "media_state_follows_its_life"
+    for old, new in permutations(STATES, 2):
+        with subtests.test(old=old, new=new):
+            media_id = row(old)
+            error = "'bad'" if new == "failed" else "null" if new != "deleted" else "error_code"
+            statement = (
+                f"update media set state = '{new}', original_key = coalesce(original_key, 'o'), error_code = {error},"
+                f" error_reason = {error}, deleted_at = {'now()' if new == 'deleted' else 'null'} where id = %s"
+            )
+            if (old, new) in LIFE:
+                db.execute(statement, [media_id])
+            else:
+                with pytest.raises(psycopg.errors.CheckViolation) as refused:
+                    db.execute(statement, [media_id])
+                assert refused.value.diag.constraint_name == "media_state_follows_its_life"
 
 
-@pytest.mark.parametrize(
-    ("constraint", "state", "change"),
-    [
-        ("media_declaration_is_final", "pending", "size_bytes = 1"),
-        ("media_declaration_is_final", "ready", "owner_id = 'ben'"),
-        ("media_declaration_is_final", "ready", "staging_key = 'other'"),
-        ("media_publication_is_final", "ready", "original_key = 'other'"),
-        ("media_original_is_verified", "pending", "state = 'processing'"),
-        ("media_failure_has_a_reason", "processing", "state = 'failed'"),
-        ("media_failure_has_a_reason", "ready", "error_code = 'bad', error_reason = 'Bad'"),
-        ("media_tombstone_has_a_date", "ready", "state = 'deleted'"),
-        ("media_unfinished_is_swept", "pending", "sweep_at = null"),
-        ("media_unfinished_is_swept", "deleted", "sweep_at = null"),
-        ("media_dimensions_come_together", "ready", "width = 5"),
-        ("media_dimensions_come_together", "ready", "width = 0, height = 0"),
-        ("media_url_ends_last", "pending", "url_ends_at = url_expires_at - interval '1s'"),
-    ],
-)
-def test_a_rule_holds_against_every_update(db, row, constraint, state, change):
-    media_id = row(state)
-    with pytest.raises(psycopg.errors.CheckViolation) as refused:
-        db.execute(f"update media set {change} where id = %s", [media_id])
-
-    assert refused.value.diag.constraint_name == constraint
+BAD_UPDATES = [
+    ("media_declaration_is_final", "pending", "size_bytes = 1"),
+    ("media_declaration_is_final", "ready", "owner_id = 'ben'"),
+    ("media_declaration_is_final", "ready", "staging_key = 'other'"),
+    ("media_publication_is_final", "ready", "original_key = 'other'"),
+    ("media_original_is_verified", "pending", "state = 'processing'"),
+    ("media_failure_has_a_reason", "processing", "state = 'failed'"),
+    ("media_failure_has_a_reason", "ready", "error_code = 'bad', error_reason = 'Bad'"),
+    ("media_tombstone_has_a_date", "ready", "state = 'deleted'"),
+    ("media_unfinished_is_swept", "pending", "sweep_at = null"),
+    ("media_unfinished_is_swept", "deleted", "sweep_at = null"),
+    ("media_dimensions_come_together", "ready", "width = 5"),
+    ("media_dimensions_come_together", "ready", "width = 0, height = 0"),
+    ("media_url_ends_last", "pending", "url_ends_at = url_expires_at - interval '1s'"),
+]
 
 
-@pytest.mark.parametrize(
-    ("constraint", "columns"),
-    [
-        ("media_owner_has_a_name", {"owner": ""}),
-        ("media_owner_has_a_name", {"owner": "x" * 129}),
-        ("media_state_is_known", {"state": "lost"}),
-        ("media_type_is_known", {"type": "document"}),
-        ("media_purpose_is_known", {"purpose": "spam"}),
-        ("media_filename_fits", {"filename": ""}),
-        ("media_filename_fits", {"filename": "x" * 256}),
-        ("media_size_is_positive", {"size": 0}),
-        ("media_size_is_positive", {"size": 2**53}),
-        ("media_sha256_is_hex", {"sha256": "xyz"}),
-    ],
-    ids=str,
-)
-def test_a_rule_holds_against_every_insert(row, constraint, columns):
-    with pytest.raises(psycopg.errors.CheckViolation) as refused:
-        row(**columns)
+def test_a_rule_holds_against_every_update(subtests, db, row):
+    for constraint, state, change in BAD_UPDATES:
+        with subtests.test(state=state, change=change):
+            media_id = row(state)
+            with pytest.raises(psycopg.errors.CheckViolation) as refused:
+                db.execute(f"update media set {change} where id = %s", [media_id])
 
-    assert refused.value.diag.constraint_name == constraint
+            assert refused.value.diag.constraint_name == constraint
+
+
+BAD_INSERTS: list[tuple[str, dict[str, Any]]] = [
+    ("media_owner_has_a_name", {"owner": ""}),
+    ("media_owner_has_a_name", {"owner": "x" * 129}),
+    ("media_state_is_known", {"state": "lost"}),
+    ("media_type_is_known", {"type": "document"}),
+    ("media_purpose_is_known", {"purpose": "spam"}),
+    ("media_filename_fits", {"filename": ""}),
+    ("media_filename_fits", {"filename": "x" * 256}),
+    ("media_size_is_positive", {"size": 0}),
+    ("media_size_is_positive", {"size": 2**53}),
+    ("media_sha256_is_hex", {"sha256": "xyz"}),
+]
+
+
+def test_a_rule_holds_against_every_insert(subtests, row):
+    for constraint, columns in BAD_INSERTS:
+        with subtests.test(columns=columns):
+            with pytest.raises(psycopg.errors.CheckViolation) as refused:
+                row(**columns)
+
+            assert refused.value.diag.constraint_name == constraint
 
 
 @pytest.mark.parametrize("state", ["pending", "processing", "ready", "failed"])
