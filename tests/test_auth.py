@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from contracts.plans import Plan
 from procedures import PROCEDURES
 from rpc.auth import AuthConfig
 from rpc.procedure import Kind, Procedure
@@ -37,20 +36,20 @@ def caller(id_: str = "ada", plan: str | None = None, scopes: tuple[str, ...] = 
     return 200, {"id": id_, "plan": plan, "scopes": list(scopes)}
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"authorization": ""},
-        {"authorization": "Bearer"},
-        {"authorization": "Bearer "},
-        {"authorization": "Basic YWRhOmFkYQ=="},
-        {"cookie": "session=x"},
-    ],
-    ids=["nothing", "empty", "bearer-alone", "bearer-blank", "basic", "cookie-that-is-not-read"],
-)
-async def test_without_a_token_authentication_is_required(headers: dict[str, str]) -> None:
-    assert await whoami(headers) == MISSING
+NO_TOKENS = {
+    "nothing": {},
+    "empty": {"authorization": ""},
+    "bearer-alone": {"authorization": "Bearer"},
+    "bearer-blank": {"authorization": "Bearer "},
+    "basic": {"authorization": "Basic YWRhOmFkYQ=="},
+    "cookie-that-is-not-read": {"cookie": "session=x"},
+}
+
+
+async def test_without_a_token_authentication_is_required(subtests: pytest.Subtests) -> None:
+    for case, headers in NO_TOKENS.items():
+        with subtests.test(case, headers=headers):
+            assert await whoami(headers) == MISSING
 
 
 REFUSED = {
@@ -103,27 +102,29 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("credential", REFUSED.values(), ids=REFUSED.keys())
-async def test_a_bad_token_is_invalid(credential: str) -> None:
+async def test_a_bad_token_is_invalid(subtests: pytest.Subtests) -> None:
     """Whatever is wrong with it, the answer does not say what."""
-    assert await whoami({"authorization": f"Bearer {credential}".encode()}) == INVALID
+    for case, credential in REFUSED.items():
+        with subtests.test(case, credential=credential):
+            assert await whoami({"authorization": f"Bearer {credential}".encode()}) == INVALID
 
 
-@pytest.mark.parametrize(
-    ("different", "expected"),
-    [
-        pytest.param({}, caller(), id="sub-alone"),
-        pytest.param({"plan": "pro"}, caller(plan="pro"), id="plan"),
-        pytest.param({"scope": "service"}, caller(scopes=("service",)), id="scope"),
-        pytest.param({"scope": "b a"}, caller(scopes=("a", "b")), id="scopes"),
-        pytest.param({"scope": ""}, caller(), id="no-scope"),
-        pytest.param({"sub": "a" * 64}, caller("a" * 64), id="sub-of-64-characters"),
-        pytest.param({"sub": "../ö 😀"}, caller("../ö 😀"), id="sub-of-any-printable-characters"),
-        pytest.param({"role": "admin", "iss": "anyone", "aud": "anything"}, caller(), id="other-claims"),
-    ],
-)
-async def test_a_good_token_names_its_caller(different: dict[str, Any], expected: tuple[int, Any]) -> None:
-    assert await whoami_by(token(**different)) == expected
+GOOD = {
+    "sub-alone": ({}, caller()),
+    "plan": ({"plan": "pro"}, caller(plan="pro")),
+    "scope": ({"scope": "service"}, caller(scopes=("service",))),
+    "scopes": ({"scope": "b a"}, caller(scopes=("a", "b"))),
+    "no-scope": ({"scope": ""}, caller()),
+    "sub-of-64-characters": ({"sub": "a" * 64}, caller("a" * 64)),
+    "sub-of-any-printable-characters": ({"sub": "../ö 😀"}, caller("../ö 😀")),
+    "other-claims": ({"role": "admin", "iss": "anyone", "aud": "anything"}, caller()),
+}
+
+
+async def test_a_good_token_names_its_caller(subtests: pytest.Subtests) -> None:
+    for case, (different, expected) in GOOD.items():
+        with subtests.test(case, different=different):
+            assert await whoami_by(token(**different)) == expected
 
 
 async def test_the_scheme_is_read_in_any_case() -> None:
@@ -138,20 +139,20 @@ async def test_a_token_is_good_a_little_longer_than_it_says(age: int, expected: 
     assert await whoami_by(token(exp=int(time.time()) - age)) == expected
 
 
-@pytest.mark.parametrize(
-    ("different", "expected"),
-    [
-        ({"iss": "https://id.example", "aud": "media"}, caller()),
-        ({"iss": "https://id.example", "aud": ["web", "media"]}, caller()),
-        ({"iss": "https://other.example", "aud": "media"}, INVALID),
-        ({"iss": "https://id.example", "aud": "web"}, INVALID),
-        ({"iss": "https://id.example"}, INVALID),
-        ({"aud": "media"}, INVALID),
-    ],
-    ids=["both", "one-of-two-audiences", "wrong-issuer", "wrong-audience", "no-audience", "no-issuer"],
-)
-async def test_issuer_and_audience_must_be_as_set(different: dict[str, Any], expected: tuple[int, Any]) -> None:
-    assert await whoami_by(token(**different), issuer="https://id.example", audience="media") == expected
+ISSUED: dict[str, tuple[dict[str, Any], tuple[int, Any]]] = {
+    "both": ({"iss": "https://id.example", "aud": "media"}, caller()),
+    "one-of-two-audiences": ({"iss": "https://id.example", "aud": ["web", "media"]}, caller()),
+    "wrong-issuer": ({"iss": "https://other.example", "aud": "media"}, INVALID),
+    "wrong-audience": ({"iss": "https://id.example", "aud": "web"}, INVALID),
+    "no-audience": ({"iss": "https://id.example"}, INVALID),
+    "no-issuer": ({"aud": "media"}, INVALID),
+}
+
+
+async def test_issuer_and_audience_must_be_as_set(subtests: pytest.Subtests) -> None:
+    for case, (different, expected) in ISSUED.items():
+        with subtests.test(case, different=different):
+            assert await whoami_by(token(**different), issuer="https://id.example", audience="media") == expected
 
 
 async def test_the_cookie_that_the_setting_names_is_read() -> None:
@@ -187,21 +188,21 @@ def test_only_one_procedure_is_public() -> None:
     assert [procedure.name for procedure in PROCEDURES if procedure.public] == ["media.getSupportedFormats"]
 
 
-@pytest.mark.parametrize(
-    "procedure", [each for each in PROCEDURES if not each.public and each.kind in ANSWERED], ids=named
-)
-async def test_a_procedure_needs_a_caller_before_anything_else(procedure: Procedure) -> None:
+async def test_a_procedure_needs_a_caller_before_anything_else(subtests: pytest.Subtests) -> None:
     """Bad input is not even looked at, in either dialect."""
-    given = {"nonsense": True}
-    async with serving(PROCEDURES, auth=AuthConfig(jwt_secret=SECRET)) as client:
-        envelope = await client.post("/rpc", json={"procedure": procedure.name, "input": given})
-        document = {"jsonrpc": "2.0", "method": procedure.name, "params": given, "id": 1}
-        jsonrpc = await client.post("/rpc", json=document)
-    assert (envelope.status_code, envelope.json()["error"]) == MISSING
-    assert jsonrpc.status_code == 200
-    error = jsonrpc.json()["error"]
-    assert (error["code"], error["message"], error["data"]["rpcCode"]) == (1000, "Authentication required", 1000)
-    assert set(error["data"]) == {"rpcCode", "requestId"}
+    for procedure in [each for each in PROCEDURES if not each.public and each.kind in ANSWERED]:
+        with subtests.test(procedure=procedure.name):
+            given = {"nonsense": True}
+            async with serving(PROCEDURES, auth=AuthConfig(jwt_secret=SECRET)) as client:
+                envelope = await client.post("/rpc", json={"procedure": procedure.name, "input": given})
+                document = {"jsonrpc": "2.0", "method": procedure.name, "params": given, "id": 1}
+                jsonrpc = await client.post("/rpc", json=document)
+            assert (envelope.status_code, envelope.json()["error"]) == MISSING
+            assert jsonrpc.status_code == 200
+            error = jsonrpc.json()["error"]
+            assert (error["code"], error["message"]) == (1000, "Authentication required")
+            assert error["data"].pop("rpcCode") == 1000
+            assert set(error["data"]) == {"requestId"}
 
 
 @pytest.mark.parametrize("procedure", [each for each in PROCEDURES if each.public], ids=named)
@@ -225,22 +226,20 @@ async def test_an_unknown_procedure_is_unknown_to_anyone() -> None:
 MIB = 1024**2
 
 
-@pytest.mark.parametrize(
-    ("plan", "quota"),
-    [
-        (None, 50 * MIB),
-        ("free", 50 * MIB),
-        ("basic", 1024 * MIB),
-        ("pro", 5 * 1024 * MIB),
-        ("premium", 10 * 1024 * MIB),
-    ],
-)
+QUOTAS = [
+    (None, 50 * MIB),
+    ("free", 50 * MIB),
+    ("basic", 1024 * MIB),
+    ("pro", 5 * 1024 * MIB),
+    ("premium", 10 * 1024 * MIB),
+]
+
+
 async def test_the_plan_of_the_token_sets_the_quota(
-    http: httpx.AsyncClient,
-    bearer: Callable[..., dict[str, str]],
-    plan: Plan | None,
-    quota: int,
+    subtests: pytest.Subtests, http: httpx.AsyncClient, bearer: Callable[..., dict[str, str]]
 ) -> None:
     """A token without a plan leaves the quota as stored: at first that of the free plan."""
-    answer = await http.post("/rpc", json={"procedure": "media.getStorageUsage"}, headers=bearer(plan=plan))
-    assert answer.json()["data"]["limit"] == quota
+    for plan, quota in QUOTAS:
+        with subtests.test(plan=plan):
+            answer = await http.post("/rpc", json={"procedure": "media.getStorageUsage"}, headers=bearer(plan=plan))
+            assert answer.json()["data"]["limit"] == quota

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -41,10 +42,10 @@ async def whoami(credential: str, url: str, jwt_secret: str | None = None) -> tu
     return answer.status_code, told["data"] if told["success"] else told["error"]
 
 
-@pytest.mark.parametrize("secret", [None, SECRET], ids=["jwks-alone", "beside-a-secret"])
-@pytest.mark.parametrize("name", ["rsa", "ec", "ed"], ids=["RS256", "ES256", "EdDSA"])
-async def test_a_token_of_a_published_key_is_accepted(publisher: Publisher, name: str, secret: str | None) -> None:
-    assert await whoami(signed(name), publisher.url, secret) == ADA
+async def test_a_token_of_a_published_key_is_accepted(subtests: pytest.Subtests, publisher: Publisher) -> None:
+    for secret, name in product((None, SECRET), ("rsa", "ec", "ed")):
+        with subtests.test(name=name, secret=secret):
+            assert await whoami(signed(name), publisher.url, secret) == ADA
 
 
 async def test_a_secret_works_beside_published_keys(publisher: Publisher) -> None:
@@ -58,14 +59,14 @@ async def test_a_token_of_a_published_key_expires_too(publisher: Publisher) -> N
     assert await whoami(signed("rsa", exp=1), publisher.url) == expected
 
 
-@pytest.mark.parametrize("secret", [None, SECRET], ids=["jwks-alone", "beside-a-secret"])
-@pytest.mark.parametrize("name", ["rsa", "ec", "ed"])
-async def test_a_public_key_is_no_secret(publisher: Publisher, name: str, secret: str | None) -> None:
+async def test_a_public_key_is_no_secret(subtests: pytest.Subtests, publisher: Publisher) -> None:
     """An HMAC made with the published key, as PEM, convinces nobody."""
-    pem = public_pem(name)
-    for algorithm in ("HS256", "RS256", "ES256", "EdDSA"):
-        forged = by_hand({"alg": algorithm, "kid": name}, claims(), pem)
-        assert await whoami(forged, publisher.url, secret) == INVALID
+    for secret, name in product((None, SECRET), ("rsa", "ec", "ed")):
+        with subtests.test(name=name, secret=secret):
+            pem = public_pem(name)
+            for algorithm in ("HS256", "RS256", "ES256", "EdDSA"):
+                forged = by_hand({"alg": algorithm, "kid": name}, claims(), pem)
+                assert await whoami(forged, publisher.url, secret) == INVALID
 
 
 async def test_a_published_key_is_no_secret_without_published_keys() -> None:
@@ -76,28 +77,29 @@ async def test_a_published_key_is_no_secret_without_published_keys() -> None:
     assert (answer.status_code, answer.json()["error"]) == INVALID
 
 
-@pytest.mark.parametrize(
-    "credential",
-    [
-        pytest.param(lambda: signed("rsa", kid="unknown"), id="unknown-kid"),
-        pytest.param(lambda: signed("rsa", kid="ec"), id="kid-of-another-key"),
-        pytest.param(lambda: by_hand({"alg": "RS256"}, claims()), id="no-kid"),
-        pytest.param(lambda: by_hand({"alg": "RS256", "kid": 7}, claims()), id="kid-is-a-number"),
-        pytest.param(lambda: by_hand({"alg": "RS256", "kid": ["rsa"]}, claims()), id="kid-is-a-list"),
-        pytest.param(lambda: by_hand({"alg": "none", "kid": "rsa"}, claims(), None), id="algorithm-none"),
-        pytest.param(lambda: by_hand({"alg": "RS512", "kid": "rsa"}, claims()), id="algorithm-not-accepted"),
-        pytest.param(lambda: by_hand({"alg": ["RS256"], "kid": "rsa"}, claims()), id="algorithm-is-a-list"),
-        pytest.param(lambda: by_hand({"kid": "rsa"}, claims()), id="no-algorithm"),
-        pytest.param(lambda: by_hand(b"[" * 100_000, claims()), id="nested-header"),
-        pytest.param(lambda: by_hand({"alg": "RS256", "kid": "rsa"}, b"[" * 100_000), id="nested-payload"),
-        pytest.param(lambda: signed("rsa")[:-8], id="cut-off"),
-        pytest.param(lambda: signed("rsa", sub=None), id="no-sub"),
-        pytest.param(token, id="secret-that-is-not-set"),
-        pytest.param(lambda: "garbage", id="garbage"),
-    ],
-)
-async def test_a_bad_token_is_invalid(publisher: Publisher, credential: Any) -> None:
-    assert await whoami(credential(), publisher.url) == INVALID
+REFUSED = {
+    "unknown-kid": lambda: signed("rsa", kid="unknown"),
+    "kid-of-another-key": lambda: signed("rsa", kid="ec"),
+    "no-kid": lambda: by_hand({"alg": "RS256"}, claims()),
+    "kid-is-a-number": lambda: by_hand({"alg": "RS256", "kid": 7}, claims()),
+    "kid-is-a-list": lambda: by_hand({"alg": "RS256", "kid": ["rsa"]}, claims()),
+    "algorithm-none": lambda: by_hand({"alg": "none", "kid": "rsa"}, claims(), None),
+    "algorithm-not-accepted": lambda: by_hand({"alg": "RS512", "kid": "rsa"}, claims()),
+    "algorithm-is-a-list": lambda: by_hand({"alg": ["RS256"], "kid": "rsa"}, claims()),
+    "no-algorithm": lambda: by_hand({"kid": "rsa"}, claims()),
+    "nested-header": lambda: by_hand(b"[" * 100_000, claims()),
+    "nested-payload": lambda: by_hand({"alg": "RS256", "kid": "rsa"}, b"[" * 100_000),
+    "cut-off": lambda: signed("rsa")[:-8],
+    "no-sub": lambda: signed("rsa", sub=None),
+    "secret-that-is-not-set": token,
+    "garbage": lambda: "garbage",
+}
+
+
+async def test_a_bad_token_is_invalid(subtests: pytest.Subtests, publisher: Publisher) -> None:
+    for case, credential in REFUSED.items():
+        with subtests.test(case):
+            assert await whoami(credential(), publisher.url) == INVALID
 
 
 async def test_a_key_in_the_token_itself_is_not_believed(publisher: Publisher) -> None:
@@ -116,22 +118,23 @@ async def test_a_jwks_server_that_is_down_is_named() -> None:
     assert await whoami(signed("rsa"), f"http://127.0.0.1:{free_port()}/jwks.json") == UNAVAILABLE
 
 
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [
-        pytest.param(500, b"{}", id="error"),
-        pytest.param(404, b"", id="not-found"),
-        pytest.param(200, b"<html>maintenance</html>", id="no-json"),
-        pytest.param(200, b"\xff\xfe\xff", id="no-text"),
-        pytest.param(200, b"[]", id="no-object"),
-        pytest.param(200, b"{}", id="no-keys"),
-        pytest.param(200, b'{"keys":[]}', id="no-key"),
-    ],
-)
-async def test_a_jwks_server_that_publishes_no_key_is_named(publisher: Publisher, status: int, body: bytes) -> None:
+NO_KEYS = {
+    "error": (500, b"{}"),
+    "not-found": (404, b""),
+    "no-json": (200, b"<html>maintenance</html>"),
+    "no-text": (200, b"\xff\xfe\xff"),
+    "no-object": (200, b"[]"),
+    "no-keys": (200, b"{}"),
+    "no-key": (200, b'{"keys":[]}'),
+}
+
+
+async def test_a_jwks_server_that_publishes_no_key_is_named(subtests: pytest.Subtests, publisher: Publisher) -> None:
     """A good token is not called invalid for what its issuer's server answers."""
-    publisher.status, publisher.body = status, body
-    assert await whoami(signed("rsa"), publisher.url) == UNAVAILABLE
+    for case, (status, body) in NO_KEYS.items():
+        with subtests.test(case, status=status, body=body):
+            publisher.status, publisher.body = status, body
+            assert await whoami(signed("rsa"), publisher.url) == UNAVAILABLE
 
 
 async def test_a_jwks_server_in_trouble_does_not_show_in_reply_or_log() -> None:

@@ -5,6 +5,7 @@ An application of every method and content type stands for whatever paths the se
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import product
 from typing import Any
 
 import httpx
@@ -98,70 +99,73 @@ OF_OTHER_PAGES = {
 REQUESTS = [("GET", {}), ("POST", {"content-type": JSON}), ("POST", {"content-type": FORM}), ("DELETE", {})]
 
 
-@pytest.mark.parametrize(("method", "body"), REQUESTS, ids=["GET", "POST-JSON", "POST-form", "DELETE"])
-@pytest.mark.parametrize("headers", OF_OUR_PAGES.values(), ids=OF_OUR_PAGES.keys())
-async def test_our_pages_use_the_cookie(method: str, body: dict[str, str], headers: dict[str, str]) -> None:
+async def test_our_pages_use_the_cookie(subtests: pytest.Subtests) -> None:
     """Whatever they send."""
-    assert await answer(method, {**headers, **body}) == "ada"
+    for (method, body), (page, headers) in product(REQUESTS, OF_OUR_PAGES.items()):
+        with subtests.test(page, method=method, body=body):
+            assert await answer(method, {**headers, **body}) == "ada"
 
 
-@pytest.mark.parametrize(("method", "body"), REQUESTS, ids=["GET", "POST-JSON", "POST-form", "DELETE"])
-@pytest.mark.parametrize("headers", OF_OTHER_PAGES.values(), ids=OF_OTHER_PAGES.keys())
-async def test_other_pages_do_not_use_the_cookie(method: str, body: dict[str, str], headers: dict[str, str]) -> None:
+async def test_other_pages_do_not_use_the_cookie(subtests: pytest.Subtests) -> None:
     """Not even to read: an event source reads on and on."""
-    assert await answer(method, {**headers, **body}) == "1100"
+    for (method, body), (page, headers) in product(REQUESTS, OF_OTHER_PAGES.items()):
+        with subtests.test(page, method=method, body=body):
+            assert await answer(method, {**headers, **body}) == "1100"
 
 
-@pytest.mark.parametrize(
-    ("method", "content_type", "expected"),
-    [
-        ("GET", None, "ada"),
-        ("GET", FORM, "ada"),
-        ("POST", JSON, "ada"),
-        ("POST", "application/octet-stream", "ada"),
-        ("POST", "image/jpeg", "ada"),
-        ("POST", None, "1100"),
-        ("POST", "", "1100"),
-        ("POST", " ; charset=utf-8", "1100"),
-        ("POST", FORM, "1100"),
-        ("POST", "Application/X-WWW-Form-URLencoded; charset=utf-8", "1100"),
-        ("POST", MULTIPART, "1100"),
-        ("POST", "text/plain", "1100"),
-        ("POST", "text/plain;application/json", "1100"),
-        ("PUT", "text/plain", "1100"),
-        ("PATCH", None, "1100"),
-        ("DELETE", None, "1100"),
-    ],
-)
-async def test_a_request_that_tells_no_page_must_be_one_that_no_form_sends(
-    method: str, content_type: str | None, expected: str
-) -> None:
+OF_NO_PAGE = [
+    ("GET", None, "ada"),
+    ("GET", FORM, "ada"),
+    ("POST", JSON, "ada"),
+    ("POST", "application/octet-stream", "ada"),
+    ("POST", "image/jpeg", "ada"),
+    ("POST", None, "1100"),
+    ("POST", "", "1100"),
+    ("POST", " ; charset=utf-8", "1100"),
+    ("POST", FORM, "1100"),
+    ("POST", "Application/X-WWW-Form-URLencoded; charset=utf-8", "1100"),
+    ("POST", MULTIPART, "1100"),
+    ("POST", "text/plain", "1100"),
+    ("POST", "text/plain;application/json", "1100"),
+    ("PUT", "text/plain", "1100"),
+    ("PATCH", None, "1100"),
+    ("DELETE", None, "1100"),
+]
+
+
+async def test_a_request_that_tells_no_page_must_be_one_that_no_form_sends(subtests: pytest.Subtests) -> None:
     """A program's is; a form of another page in an old browser might send the rest."""
-    headers = {} if content_type is None else {"content-type": content_type}
-    assert await answer(method, headers) == expected
+    for method, content_type, expected in OF_NO_PAGE:
+        with subtests.test(method=method, content_type=content_type):
+            headers = {} if content_type is None else {"content-type": content_type}
+            assert await answer(method, headers) == expected
 
 
-@pytest.mark.parametrize(
-    ("origin", "base_url", "expected"),
-    [
-        ("http://media.test", "http://media.test", "ada"),
-        ("https://media.test", "https://media.test", "ada"),
-        ("http://MEDIA.test", "http://media.TEST", "ada"),
-        ("https://media.test", "http://media.test", "ada"),
-        ("https://media.test", "http://media.test:443", "ada"),
-        ("http://media.test:8000", "http://media.test:8000", "ada"),
-        ("http://[::1]:8000", "http://[::1]:8000", "ada"),
-        ("http://media.test", "https://media.test", "1100"),
-        ("http://media.test:443", "https://media.test", "1100"),
-        ("http://media.test", "http://media.test:8000", "1100"),
-        ("https://media.test", "http://media.test:8000", "1100"),
-        ("http://[::1]:8001", "http://[::1]:8000", "1100"),
-    ],
-)
-async def test_the_own_origin_is_that_of_the_host(origin: str, base_url: str, expected: str) -> None:
+OWN_AND_OTHER_ORIGINS = [
+    ("http://media.test", "http://media.test", "ada"),
+    ("https://media.test", "https://media.test", "ada"),
+    ("http://MEDIA.test", "http://media.TEST", "ada"),
+    ("https://media.test", "http://media.test", "ada"),
+    ("https://media.test", "http://media.test:443", "ada"),
+    ("http://media.test:8000", "http://media.test:8000", "ada"),
+    ("http://[::1]:8000", "http://[::1]:8000", "ada"),
+    ("http://media.test", "https://media.test", "1100"),
+    ("http://media.test:443", "https://media.test", "1100"),
+    ("http://media.test", "http://media.test:8000", "1100"),
+    ("https://media.test", "http://media.test:8000", "1100"),
+    ("http://[::1]:8001", "http://[::1]:8000", "1100"),
+]
+
+
+async def test_the_own_origin_is_that_of_the_host(subtests: pytest.Subtests) -> None:
     """Over plain HTTP a proxy may have ended TLS before; over TLS a plain page is another one."""
-    host = base_url.partition("//")[2]
-    assert await answer("POST", {"origin": origin, "host": host, "content-type": JSON}, base_url=base_url) == expected
+    for origin, base_url, expected in OWN_AND_OTHER_ORIGINS:
+        with subtests.test(origin=origin, base_url=base_url):
+            host = base_url.partition("//")[2]
+            assert (
+                await answer("POST", {"origin": origin, "host": host, "content-type": JSON}, base_url=base_url)
+                == expected
+            )
 
 
 @pytest.mark.parametrize("host", ["", "media.test:x", "[media.test"])
@@ -169,27 +173,29 @@ async def test_without_a_host_no_origin_is_our_own(host: str) -> None:
     assert await answer("POST", {"origin": OWN, "host": host, "content-type": JSON}) == "1100"
 
 
-@pytest.mark.parametrize(
-    ("origin", "expected"),
-    [
-        ("http://localhost:5173", "ada"),
-        ("http://127.0.0.1", "ada"),
-        ("http://[::1]:3000", "ada"),
-        ("http://localhost:5173.evil.example", "1100"),
-        ("https://localhost.evil.example", "1100"),
-    ],
-)
-async def test_a_pattern_allows_what_it_fits_as_a_whole(origin: str, expected: str) -> None:
+LOCAL_AND_OTHER_ORIGINS = [
+    ("http://localhost:5173", "ada"),
+    ("http://127.0.0.1", "ada"),
+    ("http://[::1]:3000", "ada"),
+    ("http://localhost:5173.evil.example", "1100"),
+    ("https://localhost.evil.example", "1100"),
+]
+
+
+async def test_a_pattern_allows_what_it_fits_as_a_whole(subtests: pytest.Subtests) -> None:
     """As in `mediarpc dev`, which lets this machine's own pages call."""
-    headers = {"sec-fetch-site": "cross-site", "origin": origin}
-    assert await answer("POST", headers, pattern=LOCAL_ORIGINS) == expected
+    for origin, expected in LOCAL_AND_OTHER_ORIGINS:
+        with subtests.test(origin=origin):
+            headers = {"sec-fetch-site": "cross-site", "origin": origin}
+            assert await answer("POST", headers, pattern=LOCAL_ORIGINS) == expected
 
 
-@pytest.mark.parametrize("headers", OF_OTHER_PAGES.values(), ids=OF_OTHER_PAGES.keys())
-async def test_a_bearer_is_accepted_from_any_page(headers: dict[str, str]) -> None:
+async def test_a_bearer_is_accepted_from_any_page(subtests: pytest.Subtests) -> None:
     """Another page does not have it, and no browser adds it; the cookie beside it does not count."""
-    authorization = {"authorization": f"Bearer {token(sub='grace')}", "content-type": FORM}
-    assert await answer("POST", {**headers, **authorization}) == "grace"
+    for page, headers in OF_OTHER_PAGES.items():
+        with subtests.test(page):
+            authorization = {"authorization": f"Bearer {token(sub='grace')}", "content-type": FORM}
+            assert await answer("POST", {**headers, **authorization}) == "grace"
 
 
 @pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "Basic YTpi", ""], ids=repr)

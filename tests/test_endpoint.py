@@ -58,15 +58,16 @@ async def in_chunks(body: bytes) -> AsyncIterator[bytes]:
         yield body[start : start + 100]
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
-async def test_only_post_is_allowed(client: httpx.AsyncClient, method: str) -> None:
+async def test_only_post_is_allowed(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
     """Even with a good body."""
-    body = b'{"procedure":"get_data"}'
-    answer = await client.request(method, "/rpc", content=body, headers={"content-type": "application/json"})
-    assert answer.status_code == 405
-    assert answer.headers["allow"] == "POST"
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == {"error": "Method Not Allowed", "message": "Only POST requests are allowed"}
+    for method in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        with subtests.test(method=method):
+            body = b'{"procedure":"get_data"}'
+            answer = await client.request(method, "/rpc", content=body, headers={"content-type": "application/json"})
+            assert answer.status_code == 405
+            assert answer.headers["allow"] == "POST"
+            assert answer.headers["content-type"] == "application/json"
+            assert answer.json() == {"error": "Method Not Allowed", "message": "Only POST requests are allowed"}
 
 
 async def test_head_is_no_post_either(client: httpx.AsyncClient) -> None:
@@ -74,41 +75,45 @@ async def test_head_is_no_post_either(client: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    [
-        "application/json",
-        "application/json; charset=utf-8",
-        "Application/JSON;charset=UTF-8",
-        "application/json-rpc",
-        "application/jsonrequest",
-    ],
-)
-async def test_json_is_accepted_under_each_of_its_names(client: httpx.AsyncClient, content_type: str) -> None:
-    answer = await client.post("/rpc", content='{"procedure":"get_data"}', headers={"content-type": content_type})
-    assert answer.status_code == 200
-    assert answer.json()["data"] == {"values": ["hello", 5]}
+NAMES_OF_JSON = [
+    "application/json",
+    "application/json; charset=utf-8",
+    "Application/JSON;charset=UTF-8",
+    "application/json-rpc",
+    "application/jsonrequest",
+]
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    [
-        None,
-        "",
-        "text/plain",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
-        "application/jsonx",
-        "text/plain; application/json",
-        "application/json, text/plain",
-    ],
-)
-async def test_any_other_content_type_is_unsupported(client: httpx.AsyncClient, content_type: str | None) -> None:
+async def test_json_is_accepted_under_each_of_its_names(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
+    for content_type in NAMES_OF_JSON:
+        with subtests.test(content_type=content_type):
+            answer = await client.post(
+                "/rpc", content='{"procedure":"get_data"}', headers={"content-type": content_type}
+            )
+            assert answer.status_code == 200
+            assert answer.json()["data"] == {"values": ["hello", 5]}
+
+
+UNSUPPORTED = [
+    None,
+    "",
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "application/jsonx",
+    "text/plain; application/json",
+    "application/json, text/plain",
+]
+
+
+async def test_any_other_content_type_is_unsupported(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
     """A browser sends these across origins without asking first."""
-    headers = {} if content_type is None else {"content-type": content_type}
-    answer = await client.post("/rpc", content='{"procedure":"get_data"}', headers=headers)
-    assert answer.status_code == 415
-    assert settled(answer.json()) == refused(1200, "Content-Type must be application/json")
+    for content_type in UNSUPPORTED:
+        with subtests.test(content_type=content_type):
+            headers = {} if content_type is None else {"content-type": content_type}
+            answer = await client.post("/rpc", content='{"procedure":"get_data"}', headers=headers)
+            assert answer.status_code == 415
+            assert settled(answer.json()) == refused(1200, "Content-Type must be application/json")
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with-length", "chunked"])
@@ -177,61 +182,61 @@ async def test_a_client_that_goes_away_while_sending_is_nobodys_error() -> None:
     assert [event["status"] for event in answers if "status" in event] == [400]
 
 
-HURTFUL = [
-    pytest.param(b"[" * DEEP, id="nested-arrays"),
-    pytest.param(b'{"a":' * DEEP, id="nested-objects"),
-    pytest.param(b"[" * DEEP + b"]" * DEEP, id="nested-arrays-closed"),
-    pytest.param(b'{"a":' * DEEP + b"1" + b"}" * DEEP, id="nested-objects-closed"),
-    pytest.param(b'{"procedure":"get_data","input":' + b"[" * DEEP + b"]" * DEEP + b"}", id="nested-input"),
-    pytest.param(b'{"procedure":"\xff\xfe"}', id="invalid-utf-8"),
-    pytest.param(b'{"\xc3\x28":1}', id="invalid-utf-8-in-a-name"),
-    pytest.param(b'{"procedure":"get_data","input":"\xed\xa0\x80"}', id="surrogate-in-utf-8"),
-    pytest.param(rb'{"procedure":"get_data","input":"\ud800"}', id="lone-high-surrogate"),
-    pytest.param(rb'{"procedure":"get_data","input":"\udc00x"}', id="lone-low-surrogate"),
-    pytest.param(b'{"procedure":"get_data","input":NaN}', id="nan"),
-    pytest.param(b'{"procedure":"get_data","input":Infinity}', id="infinity"),
-    pytest.param(b'{"procedure":"get_data","input":-Infinity}', id="minus-infinity"),
-    pytest.param(b'{"procedure":"get_data","input":1e999}', id="beyond-a-double"),
-    pytest.param(b'{"procedure":"get_data","input":' + b"9" * 5000 + b"}", id="five-thousand-digits"),
-    pytest.param(b'\xef\xbb\xbf{"procedure":"get_data"}', id="byte-order-mark"),
-    pytest.param(b'{"procedure":"get_data",}', id="trailing-comma"),
-    pytest.param(b'{"procedure":"get_data"} x', id="trailing-text"),
-    pytest.param(b'{"procedure":"get_data"}{}', id="two-documents"),
-    pytest.param(b"{'procedure':'get_data'}", id="single-quotes"),
-    pytest.param(b'{"procedure":"get\x00data"}', id="control-character"),
-    pytest.param(b"\x00" * 1000, id="zeros"),
-    pytest.param(b"", id="empty"),
-]
+HURTFUL = {
+    "nested-arrays": b"[" * DEEP,
+    "nested-objects": b'{"a":' * DEEP,
+    "nested-arrays-closed": b"[" * DEEP + b"]" * DEEP,
+    "nested-objects-closed": b'{"a":' * DEEP + b"1" + b"}" * DEEP,
+    "nested-input": b'{"procedure":"get_data","input":' + b"[" * DEEP + b"]" * DEEP + b"}",
+    "invalid-utf-8": b'{"procedure":"\xff\xfe"}',
+    "invalid-utf-8-in-a-name": b'{"\xc3\x28":1}',
+    "surrogate-in-utf-8": b'{"procedure":"get_data","input":"\xed\xa0\x80"}',
+    "lone-high-surrogate": rb'{"procedure":"get_data","input":"\ud800"}',
+    "lone-low-surrogate": rb'{"procedure":"get_data","input":"\udc00x"}',
+    "nan": b'{"procedure":"get_data","input":NaN}',
+    "infinity": b'{"procedure":"get_data","input":Infinity}',
+    "minus-infinity": b'{"procedure":"get_data","input":-Infinity}',
+    "beyond-a-double": b'{"procedure":"get_data","input":1e999}',
+    "five-thousand-digits": b'{"procedure":"get_data","input":' + b"9" * 5000 + b"}",
+    "byte-order-mark": b'\xef\xbb\xbf{"procedure":"get_data"}',
+    "trailing-comma": b'{"procedure":"get_data",}',
+    "trailing-text": b'{"procedure":"get_data"} x',
+    "two-documents": b'{"procedure":"get_data"}{}',
+    "single-quotes": b"{'procedure':'get_data'}",
+    "control-character": b'{"procedure":"get\x00data"}',
+    "zeros": b"\x00" * 1000,
+    "empty": b"",
+}
 
 
-@pytest.mark.parametrize("body", HURTFUL)
-async def test_a_body_that_is_not_json_is_a_parse_error(client: httpx.AsyncClient, body: bytes) -> None:
+async def test_a_body_that_is_not_json_is_a_parse_error(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
     """One body says so in both dialects; the server stays as it was."""
-    answer = await post(client, body)
-    assert answer.status_code == 400
-    assert settled(answer.json()) == refused(-32700, "Parse error")
-    assert (await post(client, b'{"procedure":"get_data"}')).status_code == 200
+    for case, body in HURTFUL.items():
+        with subtests.test(case, body=body):
+            answer = await post(client, body)
+            assert answer.status_code == 400
+            assert settled(answer.json()) == refused(-32700, "Parse error")
+            assert (await post(client, b'{"procedure":"get_data"}')).status_code == 200
 
 
-STRANGE = [
-    pytest.param(b'{"procedure":"get_data","input":' + b"[" * 500 + b"]" * 500 + b"}", 400, id="nested-500-deep"),
-    pytest.param(rb'{"procedure":"\u0000","input":{"\u0000":"\u0000"}}', 400, id="nul"),
-    pytest.param(b'{"procedure":"subtract","input":{"minuend":' + b"9" * 4000 + b"}}", 400, id="four-thousand-digits"),
-    pytest.param(b'{"procedure":"subtract","input":{"minuend":1e308,"subtrahend":-1e308}}', 400, id="large-floats"),
-    pytest.param(b'{"procedure":"__class__"}', 400, id="dunder"),
-    pytest.param(b'{"procedure":"get_data","input":{"self":1,"__init__":2}}', 400, id="python-names"),
-    pytest.param(
-        b'{"jsonrpc":"2.0","method":"subtract","params":{"self":1,"authenticate":2},"id":1}', 200, id="params"
-    ),
-    pytest.param(b'{"jsonrpc":"2.0","method":"__class__","params":[1],"id":1}', 200, id="method-dunder"),
-]
+STRANGE = {
+    "nested-500-deep": (b'{"procedure":"get_data","input":' + b"[" * 500 + b"]" * 500 + b"}", 400),
+    "nul": (rb'{"procedure":"\u0000","input":{"\u0000":"\u0000"}}', 400),
+    "four-thousand-digits": (b'{"procedure":"subtract","input":{"minuend":' + b"9" * 4000 + b"}}", 400),
+    "large-floats": (b'{"procedure":"subtract","input":{"minuend":1e308,"subtrahend":-1e308}}', 400),
+    "dunder": (b'{"procedure":"__class__"}', 400),
+    "python-names": (b'{"procedure":"get_data","input":{"self":1,"__init__":2}}', 400),
+    "params": (b'{"jsonrpc":"2.0","method":"subtract","params":{"self":1,"authenticate":2},"id":1}', 200),
+    "method-dunder": (b'{"jsonrpc":"2.0","method":"__class__","params":[1],"id":1}', 200),
+}
 
 
-@pytest.mark.parametrize(("body", "status"), STRANGE)
-async def test_strange_json_is_refused_in_order(client: httpx.AsyncClient, body: bytes, status: int) -> None:
-    answer = await post(client, body)
-    assert answer.status_code == status
-    assert answer.json()["error"]["code"] in {1200, 1300, -32601, -32602}
+async def test_strange_json_is_refused_in_order(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
+    for case, (body, status) in STRANGE.items():
+        with subtests.test(case, body=body):
+            answer = await post(client, body)
+            assert answer.status_code == status
+            assert answer.json()["error"]["code"] in {1200, 1300, -32601, -32602}
 
 
 async def test_a_mebibyte_of_text_is_refused_as_an_unknown_name(client: httpx.AsyncClient) -> None:

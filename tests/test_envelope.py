@@ -42,46 +42,37 @@ async def test_a_success_is_data_with_metadata(client: httpx.AsyncClient) -> Non
     assert settled(answer.json()) == {"success": True, "data": {"value": 19}, "metadata": METADATA}
 
 
-@pytest.mark.parametrize(
-    ("sent", "status", "expected"),
-    [
-        pytest.param({"input": {}}, 400, failure(1200, "Missing or invalid 'procedure' field"), id="06-no-procedure"),
-        pytest.param({}, 400, failure(1200, "Missing or invalid 'procedure' field"), id="06-empty-object"),
-        pytest.param(
-            {"procedure": ""}, 400, failure(1200, "Missing or invalid 'procedure' field"), id="12-empty-procedure"
-        ),
-        pytest.param(
-            {"procedure": 1}, 400, failure(1200, "Missing or invalid 'procedure' field"), id="12-procedure-is-a-number"
-        ),
-        pytest.param(
-            {"procedure": None, "method": "sum"},
-            400,
-            failure(1200, "Missing or invalid 'procedure' field"),
-            id="12-procedure-null-beside-method",
-        ),
-        pytest.param(
-            {"procedure": "unknown.it"}, 400, failure(1300, "Procedure 'unknown.it' not found"), id="05-unknown"
-        ),
-        pytest.param({"procedure": "whoami"}, 401, failure(1000, "Authentication required"), id="26-no-caller"),
-        pytest.param({"procedure": "boom"}, 500, failure(1900, "Internal server error"), id="08-no-stack"),
-        pytest.param({"procedure": "no_model"}, 500, failure(1900, "Internal server error"), id="answer-is-no-model"),
-        pytest.param({"procedure": "surrogate"}, 500, failure(1900, "Internal server error"), id="answer-is-not-json"),
-        pytest.param(
-            {"procedure": "over_quota"},
-            400,
-            failure(1600, "Storage quota exceeded", used=1, reserved=2, quota=3, available=0, required=4),
-            id="23-facts-are-details",
-        ),
-    ],
-)
-async def test_a_failure_is_an_error_with_metadata(
-    client: httpx.AsyncClient, sent: dict[str, Any], status: int, expected: dict[str, Any]
-) -> None:
+FAILURES = {
+    "06-no-procedure": ({"input": {}}, 400, failure(1200, "Missing or invalid 'procedure' field")),
+    "06-empty-object": ({}, 400, failure(1200, "Missing or invalid 'procedure' field")),
+    "12-empty-procedure": ({"procedure": ""}, 400, failure(1200, "Missing or invalid 'procedure' field")),
+    "12-procedure-is-a-number": ({"procedure": 1}, 400, failure(1200, "Missing or invalid 'procedure' field")),
+    "12-procedure-null-beside-method": (
+        {"procedure": None, "method": "sum"},
+        400,
+        failure(1200, "Missing or invalid 'procedure' field"),
+    ),
+    "05-unknown": ({"procedure": "unknown.it"}, 400, failure(1300, "Procedure 'unknown.it' not found")),
+    "26-no-caller": ({"procedure": "whoami"}, 401, failure(1000, "Authentication required")),
+    "08-no-stack": ({"procedure": "boom"}, 500, failure(1900, "Internal server error")),
+    "answer-is-no-model": ({"procedure": "no_model"}, 500, failure(1900, "Internal server error")),
+    "answer-is-not-json": ({"procedure": "surrogate"}, 500, failure(1900, "Internal server error")),
+    "23-facts-are-details": (
+        {"procedure": "over_quota"},
+        400,
+        failure(1600, "Storage quota exceeded", used=1, reserved=2, quota=3, available=0, required=4),
+    ),
+}
+
+
+async def test_a_failure_is_an_error_with_metadata(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
     """Code, sentence and, when there are facts, details; never a stack."""
-    answer = await post(client, json.dumps(sent))
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/json"
-    assert settled(answer.json()) == expected
+    for case, (sent, status, expected) in FAILURES.items():
+        with subtests.test(case, sent=sent):
+            answer = await post(client, json.dumps(sent))
+            assert answer.status_code == status
+            assert answer.headers["content-type"] == "application/json"
+            assert settled(answer.json()) == expected
 
 
 async def test_input_that_does_not_fit_is_told_field_by_field(client: httpx.AsyncClient) -> None:
@@ -103,33 +94,43 @@ async def test_input_that_does_not_fit_is_told_field_by_field(client: httpx.Asyn
     )
 
 
-@pytest.mark.parametrize(
-    "members",
-    [{"input": ""}, {"input": 0}, {"input": None}, {"input": False}, {"input": []}, {"input": {}}, {}],
-    ids=["empty-string", "zero", "null", "false", "empty-array", "empty-object", "absent"],
-)
-async def test_falsy_input_is_no_input(client: httpx.AsyncClient, members: dict[str, Any]) -> None:
+FALSY: dict[str, dict[str, Any]] = {
+    "empty-string": {"input": ""},
+    "zero": {"input": 0},
+    "null": {"input": None},
+    "false": {"input": False},
+    "empty-array": {"input": []},
+    "empty-object": {"input": {}},
+    "absent": {},
+}
+
+
+async def test_falsy_input_is_no_input(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
     """A procedure without input runs, one with input names its first missing field."""
-    assert (await send(client, "get_data", **members)).json()["data"] == {"values": ["hello", 5]}
-    refused = await send(client, "subtract", **members)
-    assert refused.status_code == 400
-    assert refused.json()["error"]["code"] == 1200
-    assert refused.json()["error"]["message"] == "minuend: Field required"
+    for case, members in FALSY.items():
+        with subtests.test(case, members=members):
+            assert (await send(client, "get_data", **members)).json()["data"] == {"values": ["hello", 5]}
+            refused = await send(client, "subtract", **members)
+            assert refused.status_code == 400
+            assert refused.json()["error"]["code"] == 1200
+            assert refused.json()["error"]["message"] == "minuend: Field required"
 
 
-@pytest.mark.parametrize("value", [1, "x", True, [1], {"unknown": 1}], ids=str)
-async def test_input_of_another_kind_is_refused(client: httpx.AsyncClient, value: Any) -> None:
-    answer = await send(client, "get_data", input=value)
-    assert answer.status_code == 400
-    assert answer.json()["error"]["code"] == 1200
+async def test_input_of_another_kind_is_refused(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
+    for value in (1, "x", True, [1], {"unknown": 1}):
+        with subtests.test(value=value):
+            answer = await send(client, "get_data", input=value)
+            assert answer.status_code == 400
+            assert answer.json()["error"]["code"] == 1200
 
 
-@pytest.mark.parametrize("code", list(ErrorCode), ids=lambda code: f"{int(code)}-{code.name}")
-async def test_the_band_of_a_code_sets_the_status(client: httpx.AsyncClient, code: ErrorCode) -> None:
+async def test_the_band_of_a_code_sets_the_status(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
     """Every code of the table, whoever raises it."""
-    answer = await send(client, "fail", input={"code": int(code)})
-    assert answer.status_code == STATUS_OF_BAND[code // 100]
-    assert settled(answer.json()) == failure(int(code), code.sentence)
+    for code in ErrorCode:
+        with subtests.test(code=code):
+            answer = await send(client, "fail", input={"code": int(code)})
+            assert answer.status_code == STATUS_OF_BAND[code // 100]
+            assert settled(answer.json()) == failure(int(code), code.sentence)
 
 
 @pytest.mark.parametrize(
@@ -149,31 +150,30 @@ async def test_two_requests_have_two_request_ids(client: httpx.AsyncClient) -> N
     assert len({answer.json()["metadata"]["requestId"] for answer in answers}) == 5
 
 
-@pytest.mark.parametrize(
-    ("body", "content_type", "status"),
-    [
-        pytest.param("not-valid-json", "application/json", 400, id="04-not-json"),
-        pytest.param("{}", "text/plain", 415, id="03-text"),
-        pytest.param('"x"', "application/json", 400, id="scalar"),
-        pytest.param('{"procedure":"unknown"}', "application/json", 400, id="05-unknown"),
-        pytest.param('{"procedure":"whoami"}', "application/json", 401, id="26-no-caller"),
-        pytest.param('{"procedure":"boom"}', "application/json", 500, id="08-internal"),
-        pytest.param('{"procedure":"get_data","input":"' + "x" * 2**20 + '"}', "application/json", 413, id="too-large"),
-    ],
-)
-async def test_a_client_can_read_json_whatever_the_status(
-    client: httpx.AsyncClient, body: str, content_type: str, status: int
-) -> None:
+REFUSALS = {
+    "04-not-json": ("not-valid-json", "application/json", 400),
+    "03-text": ("{}", "text/plain", 415),
+    "scalar": ('"x"', "application/json", 400),
+    "05-unknown": ('{"procedure":"unknown"}', "application/json", 400),
+    "26-no-caller": ('{"procedure":"whoami"}', "application/json", 401),
+    "08-internal": ('{"procedure":"boom"}', "application/json", 500),
+    "too-large": ('{"procedure":"get_data","input":"' + "x" * 2**20 + '"}', "application/json", 413),
+}
+
+
+async def test_a_client_can_read_json_whatever_the_status(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
     """Cases 7, 9 and 11 hold for every refusal, also for those made before a call was recognised."""
-    answer = await client.post("/rpc", content=body, headers={"content-type": content_type})
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/json"
-    told = settled(answer.json())
-    assert told["success"] is False
-    assert isinstance(told["error"]["code"], int)
-    assert isinstance(told["error"]["message"], str)
-    assert "stack" not in told["error"]
-    assert told["metadata"] == METADATA
+    for case, (body, content_type, status) in REFUSALS.items():
+        with subtests.test(case, body=body):
+            answer = await client.post("/rpc", content=body, headers={"content-type": content_type})
+            assert answer.status_code == status
+            assert answer.headers["content-type"] == "application/json"
+            told = settled(answer.json())
+            assert told["success"] is False
+            assert isinstance(told["error"]["code"], int)
+            assert isinstance(told["error"]["message"], str)
+            assert "stack" not in told["error"]
+            assert told["metadata"] == METADATA
 
 
 async def test_a_procedure_beside_a_method_makes_an_envelope(client: httpx.AsyncClient) -> None:

@@ -74,13 +74,15 @@ async def test_a_batch_is_answered_by_id(client: httpx.AsyncClient) -> None:
     ]
 
 
-@pytest.mark.parametrize("batch", [[], [GET_DATA] * (MAX_CALLS + 1), {}, None, "get_data"], ids=str)
-async def test_what_is_no_batch_is_refused_as_a_whole(client: httpx.AsyncClient, batch: Any) -> None:
-    answer = await post(client, json.dumps({"batch": batch}))
+async def test_what_is_no_batch_is_refused_as_a_whole(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
+    batches: list[Any] = [[], [GET_DATA] * (MAX_CALLS + 1), {}, None, "get_data"]
+    for batch in batches:
+        with subtests.test(batch=batch):
+            answer = await post(client, json.dumps({"batch": batch}))
 
-    assert answer.status_code == 400
-    assert bare(answer.json()) == {"success": False, "error": 1200}
-    assert answer.json()["error"]["message"] == "'batch' must be an array of 1 to 4 calls"
+            assert answer.status_code == 400
+            assert bare(answer.json()) == {"success": False, "error": 1200}
+            assert answer.json()["error"]["message"] == "'batch' must be an array of 1 to 4 calls"
 
 
 @pytest.mark.parametrize("wrap", [list, lambda calls: {"batch": calls}], ids=["array", "batch"])

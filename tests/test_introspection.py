@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from itertools import product
 from typing import Any
 
 import pytest
@@ -104,12 +105,13 @@ NO_JWT = {
 }
 
 
-@pytest.mark.parametrize("jwts", [{}, {"jwt_secret": SECRET}], ids=["alone", "beside-jwts"])
-@pytest.mark.parametrize("credential", NO_JWT.values(), ids=NO_JWT.keys())
-async def test_what_is_no_jwt_is_introspected(server, credential, jwts):
-    server.tokens[credential] = {"sub": "grace"}
-    assert await whoami(credential, server.url, **jwts) == (200, {"id": "grace", "plan": None, "scopes": []})
-    assert len(server.asked) == 1
+async def test_what_is_no_jwt_is_introspected(subtests, server):
+    for jwts, (case, credential) in product(({}, {"jwt_secret": SECRET}), NO_JWT.items()):
+        with subtests.test(case, credential=credential, jwts=jwts):
+            server.tokens[credential] = {"sub": "grace"}
+            server.asked.clear()
+            assert await whoami(credential, server.url, **jwts) == (200, {"id": "grace", "plan": None, "scopes": []})
+            assert len(server.asked) == 1
 
 
 async def test_a_jwt_is_introspected_when_nothing_else_can_check_it(server):
@@ -156,10 +158,11 @@ GOOD: dict[str, tuple[dict[str, Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize(("different", "caller"), GOOD.values(), ids=GOOD.keys())
-async def test_an_active_token_names_its_caller(server, different, caller):
-    server.tokens[OPAQUE] = {"sub": "ada", **different}
-    assert await whoami(OPAQUE, server.url) == (200, caller)
+async def test_an_active_token_names_its_caller(subtests, server):
+    for case, (different, caller) in GOOD.items():
+        with subtests.test(case, different=different):
+            server.tokens[OPAQUE] = {"sub": "ada", **different}
+            assert await whoami(OPAQUE, server.url) == (200, caller)
 
 
 @pytest.mark.parametrize("seconds", [600, 600.5, -1], ids=["whole", "with-a-fraction", "a-little-ago"])
@@ -184,11 +187,12 @@ BAD: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("different", BAD.values(), ids=BAD.keys())
-async def test_an_active_token_with_members_of_another_kind_is_invalid(server, different):
+async def test_an_active_token_with_members_of_another_kind_is_invalid(subtests, server):
     """As a JWT with such claims is."""
-    server.tokens[OPAQUE] = {"sub": "ada", **different}
-    assert await whoami(OPAQUE, server.url) == INVALID
+    for case, different in BAD.items():
+        with subtests.test(case, different=different):
+            server.tokens[OPAQUE] = {"sub": "ada", **different}
+            assert await whoami(OPAQUE, server.url) == INVALID
 
 
 async def test_an_inactive_token_is_invalid(server):
@@ -210,35 +214,25 @@ async def test_an_active_token_that_has_expired_is_expired(server):
 ISSUER = "https://id.example"
 
 
-@pytest.mark.parametrize(
-    ("different", "expected"),
-    [
-        ({"iss": ISSUER, "aud": "media"}, ADA),
-        ({"iss": ISSUER, "aud": ["web", "media"]}, ADA),
-        ({}, ADA),
-        ({"iss": "https://other.example", "aud": "media"}, INVALID),
-        ({"iss": [ISSUER], "aud": "media"}, INVALID),
-        ({"iss": ISSUER, "aud": "web"}, INVALID),
-        ({"iss": ISSUER, "aud": []}, INVALID),
-        ({"iss": ISSUER, "aud": 7}, INVALID),
-        ({"iss": ISSUER, "aud": {"media": True}}, INVALID),
-    ],
-    ids=[
-        "both",
-        "one-of-two-audiences",
-        "neither-told",
-        "wrong-issuer",
-        "issuer-is-a-list",
-        "wrong-audience",
-        "no-audience",
-        "audience-is-a-number",
-        "audience-is-an-object",
-    ],
-)
-async def test_issuer_and_audience_must_be_as_set_where_they_are_told(server, different, expected):
+TOLD: dict[str, tuple[dict[str, Any], tuple[int, Any]]] = {
+    "both": ({"iss": ISSUER, "aud": "media"}, ADA),
+    "one-of-two-audiences": ({"iss": ISSUER, "aud": ["web", "media"]}, ADA),
+    "neither-told": ({}, ADA),
+    "wrong-issuer": ({"iss": "https://other.example", "aud": "media"}, INVALID),
+    "issuer-is-a-list": ({"iss": [ISSUER], "aud": "media"}, INVALID),
+    "wrong-audience": ({"iss": ISSUER, "aud": "web"}, INVALID),
+    "no-audience": ({"iss": ISSUER, "aud": []}, INVALID),
+    "audience-is-a-number": ({"iss": ISSUER, "aud": 7}, INVALID),
+    "audience-is-an-object": ({"iss": ISSUER, "aud": {"media": True}}, INVALID),
+}
+
+
+async def test_issuer_and_audience_must_be_as_set_where_they_are_told(subtests, server):
     """The RFC leaves both to the server, which knows already who asks."""
-    server.tokens[OPAQUE] = {"sub": "ada", **different}
-    assert await whoami(OPAQUE, server.url, issuer=ISSUER, audience="media") == expected
+    for case, (different, expected) in TOLD.items():
+        with subtests.test(case, different=different):
+            server.tokens[OPAQUE] = {"sub": "ada", **different}
+            assert await whoami(OPAQUE, server.url, issuer=ISSUER, audience="media") == expected
 
 
 async def test_without_the_settings_issuer_and_audience_may_be_any(server):

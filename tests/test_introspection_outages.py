@@ -44,15 +44,16 @@ NO_ANSWER: dict[str, tuple[int, bytes | None, dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize(("status", "body", "headers", "reason"), NO_ANSWER.values(), ids=NO_ANSWER.keys())
-async def test_what_is_no_answer_is_an_outage(server, status, body, headers, reason):
+async def test_what_is_no_answer_is_an_outage(subtests, server):
     """Nobody is told to log in again; the log tells why, and nothing of the token."""
-    server.status, server.body, server.headers = status, body, headers
-    with logs.rendered() as log:
-        assert await whoami(OPAQUE, server.url) == UNAVAILABLE
-    lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    assert [line["reason"] for line in lines if line["event"] == "introspection failed"] == [reason]
-    assert OPAQUE[:6] not in log.getvalue()
+    for case, (status, body, headers, reason) in NO_ANSWER.items():
+        with subtests.test(case, status=status, body=body):
+            server.status, server.body, server.headers = status, body, headers
+            with logs.rendered() as log:
+                assert await whoami(OPAQUE, server.url) == UNAVAILABLE
+            lines = [json.loads(line) for line in log.getvalue().splitlines()]
+            assert [line["reason"] for line in lines if line["event"] == "introspection failed"] == [reason]
+            assert OPAQUE[:6] not in log.getvalue()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -55,39 +55,35 @@ MALFORMED = '{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]'
 LARGE = 2**64 + 1
 DEEP = 2000
 
-ANSWERED = [
-    pytest.param(request("subtract", [42, 23], id=1), result({"value": 19}, 1), id="01-positional"),
-    pytest.param(request("subtract", [23, 42], id=2), result({"value": -19}, 2), id="01-positional-swapped"),
-    pytest.param(request("subtract", SUBTRACT, id=3), result({"value": 19}, 3), id="02-named"),
-    pytest.param(
-        request("subtract", dict(reversed(SUBTRACT.items())), id=4), result({"value": 19}, 4), id="02-named-swapped"
-    ),
-    pytest.param(request("foobar", id="1"), error(METHOD_NOT_FOUND, "1"), id="04-unknown-method"),
-    pytest.param(request(1, "bar"), error(INVALID_REQUEST), id="06-method-is-a-number"),
-    pytest.param({**request("subtract", SUBTRACT, id=1), "jsonrpc": "1.0"}, error(INVALID_REQUEST), id="16-version-1"),
-    pytest.param(
-        {**request("subtract", SUBTRACT, id=1), "jsonrpc": 2.0}, error(INVALID_REQUEST), id="16-version-is-a-number"
-    ),
-    pytest.param({"method": "subtract", "params": SUBTRACT, "id": 1}, error(INVALID_REQUEST), id="16-no-version"),
-    pytest.param({"jsonrpc": "2.0"}, error(INVALID_REQUEST), id="16-version-alone"),
-    pytest.param(request("", id=1), error(METHOD_NOT_FOUND, 1), id="17-empty-method"),
-    pytest.param(request(None, id=1), error(INVALID_REQUEST), id="17-method-null"),
-    pytest.param(request({}, id=1), error(INVALID_REQUEST), id="17-method-is-an-object"),
-    pytest.param(request("get_data", id=True), error(INVALID_REQUEST), id="18-id-true"),
-    pytest.param(request("get_data", id=False), error(INVALID_REQUEST), id="18-id-false"),
-    pytest.param(request("get_data", id={}), error(INVALID_REQUEST), id="18-id-is-an-object"),
-    pytest.param(request("get_data", id=[]), error(INVALID_REQUEST), id="18-id-is-an-array"),
-    pytest.param(request("get_data", None, id=1), error(INVALID_REQUEST), id="19-params-null"),
-    pytest.param(request("get_data", "x", id=1), error(INVALID_REQUEST), id="19-params-is-a-string"),
-    pytest.param(request("get_data", 1, id=1), error(INVALID_REQUEST), id="19-params-is-a-number"),
-    pytest.param(request("get_data", id=1), result({"values": ["hello", 5]}, 1), id="19-params-absent"),
-    pytest.param(request("get_data", [], id=1), result({"values": ["hello", 5]}, 1), id="19-params-empty-array"),
-    pytest.param(request("get_data", {}, id=1), result({"values": ["hello", 5]}, 1), id="19-params-empty-object"),
-    pytest.param(request("boom", id=1), error(INTERNAL_ERROR, 1), id="21-procedure-raises"),
-    pytest.param(request("boom.chained", id=1), error(INTERNAL_ERROR, 1), id="21-procedure-raises-from"),
-    pytest.param(request("no_model", id=1), error(INTERNAL_ERROR, 1), id="22-procedure-answers-no-model"),
-    pytest.param(request("surrogate", id=1), error(INTERNAL_ERROR, 1), id="22-answer-is-not-json"),
-    pytest.param(
+ANSWERED = {
+    "01-positional": (request("subtract", [42, 23], id=1), result({"value": 19}, 1)),
+    "01-positional-swapped": (request("subtract", [23, 42], id=2), result({"value": -19}, 2)),
+    "02-named": (request("subtract", SUBTRACT, id=3), result({"value": 19}, 3)),
+    "02-named-swapped": (request("subtract", dict(reversed(SUBTRACT.items())), id=4), result({"value": 19}, 4)),
+    "04-unknown-method": (request("foobar", id="1"), error(METHOD_NOT_FOUND, "1")),
+    "06-method-is-a-number": (request(1, "bar"), error(INVALID_REQUEST)),
+    "16-version-1": ({**request("subtract", SUBTRACT, id=1), "jsonrpc": "1.0"}, error(INVALID_REQUEST)),
+    "16-version-is-a-number": ({**request("subtract", SUBTRACT, id=1), "jsonrpc": 2.0}, error(INVALID_REQUEST)),
+    "16-no-version": ({"method": "subtract", "params": SUBTRACT, "id": 1}, error(INVALID_REQUEST)),
+    "16-version-alone": ({"jsonrpc": "2.0"}, error(INVALID_REQUEST)),
+    "17-empty-method": (request("", id=1), error(METHOD_NOT_FOUND, 1)),
+    "17-method-null": (request(None, id=1), error(INVALID_REQUEST)),
+    "17-method-is-an-object": (request({}, id=1), error(INVALID_REQUEST)),
+    "18-id-true": (request("get_data", id=True), error(INVALID_REQUEST)),
+    "18-id-false": (request("get_data", id=False), error(INVALID_REQUEST)),
+    "18-id-is-an-object": (request("get_data", id={}), error(INVALID_REQUEST)),
+    "18-id-is-an-array": (request("get_data", id=[]), error(INVALID_REQUEST)),
+    "19-params-null": (request("get_data", None, id=1), error(INVALID_REQUEST)),
+    "19-params-is-a-string": (request("get_data", "x", id=1), error(INVALID_REQUEST)),
+    "19-params-is-a-number": (request("get_data", 1, id=1), error(INVALID_REQUEST)),
+    "19-params-absent": (request("get_data", id=1), result({"values": ["hello", 5]}, 1)),
+    "19-params-empty-array": (request("get_data", [], id=1), result({"values": ["hello", 5]}, 1)),
+    "19-params-empty-object": (request("get_data", {}, id=1), result({"values": ["hello", 5]}, 1)),
+    "21-procedure-raises": (request("boom", id=1), error(INTERNAL_ERROR, 1)),
+    "21-procedure-raises-from": (request("boom.chained", id=1), error(INTERNAL_ERROR, 1)),
+    "22-procedure-answers-no-model": (request("no_model", id=1), error(INTERNAL_ERROR, 1)),
+    "22-answer-is-not-json": (request("surrogate", id=1), error(INTERNAL_ERROR, 1)),
+    "22-own-error-keeps-its-code": (
         request("over_quota", id=1),
         error(
             {
@@ -101,14 +97,11 @@ ANSWERED = [
             },
             1,
         ),
-        id="22-own-error-keeps-its-code",
     ),
-    pytest.param(request("nothing", id=1), result({"value": None}, 1), id="24-null"),
-    pytest.param(
-        request("subtract", SUBTRACT, id=1, jsonRPC="x", extra=[1]), result({"value": 19}, 1), id="25-unknown-member"
-    ),
-    pytest.param(request("rpc.foo", id=1), error(METHOD_NOT_FOUND, 1), id="31-reserved-name"),
-]
+    "24-null": (request("nothing", id=1), result({"value": None}, 1)),
+    "25-unknown-member": (request("subtract", SUBTRACT, id=1, jsonRPC="x", extra=[1]), result({"value": 19}, 1)),
+    "31-reserved-name": (request("rpc.foo", id=1), error(METHOD_NOT_FOUND, 1)),
+}
 
 IDS = {
     "18-empty": "",
@@ -123,63 +116,62 @@ IDS = {
     "18-null": None,
 }
 
-UNPARSABLE = [
-    pytest.param(MALFORMED, id="05-malformed"),
-    pytest.param(
-        '[{"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},{"jsonrpc"', id="07-cut-off-batch"
-    ),
-    pytest.param("", id="15-empty"),
-    pytest.param(" \n", id="15-blank"),
-    pytest.param('{"jsonrpc":"2.0","method":"get_data","id":NaN}', id="28-nan"),
-    pytest.param('{"jsonrpc":"2.0","method":"get_data","id":-Infinity}', id="28-infinity"),
-    pytest.param('{"jsonrpc":"2.0","method":"get_data","id":1e999}', id="28-beyond-a-double"),
-    pytest.param('\ufeff{"jsonrpc":"2.0","method":"get_data","id":1}', id="28-byte-order-mark"),
-    pytest.param(b'{"jsonrpc":"2.0","method":"get_data","id":"\xff"}', id="28-invalid-utf-8"),
-    pytest.param('{"jsonrpc":"2.0","method":"get_data","id":1}'.encode("utf-16"), id="28-utf-16"),
-    pytest.param(r'{"jsonrpc":"2.0","method":"get_data","id":"\ud800"}', id="28-lone-surrogate"),
-    pytest.param('{"jsonrpc":"2.0","method":"get_data","id":1,}', id="28-trailing-comma"),
-    pytest.param("[" * DEEP, id="29-nested"),
-    pytest.param("[" * DEEP + "]" * DEEP, id="29-nested-and-closed"),
-]
+UNPARSABLE = {
+    "05-malformed": MALFORMED,
+    "07-cut-off-batch": '[{"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},{"jsonrpc"',
+    "15-empty": "",
+    "15-blank": " \n",
+    "28-nan": '{"jsonrpc":"2.0","method":"get_data","id":NaN}',
+    "28-infinity": '{"jsonrpc":"2.0","method":"get_data","id":-Infinity}',
+    "28-beyond-a-double": '{"jsonrpc":"2.0","method":"get_data","id":1e999}',
+    "28-byte-order-mark": '\ufeff{"jsonrpc":"2.0","method":"get_data","id":1}',
+    "28-invalid-utf-8": b'{"jsonrpc":"2.0","method":"get_data","id":"\xff"}',
+    "28-utf-16": '{"jsonrpc":"2.0","method":"get_data","id":1}'.encode("utf-16"),
+    "28-lone-surrogate": r'{"jsonrpc":"2.0","method":"get_data","id":"\ud800"}',
+    "28-trailing-comma": '{"jsonrpc":"2.0","method":"get_data","id":1,}',
+    "29-nested": "[" * DEEP,
+    "29-nested-and-closed": "[" * DEEP + "]" * DEEP,
+}
 
-BAD_PARAMS = [
-    pytest.param({"minuend": 1}, ["subtrahend"], id="20-missing"),
-    pytest.param([1], ["subtrahend"], id="20-too-few"),
-    pytest.param({"minuend": 1, "subtrahend": 2, "more": 3}, ["more"], id="20-extra"),
-    pytest.param({"minuend": 1, "subtrahent": 2}, ["subtrahend", "subtrahent"], id="20-misspelt"),
-    pytest.param({"minuend": 1, "Subtrahend": 2}, ["subtrahend", "Subtrahend"], id="20-wrong-case"),
-    pytest.param({"minuend": 1, "subtrahend": "2"}, ["subtrahend"], id="20-wrong-type"),
-    pytest.param([1, 2, 3], [""], id="20-too-many"),
-]
+BAD_PARAMS = {
+    "20-missing": ({"minuend": 1}, ["subtrahend"]),
+    "20-too-few": ([1], ["subtrahend"]),
+    "20-extra": ({"minuend": 1, "subtrahend": 2, "more": 3}, ["more"]),
+    "20-misspelt": ({"minuend": 1, "subtrahent": 2}, ["subtrahend", "subtrahent"]),
+    "20-wrong-case": ({"minuend": 1, "Subtrahend": 2}, ["subtrahend", "Subtrahend"]),
+    "20-wrong-type": ({"minuend": 1, "subtrahend": "2"}, ["subtrahend"]),
+    "20-too-many": ([1, 2, 3], [""]),
+}
 
 
-@pytest.mark.parametrize(("sent", "expected"), ANSWERED)
-async def test_a_request_gets_exactly_one_response(
-    client: httpx.AsyncClient, sent: dict[str, Any], expected: dict[str, Any]
-) -> None:
+async def test_a_request_gets_exactly_one_response(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
     """A response is HTTP 200 whatever became of the call; errors quote nothing that was sent or raised."""
-    answer = await post(client, json.dumps(sent))
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/json"
-    assert settled(answer.json()) == expected
-    assert "secret" not in answer.text
+    for case, (sent, expected) in ANSWERED.items():
+        with subtests.test(case, sent=sent):
+            answer = await post(client, json.dumps(sent))
+            assert answer.status_code == 200
+            assert answer.headers["content-type"] == "application/json"
+            assert settled(answer.json()) == expected
+            assert "secret" not in answer.text
 
 
-@pytest.mark.parametrize("id_", IDS.values(), ids=IDS.keys())
-async def test_an_id_is_echoed_exactly(client: httpx.AsyncClient, id_: Any) -> None:
+async def test_an_id_is_echoed_exactly(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
     """Integers of any size come back digit by digit; a null id is a request's, not a notification's."""
-    answer = await post(client, json.dumps(request("subtract", SUBTRACT, id=id_)))
-    assert answer.status_code == 200
-    assert answer.json() == {"jsonrpc": "2.0", "result": {"value": 19}, "id": id_}
-    assert type(answer.json()["id"]) is type(id_)
+    for case, id_ in IDS.items():
+        with subtests.test(case, id=id_):
+            answer = await post(client, json.dumps(request("subtract", SUBTRACT, id=id_)))
+            assert answer.status_code == 200
+            assert answer.json() == {"jsonrpc": "2.0", "result": {"value": 19}, "id": id_}
+            assert type(answer.json()["id"]) is type(id_)
 
 
-@pytest.mark.parametrize("body", UNPARSABLE)
-async def test_what_is_not_json_is_a_parse_error(client: httpx.AsyncClient, body: str | bytes) -> None:
+async def test_what_is_not_json_is_a_parse_error(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
     """Whatever the dialect was meant to be, one body with HTTP 400 says it in both."""
-    answer = await post(client, body)
-    assert answer.status_code == 400
-    assert settled(answer.json()) == superset(PARSE_ERROR)
+    for case, body in UNPARSABLE.items():
+        with subtests.test(case, body=body):
+            answer = await post(client, body)
+            assert answer.status_code == 400
+            assert settled(answer.json()) == superset(PARSE_ERROR)
 
 
 @pytest.mark.parametrize("body", ["null", "1", '"x"', "true"], ids=["14-null", "14-number", "14-string", "14-true"])
@@ -219,21 +211,21 @@ async def test_a_notification_runs_and_is_answered_with_nothing(
     assert ran == recorded
 
 
-@pytest.mark.parametrize(("params", "fields"), BAD_PARAMS)
 async def test_params_that_do_not_fit_are_named_as_details(
-    client: httpx.AsyncClient, params: Any, fields: list[str]
+    subtests: pytest.Subtests, client: httpx.AsyncClient
 ) -> None:
     """-32602 with the first issue's sentence, and every issue under `data.details`."""
-    answer = await post(client, json.dumps(request("subtract", params, id=7)))
-    assert answer.status_code == 200
-    told = settled(answer.json())
-    details = told["error"]["data"].pop("details")
-    assert told == error(
-        {"code": -32602, "message": details["errors"][0]["message"], "data": {"rpcCode": 1200, "requestId": "<id>"}}, 7
-    )
-    assert details["field"] == fields[0]
-    assert list(details["fieldErrors"]) == fields
-    assert [".".join(issue["path"]) for issue in details["errors"]] == fields
+    for case, (params, fields) in BAD_PARAMS.items():
+        with subtests.test(case, params=params):
+            answer = await post(client, json.dumps(request("subtract", params, id=7)))
+            assert answer.status_code == 200
+            told = settled(answer.json())
+            details = told["error"]["data"].pop("details")
+            data, message = {"rpcCode": 1200, "requestId": "<id>"}, details["errors"][0]["message"]
+            assert told == error({"code": -32602, "message": message, "data": data}, 7)
+            assert details["field"] == fields[0]
+            assert list(details["fieldErrors"]) == fields
+            assert [".".join(issue["path"]) for issue in details["errors"]] == fields
 
 
 async def test_an_issue_is_told_with_its_path_code_and_sentence(client: httpx.AsyncClient) -> None:

@@ -54,40 +54,38 @@ MIXED_ANSWER = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("sent", "expected"),
-    [
-        pytest.param([], INVALID_REQUEST, id="08-empty"),
-        pytest.param([1], [INVALID_REQUEST], id="09-one-number"),
-        pytest.param([1, 2, 3], [INVALID_REQUEST] * 3, id="10-three-numbers"),
-        pytest.param(MIXED, MIXED_ANSWER, id="11-mixed"),
-        pytest.param([[]], [INVALID_REQUEST], id="13-array"),
-        pytest.param([None], [INVALID_REQUEST], id="13-null"),
-        pytest.param([{}], [INVALID_REQUEST], id="13-object"),
-        pytest.param([MIXED], [INVALID_REQUEST], id="13-batch-in-a-batch"),
-        pytest.param(
-            [request("sum", [1, 2, 3], id=1), request("sum", [2, 2, 2], id=1), request("sum", [3, 3, 3], id=1)],
-            [result({"value": 6}, 1), result({"value": 6}, 1), result({"value": 9}, 1)],
-            id="26-duplicate-ids",
-        ),
-        pytest.param(
-            [{"procedure": "get_data", "input": {}, "jsonrpc": "2.0"}, request("get_data", id=1)],
-            [INVALID_REQUEST, result({"values": ["hello", 5]}, 1)],
-            id="envelope-that-says-jsonrpc",
-        ),
-        pytest.param(
-            [request("notify_hello", [1])] * (MAX_CALLS - 1) + [request("sum", [1, 2, 3], id=1)],
-            [result({"value": 6}, 1)],
-            id="30-as-long-as-allowed",
-        ),
-    ],
-)
-async def test_a_batch_gets_a_response_for_each_request(client: httpx.AsyncClient, sent: Any, expected: Any) -> None:
+BATCHES = {
+    "08-empty": ([], INVALID_REQUEST),
+    "09-one-number": ([1], [INVALID_REQUEST]),
+    "10-three-numbers": ([1, 2, 3], [INVALID_REQUEST] * 3),
+    "11-mixed": (MIXED, MIXED_ANSWER),
+    "13-array": ([[]], [INVALID_REQUEST]),
+    "13-null": ([None], [INVALID_REQUEST]),
+    "13-object": ([{}], [INVALID_REQUEST]),
+    "13-batch-in-a-batch": ([MIXED], [INVALID_REQUEST]),
+    "26-duplicate-ids": (
+        [request("sum", [1, 2, 3], id=1), request("sum", [2, 2, 2], id=1), request("sum", [3, 3, 3], id=1)],
+        [result({"value": 6}, 1), result({"value": 6}, 1), result({"value": 9}, 1)],
+    ),
+    "envelope-that-says-jsonrpc": (
+        [{"procedure": "get_data", "input": {}, "jsonrpc": "2.0"}, request("get_data", id=1)],
+        [INVALID_REQUEST, result({"values": ["hello", 5]}, 1)],
+    ),
+    "30-as-long-as-allowed": (
+        [request("notify_hello", [1])] * (MAX_CALLS - 1) + [request("sum", [1, 2, 3], id=1)],
+        [result({"value": 6}, 1)],
+    ),
+}
+
+
+async def test_a_batch_gets_a_response_for_each_request(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
     """In the order of the requests, always with HTTP 200; bad members do not spoil good ones."""
-    answer = await post(client, json.dumps(sent))
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == expected
+    for case, (sent, expected) in BATCHES.items():
+        with subtests.test(case, sent=sent):
+            answer = await post(client, json.dumps(sent))
+            assert answer.status_code == 200
+            assert answer.headers["content-type"] == "application/json"
+            assert answer.json() == expected
 
 
 async def test_a_batch_of_notifications_is_answered_with_nothing(client: httpx.AsyncClient, ran: list[Any]) -> None:

@@ -114,27 +114,28 @@ async def test_head_is_answered_nothing(client: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-@pytest.mark.parametrize(
-    ("method", "content_type", "message"),
-    [
-        ("POST", "", "Missing content-type header"),
-        ("POST", "text/plain", 'Unsupported content-type "text/plain"'),
-        ("POST", "application/x-www-form-urlencoded", 'Unsupported content-type "application/x-www-form-urlencoded"'),
-        ("POST", "multipart/form-data; boundary=x", 'Unsupported content-type "multipart/form-data"'),
-        ("POST", "application/octet-stream", 'Unsupported content-type "application/octet-stream"'),
-        ("OPTIONS", "", "Missing content-type header"),
-    ],
-)
-async def test_another_content_type_is_415_for_the_whole_request(
-    client: httpx.AsyncClient, method: str, content_type: str, message: str
-) -> None:
-    answer = await client.request(
-        method, url("notify_hello,nobody", batch="1"), content=b"{}", headers={"content-type": content_type}
-    )
+OTHER_TYPES = [
+    ("POST", "", "Missing content-type header"),
+    ("POST", "text/plain", 'Unsupported content-type "text/plain"'),
+    ("POST", "application/x-www-form-urlencoded", 'Unsupported content-type "application/x-www-form-urlencoded"'),
+    ("POST", "multipart/form-data; boundary=x", 'Unsupported content-type "multipart/form-data"'),
+    ("POST", "application/octet-stream", 'Unsupported content-type "application/octet-stream"'),
+    ("OPTIONS", "", "Missing content-type header"),
+]
 
-    assert answer.status_code == 415
-    assert settled(answer.json()) == error(message, -32015, "UNSUPPORTED_MEDIA_TYPE", 415, None, 1200)
-    assert answer.headers["content-type"] == "application/json"
+
+async def test_another_content_type_is_415_for_the_whole_request(
+    subtests: pytest.Subtests, client: httpx.AsyncClient
+) -> None:
+    for method, content_type, message in OTHER_TYPES:
+        with subtests.test(method=method, content_type=content_type):
+            answer = await client.request(
+                method, url("notify_hello,nobody", batch="1"), content=b"{}", headers={"content-type": content_type}
+            )
+
+            assert answer.status_code == 415
+            assert settled(answer.json()) == error(message, -32015, "UNSUPPORTED_MEDIA_TYPE", 415, None, 1200)
+            assert answer.headers["content-type"] == "application/json"
 
 
 async def test_a_content_type_may_have_parameters_and_capitals(client: httpx.AsyncClient, ran: list[Any]) -> None:
@@ -152,12 +153,13 @@ async def test_bytes_come_by_post_only(client: httpx.AsyncClient, content_type: 
     assert answer.headers["allow"] == "POST"
 
 
-@pytest.mark.parametrize("path", ["nobody", "", "a/b", "get_data,get_data", "rpc.x", "get_data/", "__proto__"])
-async def test_an_unknown_path_is_404(client: httpx.AsyncClient, path: str) -> None:
+async def test_an_unknown_path_is_404(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
     """Without `batch=1` a comma is part of a name."""
-    answer = await client.get(url(path))
+    for path in ("nobody", "", "a/b", "get_data,get_data", "rpc.x", "get_data/", "__proto__"):
+        with subtests.test(path=path):
+            answer = await client.get(url(path))
 
-    assert (answer.status_code, settled(answer.json())) == (404, not_found(path))
+            assert (answer.status_code, settled(answer.json())) == (404, not_found(path))
 
 
 @pytest.mark.parametrize("escaped", ["%0A", "get_data%0A", "a%0D%0Ab", "%00"])
@@ -224,22 +226,21 @@ async def test_the_unforeseen_tells_nothing(client: httpx.AsyncClient) -> None:
     assert settled(answer.json()) == error("Internal server error", -32603, "INTERNAL_SERVER_ERROR", 500, "boom", 1900)
 
 
-@pytest.mark.parametrize(
-    ("code", "number", "status"),
-    [
-        (1000, -32001, 401), (1002, -32001, 401), (1100, -32003, 403), (1200, -32600, 400), (1300, -32004, 404),
-        (1400, -32009, 409), (1500, -32029, 429), (1600, -32003, 403), (1601, -32015, 415), (1602, -32013, 413),
-        (1900, -32603, 500), (1903, -32603, 503),
-    ],
-)  # fmt: skip
-async def test_each_code_has_its_number_and_status(
-    client: httpx.AsyncClient, code: int, number: int, status: int
-) -> None:
-    answer = await client.get(url("fail", {"code": code}))
+CODES = [
+    (1000, -32001, 401), (1002, -32001, 401), (1100, -32003, 403), (1200, -32600, 400), (1300, -32004, 404),
+    (1400, -32009, 409), (1500, -32029, 429), (1600, -32003, 403), (1601, -32015, 415), (1602, -32013, 413),
+    (1900, -32603, 500), (1903, -32603, 503),
+]  # fmt: skip
 
-    assert answer.status_code == status
-    shape = answer.json()["error"]
-    assert (shape["code"], shape["data"]["httpStatus"], shape["data"]["rpcCode"]) == (number, status, code)
+
+async def test_each_code_has_its_number_and_status(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
+    for code, number, status in CODES:
+        with subtests.test(code=code):
+            answer = await client.get(url("fail", {"code": code}))
+
+            assert answer.status_code == status
+            shape = answer.json()["error"]
+            assert (shape["code"], shape["data"]["httpStatus"], shape["data"]["rpcCode"]) == (number, status, code)
 
 
 async def test_a_protected_procedure_needs_a_caller(client: httpx.AsyncClient) -> None:
@@ -299,23 +300,22 @@ async def test_only_batch_1_is_a_batch(client: httpx.AsyncClient, batch: str) ->
     assert (answer.status_code, answer.json()) == (200, DATA)
 
 
-@pytest.mark.parametrize(
-    ("path", "given", "message"),
-    [
-        pytest.param(",".join(["get_data"] * (MAX_CALLS + 1)), {}, "Batch call exceeds maximum size", id="too-long"),
-        pytest.param("get_data,update", {}, "Cannot mix procedure types in call: query, mutation", id="mixed-kinds"),
-        pytest.param("get_data", [], '"input" needs to be an object when doing a batch call', id="array"),
-        pytest.param("get_data", 7, '"input" needs to be an object when doing a batch call', id="number"),
-        pytest.param("get_data", None, '"input" needs to be an object when doing a batch call', id="null"),
-    ],
-)
-async def test_a_batch_that_is_none_is_refused_as_a_whole(
-    client: httpx.AsyncClient, path: str, given: Any, message: str
-) -> None:
-    """One object, not an array."""
-    answer = await client.get(url(path, given, batch="1"))
+NO_BATCHES = {
+    "too-long": (",".join(["get_data"] * (MAX_CALLS + 1)), {}, "Batch call exceeds maximum size"),
+    "mixed-kinds": ("get_data,update", {}, "Cannot mix procedure types in call: query, mutation"),
+    "array": ("get_data", [], '"input" needs to be an object when doing a batch call'),
+    "number": ("get_data", 7, '"input" needs to be an object when doing a batch call'),
+    "null": ("get_data", None, '"input" needs to be an object when doing a batch call'),
+}
 
-    assert (answer.status_code, settled(answer.json())) == (400, bad_request(message))
+
+async def test_a_batch_that_is_none_is_refused_as_a_whole(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
+    """One object, not an array."""
+    for case, (path, given, message) in NO_BATCHES.items():
+        with subtests.test(case, path=path, given=given):
+            answer = await client.get(url(path, given, batch="1"))
+
+            assert (answer.status_code, settled(answer.json())) == (400, bad_request(message))
 
 
 async def test_an_unknown_name_mixes_with_every_kind(client: httpx.AsyncClient) -> None:

@@ -116,24 +116,25 @@ async def test_a_subscription_is_an_event_stream(client: httpx.AsyncClient, url:
     assert events_of(answer.text) == [CONNECTED, *counted(1, 2, 3), ("return", None, None)]
 
 
-@pytest.mark.parametrize(
-    ("query_string", "headers"),
-    [
-        ("", {"last-event-id": "1"}),
-        ("?lastEventId=1", {}),
-        ("?Last-Event-Id=1", {}),
-        ('?input={"lastEventId":"1"}', {}),
-        ('?input={"upTo":3}&lastEventId=1', {}),
-        ("?input=null&lastEventId=1", {}),
-        ('?input={"lastEventId":"9"}', {"last-event-id": "1"}),
-    ],
-)
-async def test_a_subscription_goes_on_after_the_last_event_seen(
-    client: httpx.AsyncClient, url: str, query_string: str, headers: dict[str, str]
-) -> None:
-    answer = await client.get(f"{url}/count{query_string}", headers=headers)
+LAST_SEEN = [
+    ("", {"last-event-id": "1"}),
+    ("?lastEventId=1", {}),
+    ("?Last-Event-Id=1", {}),
+    ('?input={"lastEventId":"1"}', {}),
+    ('?input={"upTo":3}&lastEventId=1', {}),
+    ("?input=null&lastEventId=1", {}),
+    ('?input={"lastEventId":"9"}', {"last-event-id": "1"}),
+]
 
-    assert events_of(answer.text) == [CONNECTED, *counted(2, 3), ("return", None, None)]
+
+async def test_a_subscription_goes_on_after_the_last_event_seen(
+    subtests: pytest.Subtests, client: httpx.AsyncClient, url: str
+) -> None:
+    for query_string, headers in LAST_SEEN:
+        with subtests.test(query_string=query_string, headers=headers):
+            answer = await client.get(f"{url}/count{query_string}", headers=headers)
+
+            assert events_of(answer.text) == [CONNECTED, *counted(2, 3), ("return", None, None)]
 
 
 @pytest.mark.parametrize("id_", ["", "1\ndata: 2", "1\r", "\0"])
@@ -156,29 +157,30 @@ async def test_silence_is_broken_by_pings(client: httpx.AsyncClient, url: str) -
     assert events_of(answer.text) == [CONNECTED, *counted(1), ("ping", None, None), ("return", None, None)]
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "code", "key", "rpc_code"),
-    [
-        pytest.param("GET", 'count?input={"upTo":"x"}', -32600, "BAD_REQUEST", 1200, id="bad-input"),
-        pytest.param("GET", "count?input={", -32600, "BAD_REQUEST", 1200, id="no-json"),
-        pytest.param("GET", "count?input=7", -32600, "BAD_REQUEST", 1200, id="primitive"),
-        pytest.param("GET", "count?lastEventId=x", -32004, "NOT_FOUND", 1300, id="bad-id"),
-        pytest.param("GET", "mine", -32001, "UNAUTHORIZED", 1000, id="no-caller"),
-        pytest.param("PUT", "count", -32005, "METHOD_NOT_SUPPORTED", 1200, id="wrong-verb"),
-        pytest.param("GET", 'count?input={"upTo":0,"then":"fail"}', -32603, "INTERNAL_SERVER_ERROR", 1900, id="bug"),
-    ],
-)
-async def test_what_goes_wrong_with_a_subscription_is_told_in_its_stream(
-    client: httpx.AsyncClient, url: str, method: str, path: str, code: int, key: str, rpc_code: int
-) -> None:
-    answer = await client.request(method, f"{url}/{path}", headers={"content-type": "application/json"})
+WRONG = {
+    "bad-input": ("GET", 'count?input={"upTo":"x"}', -32600, "BAD_REQUEST", 1200),
+    "no-json": ("GET", "count?input={", -32600, "BAD_REQUEST", 1200),
+    "primitive": ("GET", "count?input=7", -32600, "BAD_REQUEST", 1200),
+    "bad-id": ("GET", "count?lastEventId=x", -32004, "NOT_FOUND", 1300),
+    "no-caller": ("GET", "mine", -32001, "UNAUTHORIZED", 1000),
+    "wrong-verb": ("PUT", "count", -32005, "METHOD_NOT_SUPPORTED", 1200),
+    "bug": ("GET", 'count?input={"upTo":0,"then":"fail"}', -32603, "INTERNAL_SERVER_ERROR", 1900),
+}
 
-    assert answer.status_code == 200
-    connected, (name, shape, _) = events_of(answer.text)
-    assert connected == CONNECTED
-    assert name == "serialized-error"
-    assert (shape["code"], shape["data"]["code"], shape["data"]["rpcCode"]) == (code, key, rpc_code)
-    assert "secret" not in answer.text
+
+async def test_what_goes_wrong_with_a_subscription_is_told_in_its_stream(
+    subtests: pytest.Subtests, client: httpx.AsyncClient, url: str
+) -> None:
+    for case, (method, path, code, key, rpc_code) in WRONG.items():
+        with subtests.test(case, method=method, path=path):
+            answer = await client.request(method, f"{url}/{path}", headers={"content-type": "application/json"})
+
+            assert answer.status_code == 200
+            connected, (name, shape, _) = events_of(answer.text)
+            assert connected == CONNECTED
+            assert name == "serialized-error"
+            assert (shape["code"], shape["data"]["code"], shape["data"]["rpcCode"]) == (code, key, rpc_code)
+            assert "secret" not in answer.text
 
 
 async def test_an_error_comes_after_what_was_told_before_it(client: httpx.AsyncClient, url: str) -> None:
@@ -188,12 +190,15 @@ async def test_an_error_comes_after_what_was_told_before_it(client: httpx.AsyncC
     assert [name for name, _, _ in events_of(answer.text)] == ["connected", None, None, "serialized-error"]
 
 
-@pytest.mark.parametrize("params", ["{", "[]", "7", '{"token":7}', '"x"'])
-async def test_connection_params_must_be_an_object_of_strings(client: httpx.AsyncClient, url: str, params: str) -> None:
-    answer = await client.get(f"{url}/count", params={"connectionParams": params})
+async def test_connection_params_must_be_an_object_of_strings(
+    subtests: pytest.Subtests, client: httpx.AsyncClient, url: str
+) -> None:
+    for params in ("{", "[]", "7", '{"token":7}', '"x"'):
+        with subtests.test(params=params):
+            answer = await client.get(f"{url}/count", params={"connectionParams": params})
 
-    assert answer.status_code == 400
-    assert (answer.json()["error"]["code"], answer.json()["error"]["data"]["code"]) == (-32700, "PARSE_ERROR")
+            assert answer.status_code == 400
+            assert (answer.json()["error"]["code"], answer.json()["error"]["data"]["code"]) == (-32700, "PARSE_ERROR")
 
 
 async def test_a_token_may_come_in_the_connection_params(client: httpx.AsyncClient) -> None:

@@ -114,34 +114,35 @@ async def test_a_file_alone_is_a_form() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("disposition", "filename"),
-    [
-        ('name="file"; filename="a.jpg"', "a.jpg"),
-        ('name="other"; filename="a.jpg"', "a.jpg"),
-        ('name="file"', None),
-        ('name="file"; filename=""', None),
-        ("name=file; filename=a.jpg", "a.jpg"),
-        ('name="file"; filename="na\u00efve \U0001f4f7;.jpg"', "na\u00efve \U0001f4f7;.jpg"),
-        ('name="file"; filename="a \\"b\\".jpg"', 'a "b".jpg'),
-        ('name="file"; filename="plain.jpg"; filename*=UTF-8\'\'na%C3%AFve%20%2A.jpg', "na\u00efve *.jpg"),
-        ('name="file"; filename*=iso-8859-1\'\'na%EFve.jpg; filename="plain.jpg"', "na\u00efve.jpg"),
-        ("name=\"file\"; filename*=no-such-charset''a%20b.jpg", "a b.jpg"),
-        ("name=\"file\"; filename*=\0''a%20b.jpg", "a b.jpg"),
-        ("name=\"file\"; filename*=undefined''a%20b.jpg", "a b.jpg"),
-        ("name=\"file\"; filename*=idna''xn--%FF.jpg", "xn--\ufffd.jpg"),
-        ('name="file"; FILENAME="a.jpg"', "a.jpg"),
-        ("name=\"file\"; filename*=UTF-8''a%20b.jpg; filename*0=c.jpg", "a b.jpg"),
-        (f'name="file"; filename="a.jpg"; filename*{"1" * 5000}=b.jpg', "a.jpg"),
-        ('name="file"; filename="a.jpg"; filename*=a%20b.jpg', "a b.jpg"),
-        ('name="file"; filename="a.jpg"; filename', "a.jpg"),
-        ('name="file" ;filename = "a\\\\b.jpg" ', "a\\b.jpg"),
-    ],
-)
-async def test_a_file_has_the_name_that_its_part_says(disposition: str, filename: str | None) -> None:
-    body = f"--{BOUNDARY}\r\ncontent-disposition: form-data; {disposition}\r\n\r\nbytes\r\n--{BOUNDARY}--\r\n"
+NAMED = [
+    ('name="file"; filename="a.jpg"', "a.jpg"),
+    ('name="other"; filename="a.jpg"', "a.jpg"),
+    ('name="file"', None),
+    ('name="file"; filename=""', None),
+    ("name=file; filename=a.jpg", "a.jpg"),
+    ('name="file"; filename="na\u00efve \U0001f4f7;.jpg"', "na\u00efve \U0001f4f7;.jpg"),
+    ('name="file"; filename="a \\"b\\".jpg"', 'a "b".jpg'),
+    ('name="file"; filename="plain.jpg"; filename*=UTF-8\'\'na%C3%AFve%20%2A.jpg', "na\u00efve *.jpg"),
+    ('name="file"; filename*=iso-8859-1\'\'na%EFve.jpg; filename="plain.jpg"', "na\u00efve.jpg"),
+    ("name=\"file\"; filename*=no-such-charset''a%20b.jpg", "a b.jpg"),
+    ("name=\"file\"; filename*=\0''a%20b.jpg", "a b.jpg"),
+    ("name=\"file\"; filename*=undefined''a%20b.jpg", "a b.jpg"),
+    ("name=\"file\"; filename*=idna''xn--%FF.jpg", "xn--\ufffd.jpg"),
+    ('name="file"; FILENAME="a.jpg"', "a.jpg"),
+    ("name=\"file\"; filename*=UTF-8''a%20b.jpg; filename*0=c.jpg", "a b.jpg"),
+    (f'name="file"; filename="a.jpg"; filename*{"1" * 5000}=b.jpg', "a.jpg"),
+    ('name="file"; filename="a.jpg"; filename*=a%20b.jpg', "a b.jpg"),
+    ('name="file"; filename="a.jpg"; filename', "a.jpg"),
+    ('name="file" ;filename = "a\\\\b.jpg" ', "a\\b.jpg"),
+]
 
-    assert (await kept(body.encode()))["filename"] == filename
+
+async def test_a_file_has_the_name_that_its_part_says(subtests: pytest.Subtests) -> None:
+    for disposition, filename in NAMED:
+        with subtests.test(disposition=disposition):
+            body = f"--{BOUNDARY}\r\ncontent-disposition: form-data; {disposition}\r\n\r\nbytes\r\n--{BOUNDARY}--\r\n"
+
+            assert (await kept(body.encode()))["filename"] == filename
 
 
 def test_however_long_a_name_is_it_is_read_in_one_pass() -> None:
@@ -169,113 +170,77 @@ async def test_the_last_line_may_be_broken_or_not(ending: bytes) -> None:
     assert (await kept(form(FILE).removesuffix(b"\r\n") + ending))["size"] == 5
 
 
-@pytest.mark.parametrize(
-    ("body", "field", "message"),
-    [
-        pytest.param(form(), "file", "The form has no file", id="empty"),
-        pytest.param(form(part("note", "x")), "file", "The form has no file", id="no file"),
-        pytest.param(b"", "", "The form ends before its closing boundary", id="nothing"),
-        pytest.param(
-            form(part("pages", "twelve"), FILE),
-            "pages",
-            "pages: Input should be a valid integer",
-            id="no number",
-        ),
-        pytest.param(
-            form(part("pages", "1.5"), FILE), "pages", "pages: Input should be a valid integer", id="fraction"
-        ),
-        pytest.param(form(part("tags", "a"), FILE), "tags", "tags: Input should be a valid list", id="text for a list"),
-        pytest.param(
-            form(part("coverSize", '{"width":"3","height":4}'), FILE),
-            "coverSize.width",
-            "coverSize.width: Input should be a valid integer",
-            id="text in an object",
-        ),
-        pytest.param(
-            form(part("pages", "[" * 10_000), FILE), "pages", "pages: Input should be a valid integer", id="deep"
-        ),
-        pytest.param(
-            form(part("surprise", "x"), FILE),
-            "surprise",
-            "surprise: Extra inputs are not permitted",
-            id="unknown field",
-        ),
-        pytest.param(
-            form(part("page_title", "x"), FILE),
-            "page_title",
-            "page_title: Extra inputs are not permitted",
-            id="not the wire's name",
-        ),
-        pytest.param(
-            form(part("note", "x"), part("note", "x"), FILE), "note", "note: the field is there twice", id="repeated"
-        ),
-        pytest.param(
-            form(FILE, part("note", "x")),
-            "note",
-            "note: the fields of a form stand before its file",
-            id="field behind the file",
-        ),
-        pytest.param(
-            form(FILE, part("other", b"bytes", filename="b")), "other", "other: a form has one file", id="second file"
-        ),
-        pytest.param(
-            form(*(part(f"f{number}", "") for number in range(101)), FILE),
-            "f100",
-            "f100: a form has at most 100 fields",
-            id="many fields",
-        ),
-        pytest.param(
-            form(part("note", "x" * 40_000), part("pageTitle", "x" * 40_000), FILE),
-            "pageTitle",
-            "pageTitle: the fields of a form exceed 65536 bytes",
-            id="much text",
-        ),
-        pytest.param(form(part("note", b"\xff"), FILE), "note", "note: the field is not UTF-8", id="no UTF-8"),
-        pytest.param(form(part("", "x"), FILE), "", "A part of the form has no name", id="no name"),
-        pytest.param(
-            f"--{BOUNDARY}\r\n\r\nx\r\n--{BOUNDARY}--".encode(), "", "A part of the form has no name", id="no header"
-        ),
-        pytest.param(
-            form(part("note", "x", more=f"x: {'y' * 9000}\r\n"), FILE),
-            "",
-            "The header of a part exceeds 8192 bytes",
-            id="long header",
-        ),
-        pytest.param(
-            form(part("note", "x", more=f"x: {'y' * 5000}\r\n" * 2), FILE),
-            "",
-            "The header of a part exceeds 8192 bytes",
-            id="long headers",
-        ),
-        pytest.param(
-            form(part("file", b"eA==", filename="x", more="Content-Transfer-Encoding: base64\r\n")),
-            "file",
-            "file: its Content-Transfer-Encoding is not understood",
-            id="encoded",
-        ),
-        pytest.param(
-            form(FILE).removesuffix(b"--\r\n"), "file", "file: the form ends before its closing boundary", id="cut"
-        ),
-        pytest.param(
-            form(part("note", "x")).removesuffix(b"--\r\n"),
-            "note",
-            "note: the form ends before its closing boundary",
-            id="cut before the file",
-        ),
-        pytest.param(
-            form(FILE) + b"more", "", "Something stands behind the form's closing boundary", id="something behind"
-        ),
-        pytest.param(
-            form(FILE) + form(FILE), "", "Something stands behind the form's closing boundary", id="another form"
-        ),
-        pytest.param(b"no form at all", "", "The form cannot be read here", id="no form"),
-        pytest.param(
-            b"\r\n" + b"x" * 1_100_000, "", "The file does not begin within 1048576 bytes", id="endless preamble"
-        ),
-    ],
-)
-async def test_a_form_that_is_not_as_it_should_be_is_refused(body: bytes, field: str, message: str) -> None:
-    assert await refusal(body) == (field, message)
+NO_FORMS = {
+    "empty": (form(), "file", "The form has no file"),
+    "no file": (form(part("note", "x")), "file", "The form has no file"),
+    "nothing": (b"", "", "The form ends before its closing boundary"),
+    "no number": (form(part("pages", "twelve"), FILE), "pages", "pages: Input should be a valid integer"),
+    "fraction": (form(part("pages", "1.5"), FILE), "pages", "pages: Input should be a valid integer"),
+    "text for a list": (form(part("tags", "a"), FILE), "tags", "tags: Input should be a valid list"),
+    "text in an object": (
+        form(part("coverSize", '{"width":"3","height":4}'), FILE),
+        "coverSize.width",
+        "coverSize.width: Input should be a valid integer",
+    ),
+    "deep": (form(part("pages", "[" * 10_000), FILE), "pages", "pages: Input should be a valid integer"),
+    "unknown field": (form(part("surprise", "x"), FILE), "surprise", "surprise: Extra inputs are not permitted"),
+    "not the wire's name": (
+        form(part("page_title", "x"), FILE),
+        "page_title",
+        "page_title: Extra inputs are not permitted",
+    ),
+    "repeated": (form(part("note", "x"), part("note", "x"), FILE), "note", "note: the field is there twice"),
+    "field behind the file": (
+        form(FILE, part("note", "x")),
+        "note",
+        "note: the fields of a form stand before its file",
+    ),
+    "second file": (form(FILE, part("other", b"bytes", filename="b")), "other", "other: a form has one file"),
+    "many fields": (
+        form(*(part(f"f{number}", "") for number in range(101)), FILE),
+        "f100",
+        "f100: a form has at most 100 fields",
+    ),
+    "much text": (
+        form(part("note", "x" * 40_000), part("pageTitle", "x" * 40_000), FILE),
+        "pageTitle",
+        "pageTitle: the fields of a form exceed 65536 bytes",
+    ),
+    "no UTF-8": (form(part("note", b"\xff"), FILE), "note", "note: the field is not UTF-8"),
+    "no name": (form(part("", "x"), FILE), "", "A part of the form has no name"),
+    "no header": (f"--{BOUNDARY}\r\n\r\nx\r\n--{BOUNDARY}--".encode(), "", "A part of the form has no name"),
+    "long header": (
+        form(part("note", "x", more=f"x: {'y' * 9000}\r\n"), FILE),
+        "",
+        "The header of a part exceeds 8192 bytes",
+    ),
+    "long headers": (
+        form(part("note", "x", more=f"x: {'y' * 5000}\r\n" * 2), FILE),
+        "",
+        "The header of a part exceeds 8192 bytes",
+    ),
+    "encoded": (
+        form(part("file", b"eA==", filename="x", more="Content-Transfer-Encoding: base64\r\n")),
+        "file",
+        "file: its Content-Transfer-Encoding is not understood",
+    ),
+    "cut": (form(FILE).removesuffix(b"--\r\n"), "file", "file: the form ends before its closing boundary"),
+    "cut before the file": (
+        form(part("note", "x")).removesuffix(b"--\r\n"),
+        "note",
+        "note: the form ends before its closing boundary",
+    ),
+    "something behind": (form(FILE) + b"more", "", "Something stands behind the form's closing boundary"),
+    "another form": (form(FILE) + form(FILE), "", "Something stands behind the form's closing boundary"),
+    "no form": (b"no form at all", "", "The form cannot be read here"),
+    "endless preamble": (b"\r\n" + b"x" * 1_100_000, "", "The file does not begin within 1048576 bytes"),
+}
+
+
+async def test_a_form_that_is_not_as_it_should_be_is_refused(subtests: pytest.Subtests) -> None:
+    for case, (body, field, message) in NO_FORMS.items():
+        with subtests.test(case, body=body):
+            assert await refusal(body) == (field, message)
 
 
 @pytest.mark.parametrize(
