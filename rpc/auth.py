@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
 from starlette.requests import Request
@@ -20,8 +20,10 @@ from starlette.requests import Request
 from contracts.errors import AuthenticationRequired, InvalidToken, ServiceUnavailable, SessionExpired
 from contracts.owners import Owner, key_of_user
 from contracts.plans import Plan
-from rpc.introspection import Introspection
 from rpc.origin import Origins
+
+if TYPE_CHECKING:
+    from rpc.introspection import Introspection  # its HTTP client takes a fifth of a process's start
 
 LEEWAY_SECONDS = 10
 MAX_TRUST_SECONDS = 300  # a key that is withdrawn from the JWKS stops counting after so long
@@ -92,7 +94,7 @@ class Authenticator:
         self,
         config: AuthConfig,
         *,
-        introspection: Introspection | None,
+        introspection: "Introspection | None",
         origins: Origins,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -167,7 +169,7 @@ class Authenticator:
         except (jwt.PyJWTError, ValueError) as error:
             raise InvalidToken from error
 
-    async def _introspect(self, introspection: Introspection, token: str) -> Verified:
+    async def _introspect(self, introspection: "Introspection", token: str) -> Verified:
         """What the authorization server says of a token; what it leaves out, `sub` apart, is not held against it."""
         asked = self._clock()
         claims = await introspection.claims(token)

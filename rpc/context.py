@@ -2,19 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from contracts.errors import AuthenticationRequired, ForeignOwner, ServiceOnly
 from contracts.owners import Owner
 from rpc.auth import Caller
-from rpc.introspection import Introspection
 from rpc.limits import RateLimits
 from sql.bell import Bell
 from sql.database import Database
 from storage.addresses import Addresses
 from storage.presign import Presigner
 from storage.s3 import ObjectStore
+
+if TYPE_CHECKING:
+    from rpc.introspection import Introspection  # its HTTP client takes a fifth of a process's start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,7 @@ class Resources:
     post_media_limit: int
     limits: RateLimits
     bell: Bell
-    introspection: Introspection | None
+    introspection: "Introspection | None"
 
 
 class Context(Struct, kw_only=True):

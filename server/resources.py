@@ -3,17 +3,20 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rpc.app import AppConfig
 from rpc.auth import AuthConfig
 from rpc.context import Resources, UploadPolicy
-from rpc.introspection import Introspection, open_introspection
 from server.settings import Settings
 from sql.bell import Bell
 from sql.database import Database, create_pool
 from storage.addresses import Addresses, PublicAddresses, SignedAddresses
 from storage.presign import Presigner
 from storage.s3 import ObjectStore, StoreConfig
+
+if TYPE_CHECKING:
+    from rpc.introspection import Introspection
 
 # What a process cannot do without.
 REQUIRED = ("database_url", "s3_access_key_id", "s3_secret_access_key")
@@ -66,10 +69,12 @@ def addresses_of(settings: Settings, presigner: Presigner) -> Addresses:
     return SignedAddresses(signer, settings.server_url, settings.s3_secret_access_key)
 
 
-def introspecting(settings: Settings) -> AbstractAsyncContextManager[Introspection | None]:
+def introspecting(settings: Settings) -> "AbstractAsyncContextManager[Introspection | None]":
     """The way to the authorization server that settings name, None when they name none."""
     if settings.auth_introspection_url is None:
         return nullcontext()
+    from rpc.introspection import open_introspection  # noqa: PLC0415 - few need its HTTP client
+
     return open_introspection(
         settings.auth_introspection_url,
         settings.auth_introspection_client_id,

@@ -55,7 +55,7 @@ def raised(kind: type[RpcError] = RpcError) -> Iterator[type[RpcError]]:
 
 @pytest.fixture
 def fresh_clone(tmp_path):
-    """What git would hand over of this tree, in a folder of its own, set up by `make` with this tree's environment."""
+    """What git would hand over of this tree, in a folder of its own, as if `make` had set up this tree's environment there."""
     clone = tmp_path / "mediarpc"
     listed = subprocess.run(
         ["git", "ls-files", "-coz", "--exclude-standard"], cwd=TREE, capture_output=True, text=True, check=True
@@ -64,7 +64,9 @@ def fresh_clone(tmp_path):
         if (TREE / name).is_file():
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(TREE / name, clone / name)
-    (clone / ".venv").symlink_to(sys.prefix)
+    (clone / ".venv").mkdir()
+    (clone / ".venv" / "bin").symlink_to(Path(sys.prefix) / "bin")
+    (clone / ".venv" / "run").touch()
     return clone
 
 
