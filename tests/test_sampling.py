@@ -1,5 +1,8 @@
 """The sample of exhaustive tests: the same for a commit, another for the next, and every point in the end."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from tests.sampling import drawn, drawn_items, sample
@@ -55,23 +58,16 @@ def test_a_run_without_a_name_goes_by_its_commit(monkeypatch):
     assert sample() != "named"
 
 
-class Item:
-    """A test, as far as it matters here."""
-
-    def __init__(self, nodeid: str, **marker: object) -> None:
-        self.nodeid = nodeid
-        self.marker = marker
-
-    def get_closest_marker(self, _name: str) -> object:
-        return pytest.mark.exhaustive(**self.marker.get("kwargs", {})).mark if self.marker else None
+def items(file: str, **marker: Any) -> Any:
+    """Eight parameters of a function, as far as they matter here."""
+    mark = pytest.mark.exhaustive(**marker).mark if file != "plain" else None
+    return [SimpleNamespace(nodeid=f"{file}.py::test[{n}]", get_closest_marker=lambda _: mark) for n in range(8)]
 
 
 def test_only_points_are_left_out(monkeypatch):
     """Of each function on its own; never a test without the mark, a walk, or what was named on the command line."""
     monkeypatch.setenv("SAMPLE", "commit")
-    plain = [Item(f"plain.py::test[{number}]") for number in range(8)]
-    walks = [Item(f"walk.py::test[{number}]", kwargs={"walk": True}) for number in range(8)]
-    first, second = ([Item(f"{name}.py::test[{number}]", kwargs={}) for number in range(8)] for name in "ab")
+    plain, walks, first, second = items("plain"), items("walks", walk=True), items("first"), items("second")
 
     kept = drawn_items([*plain, *walks, *first, *second])
 
