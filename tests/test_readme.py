@@ -55,7 +55,7 @@ def raised(kind: type[RpcError] = RpcError) -> Iterator[type[RpcError]]:
 
 @pytest.fixture
 def fresh_clone(tmp_path):
-    """What git would hand over of this tree, in a folder of its own, as if `make` had set it up with this environment."""
+    """What git would hand over of this tree, in a folder of its own, as if `make` had set it up already."""
     clone = tmp_path / "mediarpc"
     listed = subprocess.run(
         ["git", "ls-files", "-coz", "--exclude-standard"], cwd=TREE, capture_output=True, text=True, check=True
