@@ -110,4 +110,4 @@ async def enqueue(tx: Transaction, job: Job, *media_ids: UUID, queue: str = "def
         runs: list[dict[str, JSONValue]] = [{"media_id": str(media_id)} for media_id in media_ids]
         await deferrer.batch_defer_async(*runs)
     except ConnectorException as error:
-        raise ServiceUnavailable(service="database") from error
+        raise (error.__cause__ or error) from None  # the driver's own, which the transaction translates

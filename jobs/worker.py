@@ -1,8 +1,8 @@
 """Run jobs and sweeps until told to stop. Any number of workers may run; none needs another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -14,7 +14,9 @@ from jobs import JOBS
 from jobs.job import QUEUE, Bench, utc_now
 from jobs.sweep import sweep
 from processing.child import sweep_folders
-from sql.database import Database, Pool
+from sql.database import Database
+from sql.migrate import missing
+from sql.pool import Pool
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.worker")
 
@@ -27,6 +29,7 @@ FORGET_SECONDS = 3600.0
 KEPT_HOURS = 7 * 24  # what failed or was cancelled, for whoever runs the server to look at
 RECONNECT_SECONDS = 2.0
 DRAIN_SECONDS = 20.0  # how long running jobs may take to end when the worker is told to stop
+LAST_ANSWER_SECONDS = 2.0  # and how long each answer of the database may take from then on
 UNHURRIED_SECONDS = 24 * 3600.0  # and when it ends by itself, having no more to do
 
 
@@ -48,10 +51,11 @@ class WorkPolicy:
 
 
 async def run_worker(db: Database, policy: WorkPolicy, listening: Pool) -> None:
-    """Work until cancelled; running jobs are given `DRAIN_SECONDS` to end.
+    """Work until cancelled; running jobs are given `DRAIN_SECONDS` to end, whether the database answers or not.
 
-    Each lane holds one of the connections of `listening`, and needs another to fetch its jobs.
+    Each lane needs connections of `listening` to fetch its jobs, and holds one besides.
     """
+    await wait_until_migrated(db)
     async with open_queue(listening), asyncio.TaskGroup() as tasks:
         log.info("worker started", jobs=[job.name for job in JOBS], at_once=policy.lanes)
         for queue, at_once in policy.lanes.items():
@@ -60,6 +64,25 @@ async def run_worker(db: Database, policy: WorkPolicy, listening: Pool) -> None:
         tasks.create_task(every(STALLED_SECONDS, rescue_stalled))
         tasks.create_task(every(FOLDERS_SECONDS, sweep_folders_once))
         tasks.create_task(every(FORGET_SECONDS, forget_ended))
+        try:
+            await asyncio.Event().wait()  # until cancelled
+        finally:
+            for pool in (db.pool, listening):
+                pool.hurry(LAST_ANSWER_SECONDS)
+
+
+async def wait_until_migrated(db: Database) -> None:
+    """Return once the database has every migration of this version."""
+    is_said = False
+    while True:
+        with survive("database unreachable", retry_in_seconds=RECONNECT_SECONDS):
+            lacking = await missing(db)
+            if not lacking:
+                return
+            if not is_said:
+                log.warning("migrations missing: run mediarpc migrate", missing=len(lacking))
+                is_said = True
+        await asyncio.sleep(RECONNECT_SECONDS)
 
 
 @asynccontextmanager
@@ -73,11 +96,11 @@ async def open_queue(pool: Pool) -> AsyncIterator[None]:
 async def work(bench: Callable[[], Bench], queue: str, at_once: int) -> None:
     """Fetch and run the jobs of a queue; after a database outage, begin again."""
     while True:
-        try:
+        with survive("job queue unreachable", retry_in_seconds=RECONNECT_SECONDS):
             await run_jobs(bench, wait=True, queues=[queue], at_once=at_once)
             log.warning("job queue stopped", retry_in_seconds=RECONNECT_SECONDS)
-        except ConnectorException:
-            log.warning("job queue unreachable", retry_in_seconds=RECONNECT_SECONDS, exc_info=True)
+        if is_cancelled():
+            return
         await asyncio.sleep(RECONNECT_SECONDS)
 
 
@@ -124,13 +147,33 @@ async def forget_ended() -> None:
 
 
 async def every(seconds: float, run_once: Callable[[], Awaitable[None]]) -> None:
-    """Run one pass after another, so many seconds apart, through outages of the database."""
+    """Run one pass after another, so many seconds apart, whatever a pass meets."""
     while True:
-        try:
+        with survive("database unreachable", retry_in_seconds=seconds):
             await run_once()
-        except (ServiceUnavailable, ConnectorException):
-            log.warning("database unreachable", retry_in_seconds=seconds)
+        if is_cancelled():
+            return
         await asyncio.sleep(seconds)
+
+
+@contextmanager
+def survive(outage: str, *, retry_in_seconds: float) -> Iterator[None]:
+    """Log what goes wrong and go on: nothing that anything answers may end a worker."""
+    try:
+        yield
+    except (ServiceUnavailable, ConnectorException):
+        log.warning(outage, retry_in_seconds=retry_in_seconds, exc_info=True)
+    except Exception:
+        log.exception("unforeseen", retry_in_seconds=retry_in_seconds)
+
+
+def is_cancelled() -> bool:
+    """Whether this task was cancelled, even when an error came in place of the cancellation.
+
+    The queue raises what the database answers to its last statements, although it was cancelled.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def sweep_folders_once() -> None:

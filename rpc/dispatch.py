@@ -1,7 +1,7 @@
 """One call, whatever its dialect: find the procedure, name the caller, validate, run, log, answer.
 
-This file holds the only broad `except`: what no procedure foresaw is logged under the request id and answered as
-"Internal server error", nothing else.
+This file holds the only broad `except` around a call: what no procedure foresaw is logged under the request id and
+answered as "Internal server error", nothing else.
 """
 
 import random

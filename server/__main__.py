@@ -9,12 +9,14 @@ from pathlib import Path
 
 from contracts.errors import ServiceUnavailable
 from contracts.plans import Plan
-from server.http import AddressTaken, listen, run, run_until_stopped, serve_http
+from server.http import DRAIN_SECONDS, AddressTaken, listen, run, run_until_stopped, serve_http
 from server.logging import configure_logging
-from server.processes import run_processes
-from server.resources import REQUIRED, app_config, open_resources
+from server.processes import leave, run_processes
+from server.resources import REQUIRED, app_config, open_resources, wind_down
 from server.settings import Settings, SettingsError
 from server.token import DAY_SECONDS, require_user_id, sign_token, token_settings
+
+CLOSING_SECONDS = 8  # how long a process may take to close what it works with, once its time to drain is over
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -118,27 +120,31 @@ def run_serve(chosen: argparse.Namespace) -> None:
             app = create_app(resources, PROCEDURES, app_config(settings), routes=playlist_routes(resources))
             address = f"mediarpc serves on {settings.host}:{settings.port}"
             await run_until_stopped(
-                serve_http(app, listener, before_draining=resources.bell.send_home),
+                serve_http(app, listener, before_draining=lambda: wind_down(resources)),
                 ready=lambda: print(address, file=sys.stderr, flush=True),
+                ends_within=DRAIN_SECONDS + CLOSING_SECONDS,
             )
 
     if chosen.workers == 1:
         run(serve())
+        leave()
     else:
         run_processes(chosen.workers, lambda: run(serve()))
 
 
 def run_worker(_chosen: argparse.Namespace) -> None:
     """Work."""
+    from jobs.worker import DRAIN_SECONDS  # noqa: PLC0415
     from server.work import work  # noqa: PLC0415
 
     settings = Settings.from_environment(os.environ)
 
     async def work_until_stopped() -> None:
         async with open_resources(settings) as resources:
-            await run_until_stopped(work(resources, settings))
+            await run_until_stopped(work(resources, settings), ends_within=DRAIN_SECONDS + CLOSING_SECONDS)
 
     run(work_until_stopped())
+    leave()
 
 
 def run_doctor(_chosen: argparse.Namespace) -> None:

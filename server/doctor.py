@@ -18,7 +18,7 @@ from processing.child import network_is_cut
 from rpc.context import Resources
 from server.resources import open_resources
 from server.settings import Settings
-from sql.migrate import missing
+from sql.readiness import State, readiness
 from storage.addresses import SignedAddresses
 from storage.bucket import ObjectMissing
 from storage.calls import ObjectsRemain
@@ -82,9 +82,15 @@ async def _callers(settings: Settings) -> Finding:
 
 
 async def _database(resources: Resources) -> Finding:
-    if await missing(resources.db):
-        return Finding("database", "failed", "migrations are missing: run mediarpc migrate")
-    return Finding("database", "ok", "it answers, and has every migration")
+    match await readiness(resources.db):
+        case State.UNREACHABLE:
+            raise ServiceUnavailable(service="database")
+        case State.MIGRATIONS_MISSING:
+            return Finding("database", "failed", "migrations are missing: run mediarpc migrate")
+        case State.READ_ONLY:
+            return Finding("database", "failed", "it takes no writes: name the primary, in read-write mode")
+        case State.READY:
+            return Finding("database", "ok", "it answers, takes writes, and has every migration")
 
 
 async def _storage(resources: Resources) -> Finding:

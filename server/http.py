@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import gc
 import signal
 import socket
@@ -127,15 +128,20 @@ def collect_rarely() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
-async def run_until_stopped(*services: Coroutine[Any, Any, None], ready: Callable[[], None] = _silent) -> None:
+async def run_until_stopped(
+    *services: Coroutine[Any, Any, None], ready: Callable[[], None] = _silent, ends_within: float | None = None
+) -> None:
     """Run services side by side until Ctrl-C or SIGTERM; then end each in its own good order.
 
-    `ready` may tell the world: from then on a signal ends the services, and not the process under them.
+    `ready` may tell the world: from then on a signal ends the services, and not the process under them. A process that
+    has not ended `ends_within` seconds after the signal says on stderr where it hangs, and exits with status 1.
     """
     async with stop_on_signals() as stop, asyncio.TaskGroup() as group:
         collect_rarely()
         ready()
         tasks = [group.create_task(service) for service in services]
         await stop.wait()
+        if ends_within is not None:
+            faulthandler.dump_traceback_later(ends_within, exit=True)
         for task in tasks:
             task.cancel()

@@ -40,7 +40,7 @@ def configure_logging(level: str = "INFO") -> None:
     # Their lines quote exceptions, or repeat what ours say.
     for name, quiet in {
         "procrastinate": logging.CRITICAL,
-        "psycopg.pool": logging.ERROR,
+        "psycopg": logging.ERROR,
         "jsonrpcserver": logging.CRITICAL,
         "uvicorn": logging.WARNING,
         "boto3": logging.WARNING,

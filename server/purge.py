@@ -7,7 +7,8 @@ from contracts.owners import USER, Owner
 from jobs.purge import purge_user
 from rpc.dispatch import new_request_id, recorded
 from server.settings import Settings
-from sql.database import Database, create_pool
+from sql.database import Database
+from sql.pool import create_pool
 
 OPERATOR = ""  # nobody's user id
 

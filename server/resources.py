@@ -10,7 +10,8 @@ from rpc.auth import AuthConfig
 from rpc.context import Resources, UploadPolicy
 from server.settings import Settings
 from sql.bell import Bell
-from sql.database import Database, create_pool
+from sql.database import Database
+from sql.pool import create_pool
 from storage.addresses import Addresses, PublicAddresses, SignedAddresses
 from storage.presign import Presigner
 from storage.s3 import ObjectStore, StoreConfig
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # What a process cannot do without.
 REQUIRED = ("database_url", "s3_access_key_id", "s3_secret_access_key")
+
+LAST_ANSWER_SECONDS = 5.0  # how long the database may take for each answer when the process is about to end
 
 
 @asynccontextmanager
@@ -55,6 +58,12 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         await bell.close()
         await pool.close()
         store.close()
+
+
+def wind_down(resources: Resources) -> None:
+    """Let calls end soon: whoever waits for events is sent home, and nobody waits long for the database."""
+    resources.bell.send_home()
+    resources.db.pool.hurry(LAST_ANSWER_SECONDS)
 
 
 def addresses_of(settings: Settings, presigner: Presigner) -> Addresses:

@@ -9,7 +9,7 @@ from jobs.worker import WorkPolicy, run_worker
 from processing.records import Policy
 from rpc.context import Resources
 from server.settings import Settings
-from sql.database import create_pool
+from sql.pool import create_pool
 
 
 async def work(resources: Resources, settings: Settings) -> None:

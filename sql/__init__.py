@@ -1,5 +1,7 @@
 """Named queries: every `.sql` file of this folder holds `-- name: <name> :one|:many|:run|:shared` blocks, loaded once.
 
+`read` after that says that the statement changes nothing, so that it can be repeated.
+
 `{media}`, `{event}`, `{audit}` and `{usage}` in a statement stand for the columns of the rows in `sql/rows.py`.
 """
 
@@ -16,7 +18,8 @@ from sql.rows import AuditRow, EventRow, MediaRow, UsageRow, columns
 ROWS: dict[str, type[Struct]] = {"media": MediaRow, "event": EventRow, "audit": AuditRow, "usage": UsageRow}
 
 _BLOCK = re.compile(
-    r"^-- name: (?P<name>\w+) :(?P<kind>one|many|run|shared)\n(?P<text>.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL
+    r"^-- name: (?P<name>\w+) :(?P<kind>one|many|run|shared)(?P<read> read)?\n(?P<text>.*?)(?=^-- name:|\Z)",
+    re.MULTILINE | re.DOTALL,
 )
 
 
@@ -31,6 +34,7 @@ class Query:
     name: str
     kind: str
     text: LiteralString
+    is_read: bool
 
 
 def parse(source: str) -> Iterator[Query]:
@@ -38,7 +42,7 @@ def parse(source: str) -> Iterator[Query]:
     for block in _BLOCK.finditer(source):
         # Honest: the text comes from this package's files, never from a caller.
         text: LiteralString = _with_columns(block["text"].strip())
-        yield Query(block["name"], block["kind"], text)
+        yield Query(block["name"], block["kind"], text, is_read=block["read"] is not None)
 
 
 def _with_columns(text: str) -> str:

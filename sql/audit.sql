@@ -9,18 +9,18 @@ select
 from unnest(coalesce(nullif(%(media_ids)s::uuid[], '{}'), array[null::uuid])) as changed(id)
 left join media on media.id = changed.id;
 
--- name: list_audit :many
+-- name: list_audit :many read
 -- A page of all records, newest first, from before the cursor on.
 select {audit} from audit where id < coalesce(%(before)s::bigint, 9223372036854775807) order by id desc limit %(limit)s;
 
--- name: list_audit_of_owner :many
+-- name: list_audit_of_owner :many read
 -- A page of an owner's records.
 select {audit} from audit
 where owner_id = %(owner_id)s and id < coalesce(%(before)s::bigint, 9223372036854775807)
 order by id desc
 limit %(limit)s;
 
--- name: list_audit_of_media :many
+-- name: list_audit_of_media :many read
 -- A page of a media's records, under one owner when one is named.
 select {audit} from audit
 where media_id = %(media_id)s

@@ -12,6 +12,7 @@ import psycopg
 import structlog
 
 from contracts.errors import ServiceUnavailable
+from sql.pool import Connection, hang_up
 
 CHANNEL = "events"
 CONNECT_TIMEOUT_SECONDS = 5
@@ -55,6 +56,7 @@ class Bell:
         self._url = url
         self._waiting: defaultdict[str, set[Ring]] = defaultdict(set)
         self._listening: asyncio.Task[None] | None = None
+        self._connection: Connection | None = None
         self._sends_home = False
 
     @asynccontextmanager
@@ -81,7 +83,9 @@ class Bell:
                 ring.ring_last()
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, without a word to a server that may not answer."""
+        if self._connection is not None:
+            hang_up(self._connection)
         if self._listening is not None:
             self._listening.cancel()
             with suppress(asyncio.CancelledError):
@@ -100,6 +104,7 @@ class Bell:
         async with await psycopg.AsyncConnection.connect(
             self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
         ) as connection:
+            self._connection = connection
             await connection.execute(f"listen {CHANNEL}")
             self._ring(*self._waiting)
             async for notice in connection.notifies():

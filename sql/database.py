@@ -3,13 +3,16 @@
 A `Database` runs each statement on its own (one round trip); `transaction()` gives a `Transaction` with the same verbs.
 """
 
-import asyncio
 import json
-import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,7 +20,6 @@ from uuid import UUID
 import msgspec
 import psycopg
 from psycopg.rows import class_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from contracts.errors import (
     AttachedElsewhere,
@@ -32,41 +34,17 @@ from contracts.errors import (
     SeveralOwners,
     StorageLimitExceeded,
 )
-from sql import QUERIES
+from sql import QUERIES, Query
+from sql.outages import has_broken, has_no_effect, is_outage
+from sql.pool import Connection, Pool
 from sql.rows import MediaRow
 from sql.shared import Parameters, Shared
 
 Row = TypeVar("Row")
-Connection = psycopg.AsyncConnection[Any]
+Answer = TypeVar("Answer")
+Ask = Callable[[Connection], Awaitable[Answer]]
 
-
-class Pool(AsyncConnectionPool[Connection]):
-    """A pool of whose connections a cancellation loses none, and which stays one.
-
-    The pool waits by asyncio.wait_for, which in Python 3.11 forgets a cancellation that comes as the wait ends. A
-    connection on its way back belongs to nobody, and whoever is told to stop there would leave it so.
-    """
-
-    async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the signature is the pool's
-        """A connection; whoever was cancelled meanwhile gets CancelledError, and the pool keeps the connection."""
-        task = asyncio.current_task()
-        cancelled = task.cancelling() if task else 0
-        connection = await super().getconn(timeout)
-        if task is not None and task.cancelling() > cancelled:
-            await self.putconn(connection)
-            raise asyncio.CancelledError
-        return connection
-
-    async def putconn(self, conn: Connection) -> None:
-        """Give a connection back, even when the giver is cancelled meanwhile."""
-        await asyncio.shield(super().putconn(conn))
-
-
-CONNECT_TIMEOUT_SECONDS = 5
-CHECKOUT_TIMEOUT_SECONDS = 5.0
 CHANGES = frozenset({"INSERT", "UPDATE", "DELETE"})
-STATEMENT_TIMEOUT_SECONDS = 15  # then the server gives up
-ANSWER_TIMEOUT_SECONDS = 20  # then we do, on a server that does not answer at all
 
 # The constraints whose violation is the caller's doing, each with the error that says so.
 RULES: dict[str, Callable[..., RpcError]] = {
@@ -82,29 +60,6 @@ RULES: dict[str, Callable[..., RpcError]] = {
 }
 
 
-def create_pool(url: str, *, size: int) -> Pool:
-    """A closed pool of up to `size` connections, each in autocommit."""
-    return Pool(
-        url,
-        open=False,
-        min_size=min(2, size),
-        max_size=size,
-        timeout=CHECKOUT_TIMEOUT_SECONDS,
-        configure=_autocommit,
-        kwargs={
-            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-            "tcp_user_timeout": STATEMENT_TIMEOUT_SECONDS * 1000,
-            "keepalives_idle": STATEMENT_TIMEOUT_SECONDS,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s -c timezone=UTC",
-            "prepare_threshold": 1,
-        },
-    )
-
-
-async def _autocommit(connection: Connection) -> None:
-    await connection.set_autocommit(True)
-
-
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise the error that the caller is told, in place of the driver's."""
@@ -115,23 +70,10 @@ def translated() -> Iterator[None]:
         if rule is None:
             raise
         raise rule(**json.loads(violation.diag.message_detail or "{}")) from violation
-    except (psycopg.OperationalError, PoolTimeout) as outage:
-        raise ServiceUnavailable(service="database") from outage
-
-
-@contextmanager
-def answered_in_time(connection: Connection) -> Iterator[None]:
-    """Hang up on a server that has not answered in time, which ends the wait with an error of the driver."""
-    timer = asyncio.get_running_loop().call_later(ANSWER_TIMEOUT_SECONDS, _hang_up, connection)
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _hang_up(connection: Connection) -> None:
-    with socket.socket(fileno=os.dup(connection.fileno())) as line:
-        line.shutdown(socket.SHUT_RDWR)
+    except psycopg.Error as error:
+        if not is_outage(error):
+            raise
+        raise ServiceUnavailable(service="database") from error
 
 
 @contextmanager
@@ -155,27 +97,40 @@ class Statements:
 
     async def one(self, row: type[Row], name: str, **parameters: Any) -> Row | None:
         """The row that the query answers, or None."""
-        with translated():
-            async with self.connection() as connection, connection.cursor(row_factory=class_row(row)) as cursor:
+
+        async def ask(connection: Connection) -> Row | None:
+            async with connection.cursor(row_factory=class_row(row)) as cursor:
                 await cursor.execute(QUERIES[name].text, parameters)
                 found = await cursor.fetchone()
                 self._note(cursor, [] if found is None else [found])
                 return found
 
+        return await self._answer(QUERIES[name], ask)
+
     async def many(self, row: type[Row], name: str, **parameters: Any) -> list[Row]:
         """The rows that the query answers."""
-        with translated():
-            async with self.connection() as connection, connection.cursor(row_factory=class_row(row)) as cursor:
+
+        async def ask(connection: Connection) -> list[Row]:
+            async with connection.cursor(row_factory=class_row(row)) as cursor:
                 await cursor.execute(QUERIES[name].text, parameters)
                 found = await cursor.fetchall()
                 self._note(cursor, found)
                 return found
 
+        return await self._answer(QUERIES[name], ask)
+
     async def run(self, name: str, **parameters: Any) -> None:
         """Run a query that answers nothing."""
+
+        async def ask(connection: Connection) -> None:
+            self._note(await connection.execute(QUERIES[name].text, parameters), [])
+
+        await self._answer(QUERIES[name], ask)
+
+    async def _answer(self, _query: Query, ask: Ask[Answer]) -> Answer:
         with translated():
             async with self.connection() as connection:
-                self._note(await connection.execute(QUERIES[name].text, parameters), [])
+                return await ask(connection)
 
     def _note(self, cursor: psycopg.AsyncCursor[Any], rows: Sequence[Any]) -> None:
         """A statement has run, and answered these rows."""
@@ -216,10 +171,14 @@ class RecordedTransaction(Transaction):
 
 
 class Database(Statements):
-    """Statements that each take effect on their own, and transactions."""
+    """Statements that each take effect on their own, and transactions.
+
+    When the connection goes, a read is tried once more on another one, and so is a statement that provably has no
+    effect; a transaction is when it has not begun. Anything else raises ServiceUnavailable: it may have taken effect.
+    """
 
     def __init__(self, pool: Pool) -> None:
-        super().__init__(self._answering_connection)
+        super().__init__(pool.connection)
         self.pool = pool
         self._shared: dict[str, Shared] = {}
 
@@ -236,29 +195,57 @@ class Database(Statements):
         """The same database for one call, which `count_call` counts and `append_audit` records by these."""
         return CallDatabase(self.pool, toll, record)
 
+    def hurried(self, seconds: float) -> "Database":
+        """The same database for whoever can wait only so long for a connection, and for an answer."""
+        hurried = Database(self.pool)
+        hurried.connection = partial(self.pool.connection, seconds, answer_timeout=seconds)
+        return hurried
+
     @asynccontextmanager
-    async def _answering_connection(self) -> AsyncIterator[Connection]:
-        async with self.pool.connection() as connection:
-            with answered_in_time(connection):
-                yield connection
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Statements and enqueued jobs that commit together; no network call belongs inside."""
+        with translated():
+            async with AsyncExitStack() as stack:
+                yield Transaction(await self._begin(stack))
+
+    async def _answer(self, query: Query, ask: Ask[Answer]) -> Answer:
+        try:
+            return await super()._answer(query, ask)
+        except ServiceUnavailable as outage:
+            if not isinstance(outage.__cause__, psycopg.Error) or not self._may_repeat(query, outage.__cause__):
+                raise
+        return await super()._answer(query, ask)
+
+    def _may_repeat(self, query: Query, error: psycopg.Error) -> bool:
+        return has_no_effect(error) or (query.is_read and has_broken(error))
+
+    async def _begin(self, stack: AsyncExitStack) -> Connection:
+        try:
+            return await self._begin_once(stack)
+        except psycopg.Error as error:
+            if not (has_no_effect(error) or has_broken(error)):
+                raise
+        return await self._begin_once(stack)
+
+    async def _begin_once(self, stack: AsyncExitStack) -> Connection:
+        async with AsyncExitStack() as begun:
+            connection = await begun.enter_async_context(self.pool.connection())
+            await begun.enter_async_context(connection.transaction())
+            stack.push_async_exit(begun.pop_all())
+            return connection
 
     async def _run_shared(self, row: type[Row], name: str, calls: Sequence[Parameters]) -> list[Row]:
         known: dict[tuple[Any, ...], int] = {}
         places = [known.setdefault(tuple(call.values()), len(known)) for call in calls]
         distinct = dict(zip(places, calls, strict=True))
         numbered = msgspec.json.encode([{"position": place, **call} for place, call in distinct.items()])
-        with translated():
-            async with self.connection() as connection:
-                cursor = await connection.execute(QUERIES[name].text, {"calls": numbered.decode()})
-                answers = [row(*columns) for _, *columns in sorted(await cursor.fetchall())]
-        return [answers[place] for place in places]
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """Statements and enqueued jobs that commit together; no network call belongs inside."""
-        with translated():
-            async with self._answering_connection() as connection, connection.transaction():
-                yield Transaction(connection)
+        async def ask(connection: Connection) -> list[Row]:
+            cursor = await connection.execute(QUERIES[name].text, {"calls": numbered.decode()})
+            return [row(*columns) for _, *columns in sorted(await cursor.fetchall())]
+
+        answers = await self._answer(QUERIES[name], ask)
+        return [answers[place] for place in places]
 
 
 class CallDatabase(Database):
@@ -286,7 +273,8 @@ class CallDatabase(Database):
         async with super().transaction() as plain:
             tx = RecordedTransaction(plain.open_connection)
             if self._toll is not None:
-                await tx.run("count_call", **self._take_toll())
+                toll, self._toll = self._toll, None
+                await tx.run("count_call", **toll)
             yield tx
             if self._record is not None and tx.has_changed:
                 record, self._record = self._record, None
@@ -294,15 +282,20 @@ class CallDatabase(Database):
 
     @asynccontextmanager
     async def _counting(self) -> AsyncIterator[Connection]:
-        async with self._answering_connection() as connection:
+        async with self.pool.connection() as connection:
             if self._toll is None:
                 yield connection
                 return
-            async with connection.pipeline():
-                await connection.execute(QUERIES["count_call"].text, self._take_toll())
-                with preparing_nothing(connection):
-                    yield connection
+            toll, self._toll = self._toll, None
+            try:
+                async with connection.pipeline():
+                    await connection.execute(QUERIES["count_call"].text, toll)
+                    with preparing_nothing(connection):
+                        yield connection
+            except psycopg.Error:
+                self._toll = toll  # it took effect no more than the statement
+                raise
 
-    def _take_toll(self) -> Parameters:
-        toll, self._toll = self._toll or {}, None
-        return toll
+    def _may_repeat(self, query: Query, error: psycopg.Error) -> bool:
+        """What takes the count along is no read."""
+        return super()._may_repeat(query, error) and (self._toll is None or has_no_effect(error))

@@ -14,19 +14,19 @@ update media set
 where id = %(id)s and state <> 'deleted'
 returning {media};
 
--- name: find_upload :one
+-- name: find_upload :one read
 -- A media of these owners, null for anybody's, in any state, tombstones included.
 select {media} from media where id = %(id)s and owned_by(owner_id, %(owners)s);
 
--- name: find_media :one
+-- name: find_media :one read
 -- A media of these owners, null for anybody's, that is not deleted.
 select {media} from media where id = %(id)s and owned_by(owner_id, %(owners)s) and state <> 'deleted';
 
--- name: read_media :one
+-- name: read_media :one read
 -- A media in any state, whoever owns it: for jobs.
 select {media} from media where id = %(id)s;
 
--- name: list_media :many
+-- name: list_media :many read
 -- A page of an owner's media, newest first, from before the cursor on; unfinished uploads only when asked for.
 select {media} from media
 where owner_id = %(owner_id)s
@@ -38,7 +38,7 @@ where owner_id = %(owner_id)s
 order by id desc
 limit %(limit)s;
 
--- name: list_media_of_post :many
+-- name: list_media_of_post :many read
 -- The same of the media of one post.
 select {media} from media
 where owner_id = %(owner_id)s
@@ -94,7 +94,7 @@ returning {media};
 -- Leave tombstones; no row for what these owners do not have, or deleted before.
 select {media} from bury_media(%(ids)s::uuid[], %(owners)s::text[], %(now)s::timestamptz);
 
--- name: find_missing :many
+-- name: find_missing :many read
 -- Those of these ids that these owners never had, as rows and log know.
 select asked.id from unnest(%(ids)s::uuid[]) as asked(id)
 where not exists (select from media where media.id = asked.id and owned_by(owner_id, %(owners)s))
@@ -118,7 +118,7 @@ returning id;
 -- Forget which media an owner's profile image is.
 delete from profile_images where owner_id = %(owner_id)s;
 
--- name: find_deletion :one
+-- name: find_deletion :one read
 -- Whether these owners had this media and deleted it, as the log remembers it.
 select media_id from events
 where media_id = %(id)s and owned_by(owner_id, %(owners)s) and type = 'media.deleted'

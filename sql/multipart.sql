@@ -33,7 +33,7 @@ update media set sweep_at = upload_expires_at
 where id = %(id)s and state = 'pending' and upload_expires_at > %(now)s
 returning id;
 
--- name: list_uploads :many
+-- name: list_uploads :many read
 -- A page of an owner's uploads that can be resumed, newest first, from before the cursor on.
 select {media} from media
 where owner_id = %(owner_id)s
@@ -44,7 +44,7 @@ where owner_id = %(owner_id)s
 order by id desc
 limit %(limit)s;
 
--- name: list_sending :many
+-- name: list_sending :many read
 -- The uploads in parts of an owner, or one of them, that were signed for lately.
 select {media} from media
 where owner_id = %(owner_id)s

@@ -16,7 +16,7 @@ where id in (
 )
 returning id;
 
--- name: list_post_media :many
+-- name: list_post_media :many read
 -- The media of a post, in their order.
 select {media} from media where owner_id = %(owner_id)s and post_id = %(post_id)s order by post_position;
 
@@ -31,7 +31,7 @@ select {media} from bury_media(array(select id from attached), null, %(now)s::ti
 -- Make a media of these owners the profile image; it, and the former one, deleted.
 select {media} from set_profile_image(%(id)s::uuid, %(owners)s::text[], %(now)s::timestamptz);
 
--- name: find_profile_image :one
+-- name: find_profile_image :one read
 -- An owner's profile image, if it has not been deleted.
 select {media} from media
 where id = (select media_id from profile_images where owner_id = %(owner_id)s) and state <> 'deleted';

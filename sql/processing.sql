@@ -69,7 +69,7 @@ update media set
 where id = %(id)s and owned_by(owner_id, %(owners)s) and state = 'failed' and error_code <> 'infected'
 returning {media};
 
--- name: find_lost_processing :one
+-- name: find_lost_processing :one read
 -- A media that is to be processed, and for which the queue has nothing any more.
 select id from media
 where id = %(id)s and state = 'processing' and not exists (

@@ -1,6 +1,6 @@
 -- Queries about what an owner uses of the quota.
 
--- name: read_usage :shared
+-- name: read_usage :shared read
 -- An owner's bytes under the caller's plan; an owner without uploads has used nothing.
 select
     call.position,
@@ -31,7 +31,7 @@ delete from storage_usage
 where owner_id = %(owner_id)s
     and used_bytes = 0 and reserved_bytes = 0 and rendition_bytes = 0 and quota_bytes = 52428800;
 
--- name: read_drift :many
+-- name: read_drift :many read
 -- Owners whose usage is not the sum over their media rows: none, by construction.
 select owner_id, storage_usage.used_bytes, storage_usage.reserved_bytes, held.used_bytes as held_used_bytes,
     held.reserved_bytes as held_reserved_bytes, storage_usage.rendition_bytes,

@@ -3,6 +3,7 @@
 Every call has a timeout; nothing of boto3 leaves this package.
 """
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +24,7 @@ from storage.replies import require_whole_replies
 CONNECT_TIMEOUT_SECONDS = 3
 READ_TIMEOUT_SECONDS = 20
 ATTEMPTS = 2
+CHECK_TIMEOUT_SECONDS = 2.5
 THREADS = 32
 
 
@@ -53,10 +55,10 @@ def _session() -> boto3.session.Session:
     return boto3.session.Session(botocore_session=session)
 
 
-def create_client(config: StoreConfig, endpoint: str | None) -> Any:
+def create_client(config: StoreConfig, endpoint: str | None, *, timeout_seconds: float | None = None) -> Any:
     """A boto3 client for `endpoint`, with timeouts, which takes no part of a reply for all of it.
 
-    It sends none of the checksum headers that not every store knows.
+    It sends none of the checksum headers that not every store knows. One with a timeout of its own tries only once.
     """
     client = _session().client(
         "s3",
@@ -70,9 +72,9 @@ def create_client(config: StoreConfig, endpoint: str | None) -> Any:
                 "addressing_style": "path" if config.use_path_style else "virtual",
                 "payload_signing_enabled": False,  # it would read every body twice, in pieces of a mebibyte
             },
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            read_timeout=READ_TIMEOUT_SECONDS,
-            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+            connect_timeout=timeout_seconds or CONNECT_TIMEOUT_SECONDS,
+            read_timeout=timeout_seconds or READ_TIMEOUT_SECONDS,
+            retries={"total_max_attempts": 1 if timeout_seconds else ATTEMPTS, "mode": "standard"},
             max_pool_connections=THREADS,
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
@@ -89,12 +91,13 @@ class ObjectStore(Bucket):
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
         super().__init__(config.bucket, create_client(config, config.endpoint), Calls(self._threads, MISSING))
         self.public = Bucket(config.public_bucket, self._client, self._calls)
+        self._checking = create_client(config, config.endpoint, timeout_seconds=CHECK_TIMEOUT_SECONDS)
         self.multipart = multipart.Multipart(self._client, self.name, Calls(self._threads, multipart.NAMES))
 
     async def check(self) -> None:
-        """Raise ServiceUnavailable unless both buckets answer."""
-        for bucket in (self, self.public):
-            await self._calls(_head_bucket, self._client, bucket.name)
+        """Raise ServiceUnavailable unless both buckets answer soon."""
+        heads = (self._calls(_head_bucket, self._checking, bucket.name) for bucket in (self, self.public))
+        await asyncio.gather(*heads)
 
     async def create_buckets(self) -> None:
         """Create the buckets that are not there."""
@@ -105,6 +108,7 @@ class ObjectStore(Bucket):
         """Let running calls end; start no more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._client.close()
+        self._checking.close()
 
 
 def _head_bucket(client: Any, bucket: str) -> None:

@@ -20,7 +20,7 @@ from rpc.dispatch import context_of, validate
 from server.resources import app_config, open_resources
 from server.settings import Settings
 from server.token import sign_token
-from sql import database
+from sql import pool
 from tests.databases import create_template, drift, drop_unused, new_database
 from tests.deployment import Deployment, deployed, new_settings, variables_of
 from tests.node import node_with_packages
@@ -147,7 +147,7 @@ def user() -> str:
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls at once may wait long for a connection: a busy machine is no outage."""
-    monkeypatch.setattr(database, "CHECKOUT_TIMEOUT_SECONDS", 60.0)
+    monkeypatch.setattr(pool, "CHECKOUT_TIMEOUT_SECONDS", 60.0)
 
 
 @pytest.fixture

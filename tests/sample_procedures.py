@@ -18,7 +18,8 @@ from rpc.auth import AuthConfig
 from rpc.context import Context, Resources
 from rpc.limits import RateLimits
 from rpc.procedure import Procedure, mutation, query, subscription
-from sql.database import Database, create_pool
+from sql.database import Database
+from sql.pool import create_pool
 from tests.on_a_socket import free_listener, served_on
 
 UNUSED = cast(

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from sql import database
+from sql import pool
 from storage import s3
 from tests.at_once import at_once
 from tests.media_files import photo
@@ -50,7 +50,7 @@ def patience():
 def settings(settings, ways, patience, monkeypatch):
     """The server's own ways lead through the proxies; a client's way to storage does not."""
     monkeypatch.setattr(s3, "READ_TIMEOUT_SECONDS", patience)
-    monkeypatch.setattr(database, "ANSWER_TIMEOUT_SECONDS", patience)
+    monkeypatch.setattr(pool, "ANSWER_TIMEOUT_SECONDS", patience)
     url = make_conninfo(settings.database_url, host="127.0.0.1", port=ways["database"].port)
     endpoint = f"http://127.0.0.1:{ways['storage'].port}"
     return replace(settings, database_url=url, s3_endpoint=endpoint, s3_public_endpoint=settings.s3_endpoint)

@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from sql.database import create_pool
+from sql.pool import create_pool
 
 
 @pytest.mark.parametrize("turns", range(12), ids=lambda turns: f"{turns} turns later")

@@ -1,0 +1,162 @@
+"""Connections to Postgres: lent for as long as the server answers in time, and not again once it has gone.
+
+What one connection meets is taken for all: when the server went away, or takes no writes any more, the idle ones are
+closed with it, so that no statement after the first has to find out.
+"""
+
+import asyncio
+import os
+import select
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from weakref import WeakSet
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from sql.outages import NoAnswer, is_of_the_server, is_outage
+
+Connection = psycopg.AsyncConnection[Any]
+
+CONNECT_TIMEOUT_SECONDS = 5
+CHECKOUT_TIMEOUT_SECONDS = 5.0
+RECONNECT_SECONDS = 5.0  # then the next who wants a connection has it tried anew, at once
+STATEMENT_TIMEOUT_SECONDS = 15  # then the server gives up
+ANSWER_TIMEOUT_SECONDS = 20.0  # then we do, on a server that does not answer at all
+CLOSE_TIMEOUT_SECONDS = 1.0  # for connections that are just being made
+
+
+class Pool(AsyncConnectionPool[Connection]):
+    """A pool of whose connections a cancellation loses none, and which stays one.
+
+    The pool waits by asyncio.wait_for, which in Python 3.11 forgets a cancellation that comes as the wait ends. A
+    connection on its way back belongs to nobody, and whoever is told to stop there would leave it so.
+    """
+
+    def __init__(self, url: str, *, answer_timeout: float, **options: Any) -> None:
+        super().__init__(url, **options)
+        self.answer_timeout = answer_timeout
+        self._lent: dict[Connection, asyncio.TimerHandle] = {}
+        self._unanswered: WeakSet[Connection] = WeakSet()
+        self._doubted: WeakSet[Connection] = WeakSet()
+
+    @asynccontextmanager
+    async def connection(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is the pool's
+        *,
+        answer_timeout: float | None = None,
+    ) -> AsyncIterator[Connection]:
+        """A connection for as long as the server answers in time; an outage that comes up meanwhile closes it.
+
+        Raises PoolTimeout when there is none, and NoAnswer for a server that was hung up on.
+        """
+        async with super().connection(timeout) as connection:
+            self._hang_up_in(answer_timeout or self.answer_timeout, connection)
+            try:
+                yield connection
+            except psycopg.Error as error:
+                if is_outage(error):
+                    await self._part_with(connection, error)
+                if connection in self._unanswered:
+                    raise NoAnswer from error
+                raise
+            finally:
+                self._lent.pop(connection).cancel()
+
+    async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the signature is the pool's
+        """A connection that the server has not closed; whoever was cancelled meanwhile gets CancelledError."""
+        connection = await self._getconn(timeout)
+        if has_ended(connection):
+            await self.doubt(connection)
+            await connection.close()
+            await self.putconn(connection)
+            connection = await self._getconn(timeout)
+        return connection
+
+    async def putconn(self, conn: Connection) -> None:
+        """Give a connection back, even when the giver is cancelled meanwhile."""
+        await asyncio.shield(super().putconn(conn))
+
+    async def doubt(self, connection: Connection) -> None:
+        """Close all that are as old as this one: the idle ones now, the lent ones when they come back."""
+        if connection not in self._doubted:
+            self._doubted = WeakSet(self._lent)
+            await self.drain()
+
+    def hurry(self, seconds: float) -> None:
+        """From now on wait so long for a connection or an answer, and no longer: the process is about to end."""
+        self.timeout = self.answer_timeout = seconds
+        for connection in self._lent:
+            self._hang_up_in(seconds, connection)
+
+    async def close(self, timeout: float = CLOSE_TIMEOUT_SECONDS) -> None:  # noqa: ASYNC109 - the same
+        """Close it, without waiting long for connections to a server that does not answer."""
+        await super().close(timeout)
+
+    async def _getconn(self, timeout: float | None) -> Connection:  # noqa: ASYNC109 - the same
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task else 0
+        connection = await super().getconn(timeout)
+        if task is not None and task.cancelling() > cancelled:
+            await self.putconn(connection)
+            raise asyncio.CancelledError
+        return connection
+
+    async def _part_with(self, connection: Connection, outage: psycopg.Error) -> None:
+        if is_of_the_server(outage):
+            await self.doubt(connection)
+        await connection.close()
+
+    def _hang_up_in(self, seconds: float, connection: Connection) -> None:
+        if connection in self._lent:
+            self._lent[connection].cancel()
+        self._lent[connection] = asyncio.get_running_loop().call_later(seconds, self._hang_up, connection)
+
+    def _hang_up(self, connection: Connection) -> None:
+        self._unanswered.add(connection)
+        hang_up(connection)
+
+
+def create_pool(url: str, *, size: int) -> Pool:
+    """A closed pool of up to `size` connections, each in autocommit."""
+    return Pool(
+        url,
+        open=False,
+        min_size=min(2, size),
+        max_size=size,
+        timeout=CHECKOUT_TIMEOUT_SECONDS,
+        answer_timeout=ANSWER_TIMEOUT_SECONDS,
+        reconnect_timeout=RECONNECT_SECONDS,
+        configure=_autocommit,
+        kwargs={
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "tcp_user_timeout": STATEMENT_TIMEOUT_SECONDS * 1000,
+            "keepalives_idle": STATEMENT_TIMEOUT_SECONDS,
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s -c timezone=UTC",
+            "prepare_threshold": 1,
+        },
+    )
+
+
+def has_ended(connection: Connection) -> bool:
+    """Whether the server has hung up, or says that it will: an idle connection has nothing else to tell.
+
+    It is seen on this side, without a round trip: what has not been sent on such a connection provably did not run.
+    """
+    line = select.poll()
+    line.register(connection.fileno(), select.POLLIN)
+    return bool(line.poll(0))
+
+
+def hang_up(connection: Connection) -> None:
+    """End a wait for the server, by an error of the driver."""
+    if not connection.closed:
+        with socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+
+async def _autocommit(connection: Connection) -> None:
+    await connection.set_autocommit(True)
