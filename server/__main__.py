@@ -100,6 +100,7 @@ def run_dev(_chosen: argparse.Namespace) -> None:
         dev(os.environ)
     except EmbeddedError as error:
         raise SettingsError(str(error)) from error
+    leave()
 
 
 def run_serve(chosen: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ from psycopg_pool import PoolClosed, PoolTimeout
 # How the SQLSTATE of an outage begins.
 OUTAGES = (
     "08",  # the connection, or that of a pooler in between
+    "0A000",  # a standby has no unlogged tables, and a session no new plan for what was altered beneath it
     "25006",  # read-only: the server is a standby, or has become one
     "25P03",  # a transaction was ended that took too long: it idled,
     "25P04",  # or ran
@@ -22,10 +23,10 @@ OUTAGES = (
 )
 
 # Those that tell of the server, or of the way to it: every session that is as old is likely to meet them, too.
-OF_THE_SERVER = ("08", "25006", "57P")
+OF_THE_SERVER = ("08", "0A000", "25006", "57P")
 
 # Those after which another session may succeed at once.
-OF_THE_SESSION = ("25006", "40001", "40P01", "57P")
+OF_THE_SESSION = ("0A000", "25006", "40001", "40P01", "57P")
 
 
 class NoAnswer(psycopg.OperationalError):
@@ -40,8 +41,8 @@ def is_outage(error: psycopg.Error) -> bool:
 
 
 def is_of_the_server(error: psycopg.Error) -> bool:
-    """Whether an outage puts the other connections in doubt, too."""
-    return error.sqlstate is None or error.sqlstate.startswith(OF_THE_SERVER)
+    """Whether it is an outage that puts the other connections in doubt, too."""
+    return is_outage(error) and (error.sqlstate is None or error.sqlstate.startswith(OF_THE_SERVER))
 
 
 def has_no_effect(error: psycopg.Error) -> bool:

@@ -58,9 +58,12 @@ class Pool(AsyncConnectionPool[Connection]):
             try:
                 yield connection
             except psycopg.Error as error:
+                is_late = connection in self._unanswered
+                if is_of_the_server(error) and not (is_late and answer_timeout):  # it may be in time for others
+                    await self.doubt(connection)
                 if is_outage(error):
-                    await self._part_with(connection, error)
-                if connection in self._unanswered:
+                    await connection.close()
+                if is_late:
                     raise NoAnswer from error
                 raise
             finally:
@@ -104,11 +107,6 @@ class Pool(AsyncConnectionPool[Connection]):
             await self.putconn(connection)
             raise asyncio.CancelledError
         return connection
-
-    async def _part_with(self, connection: Connection, outage: psycopg.Error) -> None:
-        if is_of_the_server(outage):
-            await self.doubt(connection)
-        await connection.close()
 
     def _hang_up_in(self, seconds: float, connection: Connection) -> None:
         if connection in self._lent:
