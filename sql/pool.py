@@ -73,9 +73,9 @@ class Pool(AsyncConnectionPool[Connection]):
         """A connection that the server has not closed; whoever was cancelled meanwhile gets CancelledError."""
         connection = await self._getconn(timeout)
         if has_ended(connection):
-            await self.doubt(connection)
             await connection.close()
             await self.putconn(connection)
+            await self.doubt(connection)
             connection = await self._getconn(timeout)
         return connection
 
@@ -86,8 +86,8 @@ class Pool(AsyncConnectionPool[Connection]):
     async def doubt(self, connection: Connection) -> None:
         """Close all that are as old as this one: the idle ones now, the lent ones when they come back."""
         if connection not in self._doubted:
-            self._doubted = WeakSet(self._lent)
             await self.drain()
+            self._doubted = WeakSet(self._lent)
 
     def hurry(self, seconds: float) -> None:
         """From now on wait so long for a connection or an answer, and no longer: the process is about to end."""

@@ -295,7 +295,7 @@ def test_a_worker_waits_for_a_database_that_comes_later(resources, configured, t
     """A worker that started in an outage goes on trying, and stops when told."""
     configured["DATABASE_URL"] = f"postgresql://ada:hunter2@127.0.0.1:{free_port()}/media"
     with running([MEDIARPC, "worker"], tmp_path, **configured) as worker:
-        worker.wait_for('"job queue unreachable"')
+        worker.wait_for('"database unreachable"')
         assert worker.process.poll() is None
         assert worker.stop() == 0
     assert "hunter2" not in worker.output

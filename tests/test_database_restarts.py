@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 
 import psycopg
@@ -26,7 +26,8 @@ IN_BOTH_WAYS = pytest.mark.parametrize("how", [WITH_A_WORD, WITHOUT], ids=["with
 
 @pytest.fixture
 def settings(settings):
-    return replace(settings, database_pool_size=POOL_SIZE, rate_limits=RateLimits.parse("media.initiateUpload=3/60"))
+    limits = RateLimits.parse("media.initiateUpload=3/60,media.listMedia=3/60")
+    return replace(settings, database_pool_size=POOL_SIZE, rate_limits=limits)
 
 
 @pytest.fixture
@@ -119,17 +120,40 @@ def waits(postgres):
     return postgres.execute("select pid from pg_stat_activity where wait_event_type = 'Lock'")
 
 
-async def test_a_statement_that_is_ended_while_it_runs_is_done_again(postgres, rpc, database_url, media_rows):
-    """Its session is shut down in the middle of the work, which is rolled back: it takes effect once."""
-    with locked(database_url, "storage_usage"):
-        upload = asyncio.create_task(rpc("media.initiateUpload", **UPLOAD))
+@asynccontextmanager
+async def ended_while_it_waits(postgres, url, table):
+    """Once a statement waits for a table, its session is shut down; the table is let go when another one waits."""
+    with locked(url, table):
+        yield
         await asyncio.to_thread(until, lambda: waits(postgres))
         ((pid,),) = waits(postgres)
         postgres.execute(f"select pg_terminate_backend({pid})")
         await asyncio.to_thread(until, lambda: waits(postgres) not in ([], [(pid,)]))
 
+
+async def test_a_statement_that_is_ended_while_it_runs_is_done_again(postgres, rpc, database_url, media_rows):
+    """Its session is shut down in the middle of the work, which is rolled back: it takes effect once."""
+    async with ended_while_it_waits(postgres, database_url, "storage_usage"):
+        upload = asyncio.create_task(rpc("media.initiateUpload", **UPLOAD))
+
     assert told(await upload) == "ok"
     assert media_rows() == 1
+
+
+async def test_the_count_of_a_call_goes_with_its_statement(postgres, rpc, database_url):
+    """What is done again is counted again, and was not before: three calls of three are let through."""
+    async with ended_while_it_waits(postgres, database_url, "rate_windows"):
+        first = asyncio.create_task(rpc("media.listMedia"))
+
+    answers = [told(await first), *[told(await rpc("media.listMedia")) for _ in range(3)]]
+    assert answers == ["ok", "ok", "ok", (1500, None)]
+
+
+async def test_a_read_that_is_counted_is_no_read(postgres, full_pool, unseen, rpc):
+    """Nobody can tell whether it was counted, when its connection breaks."""
+    await asyncio.to_thread(postgres.restart, WITHOUT)
+
+    assert [told(await rpc("media.listMedia")) for _ in range(2)] == [DATABASE_IS_OUT, "ok"]
 
 
 @pytest.mark.parametrize(
