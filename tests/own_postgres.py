@@ -45,7 +45,7 @@ class OwnPostgres:
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it, and every session: SIGINT ends them with a word, SIGQUIT and SIGKILL without."""
-        self._shell(f"kill -{how.value} $(head -1 {self.data}/postmaster.pid)")
+        self.shell(f"kill -{how.value} $(head -1 {self.data}/postmaster.pid)")
         self.container.wait()
 
     def start(self) -> None:
@@ -73,7 +73,7 @@ class OwnPostgres:
 
     def demote(self) -> None:
         """Restart it as the standby of a primary that is not there."""
-        self._shell(f"touch {self.data}/standby.signal")
+        self.shell(f"touch {self.data}/standby.signal")
         self.restart()
 
     def mend(self) -> None:
@@ -83,7 +83,7 @@ class OwnPostgres:
             self.unpause()
         if self.container.status == "exited":
             self.start()
-        if self._shell(f"rm {self.data}/standby.signal") == 0:
+        if self.shell(f"rm {self.data}/standby.signal") == 0:
             self.restart()
         if self.execute(f"show {READ_ONLY}") != [("off",)]:
             self.read_only("off")
@@ -104,7 +104,8 @@ class OwnPostgres:
             return bool(self.execute("select 1"))
         return False
 
-    def _shell(self, command: str) -> int:
+    def shell(self, command: str) -> int:
+        """Run a command beside it; the exit status."""
         return int(self.container.exec_run(["sh", "-c", command]).exit_code)
 
 
