@@ -6,6 +6,7 @@ own form. Facts are attributes of the exception and become `details` on the wire
 
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from errno import errorcode
 from http import HTTPStatus
 from typing import Annotated, Any, ClassVar, Self
 
@@ -440,3 +441,24 @@ class InternalError(RpcError):
     """Anything unforeseen; the log has it under the request id."""
 
     code = ErrorCode.INTERNAL_SERVER_ERROR
+
+
+class ServiceError(Exception):
+    """What a service answered instead, as facts for the log: its own code, never its text, an address or a secret."""
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(facts)
+        self.facts = facts
+
+
+def cause_of(error: BaseException) -> dict[str, object]:
+    """What the log tells of an error's cause: its class, and the code by which a service or the machine names it."""
+    cause = error.__cause__
+    if cause is None:
+        return {}
+    facts: dict[str, object] = {"cause": type(cause).__name__}
+    if isinstance(cause, ServiceError):
+        return facts | cause.facts
+    if isinstance(cause, OSError) and cause.errno in errorcode:
+        return facts | {"code": errorcode[cause.errno]}
+    return facts

@@ -21,7 +21,6 @@ from procrastinate.tasks import Task
 
 from contracts.errors import ServiceUnavailable
 from jobs.scan import Scanner
-from processing.failures import DiskFull
 from processing.records import Policy
 from sql.database import Database, Transaction
 from storage.s3 import ObjectStore
@@ -71,7 +70,7 @@ class Backoff(BaseRetryStrategy):
 
     def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
         """When to try again; None when it is not to be."""
-        if job.attempts + 1 >= ATTEMPTS and not isinstance(exception, ServiceUnavailable | DiskFull):
+        if job.attempts + 1 >= ATTEMPTS and not isinstance(exception, ServiceUnavailable):
             return None
         longest = min(2.0 ** min(job.attempts + 1, ATTEMPTS), LONGEST_WAIT_SECONDS)
         wait = longest * random.uniform(0.5, 1)  # noqa: S311 - no secret

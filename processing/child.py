@@ -20,8 +20,9 @@ from typing import BinaryIO, TypedDict, Unpack
 
 import msgspec
 
+from contracts.disk import DiskFull, writing_to_disk
 from contracts.renditions import NAMES, OF_HLS
-from processing.failures import SIGNALS, DiskFull, ProcessingFailed, Reason, tells_of_memory
+from processing.failures import SIGNALS, ProcessingFailed, Reason, tells_of_memory
 from processing.processors import Limits, Processor, processor_of
 from processing.records import Answer, File, Order, Outcome, Policy, Task, from_json, to_json
 
@@ -107,13 +108,17 @@ def network_is_cut() -> bool:
 
 @contextmanager
 def own_folder(root: Path | None = None) -> Iterator[Path]:
-    """A folder that is removed when the block ends, and by `sweep_folders` when this process was killed before."""
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root)).resolve()
-    try:
-        with _locked(folder):
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """A folder that is removed when the block ends, and by `sweep_folders` when this process was killed before.
+
+    Raises DiskFull when there is no room for it, or for what the block writes.
+    """
+    with writing_to_disk():
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root)).resolve()
+        try:
+            with _locked(folder):
+                yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

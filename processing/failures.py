@@ -88,7 +88,3 @@ class ProcessingFailed(Exception):
     def may_pass(self) -> bool:
         """Whether another attempt could end otherwise."""
         return self.reason in PASSING
-
-
-class DiskFull(Exception):
-    """This machine has no room for what a file becomes: no fault of the file's."""

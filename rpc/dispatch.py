@@ -15,7 +15,7 @@ import structlog
 from msgspec import Struct, field
 from pydantic import ValidationError
 
-from contracts.errors import InternalError, RpcError, ServiceUnavailable, UnknownProcedure, ValidationFailed
+from contracts.errors import InternalError, RpcError, ServiceUnavailable, UnknownProcedure, ValidationFailed, cause_of
 from contracts.wire import Wire
 from rpc.auth import Caller
 from rpc.content import Content, ContentBrokenOff, ContentStalled, unreadable
@@ -148,7 +148,7 @@ async def _outcome(call: Call, facts: Facts, answering: Awaitable[Answered]) -> 
         value, event_id = await answering
     except RpcError as error:
         if isinstance(error, ServiceUnavailable):
-            facts["service"], facts["cause"] = error.service, type(error.__cause__).__name__
+            facts.update(service=error.service, **cause_of(error))
         outcome = Outcome(request_id=call.request_id, error=error)
     except Exception:
         log.exception("unforeseen", **facts)

@@ -12,7 +12,7 @@ from typing import Literal
 import aiohttp
 from yarl import URL
 
-from contracts.errors import ServiceUnavailable
+from contracts.errors import ServiceUnavailable, cause_of
 from jobs.scan import Scanner
 from processing.child import network_is_cut
 from rpc.context import Resources
@@ -21,10 +21,21 @@ from server.settings import Settings
 from sql.readiness import State, readiness
 from storage.addresses import SignedAddresses
 from storage.bucket import ObjectMissing
-from storage.calls import ObjectsRemain
+from storage.calls import ObjectsRemain, StoreError
 
 TIMEOUT_SECONDS = 15.0
 PROBE = b"mediarpc doctor"
+
+# What to do about the codes by which a store refuses a setting.
+ADVICE = {
+    "NoSuchBucket": "create the bucket, or name another by S3_BUCKET or S3_PUBLIC_BUCKET",
+    "InvalidAccessKeyId": "it does not know S3_ACCESS_KEY_ID",
+    "SignatureDoesNotMatch": "S3_SECRET_ACCESS_KEY is not the secret of S3_ACCESS_KEY_ID",
+    "AuthorizationHeaderMalformed": "S3_REGION is not its region",
+    "PermanentRedirect": "S3_REGION or S3_ENDPOINT is not where the bucket is",
+    "RequestTimeTooSkewed": "the clock of this machine is wrong",
+    "AccessDenied": "allow this to the key pair",
+}
 
 Verdict = Literal["ok", "warning", "failed"]
 
@@ -70,9 +81,19 @@ async def _bounded(what: str, look: Callable[[], Awaitable[Finding]]) -> Finding
         async with asyncio.timeout(TIMEOUT_SECONDS):
             return await look()
     except ServiceUnavailable as away:
-        return Finding(what, "failed", f"the {away.service} that the settings name does not answer as it should")
+        return Finding(what, "failed", _reason(away))
     except TimeoutError:
         return Finding(what, "failed", f"no answer in {TIMEOUT_SECONDS:.0f} s")
+
+
+def _reason(away: ServiceUnavailable) -> str:
+    """Why a service is not there, in its own words when it has any, and what to do."""
+    facts = cause_of(away)
+    if not isinstance(away.__cause__, StoreError):
+        return f"the {away.service} that the settings name does not answer as it should"
+    bucket = f" for {facts['bucket']}" if "bucket" in facts else ""
+    advice = ADVICE.get(str(facts["code"]), "see what this store means by it")
+    return f"it answers {facts['operation']}{bucket} with {facts['code']}: {advice}"
 
 
 async def _callers(settings: Settings) -> Finding:

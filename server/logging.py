@@ -11,6 +11,8 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from contracts.errors import cause_of
+
 _encoder = msgspec.json.Encoder(enc_hook=repr)
 
 
@@ -112,6 +114,5 @@ def without_exception_text(_logger: WrappedLogger, _method: str, event: EventDic
         event["trace"] = [
             f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
         ]
-        if error.__cause__ is not None:
-            event["cause"] = type(error.__cause__).__name__
+        event.update(cause_of(error))
     return event

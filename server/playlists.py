@@ -8,11 +8,12 @@ import re
 from datetime import UTC, datetime
 from http import HTTPStatus
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from contracts.errors import ServiceUnavailable
+from contracts.errors import ServiceUnavailable, cause_of
 from contracts.renditions import PLAYLIST_TYPE
 from rpc.context import Resources
 from server.storage_proxy import GUARD
@@ -20,6 +21,8 @@ from storage.addresses import PLAYLISTS_PATH, SignedAddresses
 from storage.bucket import Bucket, ObjectMissing
 from storage.keys import rendition_key
 from storage.playlists import MAX_BYTES, PlaylistDamaged, signed
+
+log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.playlists")
 
 ATTEMPT = re.compile("[0-9a-f]{8}")
 NAME = re.compile("[a-z0-9-]{1,40}[.]m3u8")
@@ -49,7 +52,8 @@ class Playlists:
             )
         except (ObjectMissing, PlaylistDamaged, UnicodeDecodeError):
             return _refusal(HTTPStatus.NOT_FOUND)
-        except ServiceUnavailable:
+        except ServiceUnavailable as outage:
+            log.warning("playlist unavailable", media_id=str(media_id), service=outage.service, **cause_of(outage))
             return _refusal(HTTPStatus.SERVICE_UNAVAILABLE)
         caching = {"cache-control": f"private, max-age={self._addresses.seconds_left(now)}"}
         return Response(shown, media_type=PLAYLIST_TYPE, headers={**HEADERS, **caching})

@@ -12,8 +12,9 @@ from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
 
 from botocore.exceptions import ClientError
 
+from contracts.errors import ServiceUnavailable
 from storage import multipart
-from storage.calls import Calls, ObjectsRemain, error_code, whole
+from storage.calls import Calls, ObjectsRemain, StoreError, error_code, is_outage, whole
 from storage.conditions import Conditions, enforced
 from storage.renditions import kind_of
 
@@ -54,7 +55,7 @@ class Bucket:
         self._calls = calls
 
     async def head(self, key: str) -> ObjectFacts:
-        """The size, ETag and token of an object; ObjectMissing when there is none."""
+        """The size, ETag and token of an object; ObjectMissing when there is none in a bucket that is there."""
         return await self._call(Bucket._head, key)
 
     async def write(self, key: str, body: BinaryIO, *, size_bytes: int, content_type: str) -> None:
@@ -70,7 +71,7 @@ class Bucket:
         return await self._call(Bucket._read, key, start, length)
 
     async def fetch(self, key: str, target: Path) -> None:
-        """Write an object's bytes into a file, in chunks; ObjectMissing when there is none."""
+        """Write an object's bytes into a file, in chunks; ObjectMissing when there is none, DiskFull without room."""
         await self._call(Bucket._fetch, key, target)
 
     async def sha256(self, key: str) -> str:
@@ -86,7 +87,10 @@ class Bucket:
         await self._call(Bucket._copy, source, target, etag)
 
     async def remove(self, keys: Iterable[str]) -> None:
-        """Delete objects and prove with HEAD that they are gone: S3 says so of anything. Raises ObjectsRemain."""
+        """Delete objects and prove with HEAD that they are gone: S3 says so of anything.
+
+        Raises ObjectsRemain, and ServiceUnavailable when the store says why they remain.
+        """
         await self._call(Bucket._remove, sorted(set(keys)))
 
     async def keys_under(self, prefix: str) -> list[str]:
@@ -97,6 +101,16 @@ class Bucket:
         return await self._calls(function, self, *args, **kwargs)
 
     def _head(self, key: str) -> ObjectFacts:
+        """A HEAD is refused without a body, a GET of the same in words: a missing bucket is no missing object."""
+        try:
+            return self._look(key)
+        except ClientError as refused:
+            if is_outage(refused):
+                raise
+        self._client.get_object(Bucket=self.name, Key=key)["Body"].close()
+        return self._look(key)  # it has come in between
+
+    def _look(self, key: str) -> ObjectFacts:
         answer = self._client.head_object(Bucket=self.name, Key=key)
         kept = {name.lower(): value for name, value in answer.get("Metadata", {}).items()}
         return ObjectFacts(size_bytes=answer["ContentLength"], etag=answer["ETag"], token=kept.get(multipart.TOKEN))
@@ -150,17 +164,25 @@ class Bucket:
         return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
 
     def _remove(self, keys: list[str]) -> None:
+        refused: list[dict[str, Any]] = []
         for start in range(0, len(keys), DELETE_BATCH):
             batch = [{"Key": key} for key in keys[start : start + DELETE_BATCH]]
-            self._client.delete_objects(Bucket=self.name, Delete={"Objects": batch, "Quiet": True})
-        if any(self._exists(key) for key in keys):
-            raise ObjectsRemain
+            answer = self._client.delete_objects(Bucket=self.name, Delete={"Objects": batch, "Quiet": True})
+            refused += answer.get("Errors", ())
+        if not any(self._exists(key) for key in keys):
+            return
+        if refused:
+            raise ServiceUnavailable(service="storage") from StoreError(
+                code=str(refused[0].get("Code")), operation="DeleteObjects"
+            )
+        raise ObjectsRemain
 
     def _exists(self, key: str) -> bool:
+        """Asked of a bucket that has just answered, so that what is not found is no bucket."""
         try:
-            self._head(key)
+            self._look(key)
         except ClientError as error:
             if error_code(error) in MISSING:
                 return False
-            raise
+            self._head(key)
         return True

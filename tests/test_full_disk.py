@@ -9,7 +9,7 @@ from procrastinate.jobs import Job
 
 from jobs.job import Backoff
 from jobs.process import ATTEMPTS, process_media
-from processing.failures import DiskFull
+from contracts.disk import DiskFull
 from tests.films import film
 from tests.media_files import photo
 

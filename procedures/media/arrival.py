@@ -2,11 +2,22 @@
 
 import asyncio
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
+from contracts.disk import writing_to_disk
 from rpc.content import Content
 
 BUFFER_BYTES = 128 * 1024
+
+
+@contextmanager
+def waiting_room() -> Iterator[BinaryIO]:
+    """A file for what has arrived, gone when the block ends. DiskFull when this machine has no room for it."""
+    with writing_to_disk(), TemporaryFile() as file:
+        yield file
 
 
 class Arrival:

@@ -6,7 +6,6 @@ They go to storage part by part as they arrive. What has arrived of a part waits
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
@@ -33,7 +32,7 @@ from jobs.parts import is_assembled
 from jobs.publish import complete_upload, refuse_upload
 from jobs.purge import remove_objects
 from procedures.media.answer import answer
-from procedures.media.arrival import Arrival
+from procedures.media.arrival import Arrival, waiting_room
 from procedures.media.reservation import Plan, reserve
 from procedures.media.usage import held_bytes
 from processing.sniff import HEAD_BYTES, detect
@@ -78,7 +77,7 @@ async def upload(ctx: Context, params: Upload, content: Content) -> MediaAnswer:
     """
     await _admit(ctx, params)
     arrival = Arrival(content)
-    with TemporaryFile() as file:
+    with waiting_room() as file:
         await arrival.fill(file, PART_BYTES)
         initiated = await _initiated(params, content, arrival, file)
         reserved = await _reserve(ctx, params, initiated, arrival)

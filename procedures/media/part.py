@@ -1,6 +1,5 @@
 """One part of an upload through the server, for callers that cannot reach storage: `media.uploadPart`."""
 
-from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from contracts.content import UploadedPart, UploadPart
@@ -14,7 +13,7 @@ from contracts.errors import (
     UploadNotFound,
 )
 from jobs.parts import ATTEMPTS, missing_parts, size_of_part
-from procedures.media.arrival import Arrival
+from procedures.media.arrival import Arrival, waiting_room
 from procedures.media.multipart import begun, check_number, find_in_parts, put_off
 from rpc.content import Content
 from rpc.context import Context
@@ -36,7 +35,7 @@ async def upload_part(ctx: Context, params: UploadPart, content: Content) -> Upl
     found = await find_in_parts(ctx, params.media_id)
     check_number(found, params.part_number)
     size, arrival = size_of_part(found, params.part_number), Arrival(content)
-    with TemporaryFile() as file:
+    with waiting_room() as file:
         await arrival.fill(file, size)
         if arrival.size_bytes < size or await arrival.has_more():
             more = arrival.size_bytes + await arrival.has_more()
