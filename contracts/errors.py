@@ -458,7 +458,7 @@ def cause_of(error: BaseException) -> dict[str, object]:
         return {}
     facts: dict[str, object] = {"cause": type(cause).__name__}
     if isinstance(cause, ServiceError):
-        return facts | cause.facts
-    if isinstance(cause, OSError) and cause.errno in errorcode:
-        return facts | {"code": errorcode[cause.errno]}
+        facts |= cause.facts
+    elif isinstance(cause, OSError) and cause.errno:
+        facts["code"] = errorcode.get(cause.errno, cause.errno)
     return facts

@@ -29,6 +29,7 @@ from storage.bucket import ObjectMissing
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.process")
 
 ATTEMPTS = 3  # at what may pass by itself: a run that took too long, or crashed
+ATTEMPTS_WHEN_KILLED = 6  # until the others that needed the memory have ended, further apart each time
 QUEUES = {MediaType.IMAGE: "image", MediaType.VIDEO: "video", MediaType.AUDIO: "audio"}
 
 
@@ -61,7 +62,8 @@ async def _process(bench: Bench, media: MediaRow) -> None:
     try:
         await _make(bench, media)
     except ProcessingFailed as failed:
-        if failed.may_pass and media.failures + 1 < ATTEMPTS:
+        attempts = ATTEMPTS_WHEN_KILLED if failed.reason == Reason.KILLED else ATTEMPTS
+        if failed.may_pass and media.failures + 1 < attempts:
             await bench.db.run("count_failure", id=media.id, run=media.run)
             raise
         log.warning("media failed", media_id=str(media.id), code=failed.code)

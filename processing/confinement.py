@@ -8,9 +8,14 @@ import os
 import resource
 import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 from processing.processors import Limits
 from processing.sockets import forbid_sockets
+
+OOM_SCORE_FILE = Path("/proc/self/oom_score_adj")
+FIRST_TO_GO = "1000"  # the highest score; to raise it needs no privilege
 
 PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
@@ -20,6 +25,7 @@ def confine(limits: Limits, parent: int) -> None:
     """Bind this process, and whatever it starts, to its limits."""
     if sys.platform == "linux":
         die_with(parent)
+        offer_to_the_oom_killer()
         _prctl(PR_SET_NO_NEW_PRIVS, 1)
     forbid_sockets()
     os.umask(0o077)
@@ -36,6 +42,12 @@ def die_with(parent: int) -> None:
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def offer_to_the_oom_killer() -> None:
+    """Have the kernel kill this process, or what it starts, before any other when memory is short."""
+    with suppress(OSError):  # where /proc cannot be written, nothing can be done
+        OOM_SCORE_FILE.write_text(FIRST_TO_GO)
 
 
 def _limit(what: int, most: int) -> None:

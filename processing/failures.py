@@ -26,6 +26,7 @@ class Reason(StrEnum):
     ORIGINAL_MISSING = "original_missing"
     TIMED_OUT = "timed_out"
     STALLED = "stalled"
+    KILLED = "killed"
     CRASHED = "crashed"
 
 
@@ -48,14 +49,19 @@ SENTENCES = {
     Reason.ORIGINAL_MISSING: "The file is no longer in storage.",
     Reason.TIMED_OUT: "Processing the file took too long.",
     Reason.STALLED: "Processing the file came to a standstill.",
+    Reason.KILLED: "The server had too little memory to process the file.",
     Reason.CRASHED: "Processing the file ended unexpectedly.",
 }
 
 # What the machine may have caused: it was busy, something else on it needed the memory, or its storage erred.
-PASSING = frozenset({Reason.ORIGINAL_MISSING, Reason.TIMED_OUT, Reason.STALLED, Reason.CRASHED})
+PASSING = frozenset({Reason.ORIGINAL_MISSING, Reason.TIMED_OUT, Reason.STALLED, Reason.KILLED, Reason.CRASHED})
 
-# What ended a process at its limits.
-SIGNALS: dict[int, Reason] = {signal.SIGXCPU: Reason.TOO_MUCH_WORK, signal.SIGXFSZ: Reason.OUTPUT_TOO_LARGE}
+# What ended a process at its limits; SIGKILL comes from the kernel, when it lacks memory.
+SIGNALS: dict[int, Reason] = {
+    signal.SIGXCPU: Reason.TOO_MUCH_WORK,
+    signal.SIGXFSZ: Reason.OUTPUT_TOO_LARGE,
+    signal.SIGKILL: Reason.KILLED,
+}
 
 # How libraries say that there was no more memory, or not enough for another thread.
 LACK_OF_MEMORY = re.compile("(?<!copy to )memory|alloc|MemoryError|creating thread|start new thread")

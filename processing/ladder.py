@@ -4,12 +4,12 @@ It decodes once. Keyframes stand at the same moments in all of them, so that a p
 segment (RFC 8216, 6.2.4). What both forms of a quality hold was encoded once.
 """
 
-import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from contracts.renditions import QUALITIES
+from processing.cgroup import cores
 from processing.ffmpeg import DEMUXERS
 
 SEGMENT_SECONDS = 4
@@ -99,7 +99,7 @@ def threads(cores: int) -> int:
 
 def command(ffmpeg: str, run: Run) -> list[str]:
     """What is run in the folder that its files go to; it says on its standard output how far it is."""
-    at_once = str(threads(len(os.sched_getaffinity(0))))
+    at_once = str(threads(cores()))
     return [
         *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1", "-stats_period", "0.5"),
         *("-threads", at_once, "-protocol_whitelist", "file", "-f", DEMUXERS[run.mime_type], "-i", str(run.source)),

@@ -14,8 +14,10 @@ from yarl import URL
 
 from contracts.errors import ServiceUnavailable, cause_of
 from jobs.scan import Scanner
+from processing.cgroup import dies_as_one, memory_bytes
 from processing.child import network_is_cut
 from rpc.context import Resources
+from server.lanes import MIB, Lanes
 from server.resources import open_resources
 from server.settings import Settings
 from sql.readiness import State, readiness
@@ -74,6 +76,7 @@ def _looks(resources: Resources, settings: Settings) -> Iterator[tuple[str, Call
     yield "renditions", lambda: _renditions(resources)
     yield "virus scan", lambda: _scan(settings)
     yield "processing", _processing
+    yield "memory", lambda: _memory(settings)
 
 
 async def _bounded(what: str, look: Callable[[], Awaitable[Finding]]) -> Finding:
@@ -179,3 +182,18 @@ async def _processing() -> Finding:
     if await asyncio.to_thread(network_is_cut):
         return Finding("processing", "ok", "what looks into files has no network")
     return Finding("processing", "warning", "what looks into files has a network: this kernel has no seccomp filters")
+
+
+async def _memory(settings: Settings) -> Finding:
+    """Whether a worker here has room for what it processes at once; where another machine works, look there."""
+    lanes, there = Lanes.of(settings), memory_bytes()
+    at_once = f"images {lanes.images}, recordings {lanes.recordings}, films {lanes.films}"
+    takes = f"a worker here takes about {lanes.memory_bytes // MIB} MiB of {there // MIB} MiB (at once: {at_once})"
+    if lanes.memory_bytes > there:
+        advice = "give it more memory, or lower IMAGE_CONCURRENCY, AUDIO_CONCURRENCY or VIDEO_CONCURRENCY"
+        return Finding("memory", "warning", f"{takes}: {advice}")
+    if dies_as_one():
+        return Finding(
+            "memory", "warning", f"{takes}, and is killed along with a file that needs too much: unset memory.oom.group"
+        )
+    return Finding("memory", "ok", takes)

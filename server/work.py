@@ -1,6 +1,5 @@
 """`mediarpc worker`, and the worker in `mediarpc dev`: background work as settings say."""
 
-import os
 from datetime import timedelta
 
 from jobs.job import Bench, utc_now
@@ -8,6 +7,7 @@ from jobs.scan import Scanner
 from jobs.worker import WorkPolicy, run_worker
 from processing.records import Policy
 from rpc.context import Resources
+from server.lanes import Lanes
 from server.settings import Settings
 from sql.pool import create_pool
 
@@ -23,6 +23,7 @@ async def work(resources: Resources, settings: Settings) -> None:
 def policy_of(resources: Resources, settings: Settings) -> WorkPolicy:
     """How a worker works that has these resources and settings."""
     scanner = Scanner(settings.clamav_url) if settings.clamav_url else None
+    lanes = Lanes.of(settings)
 
     def bench() -> Bench:
         return Bench(
@@ -40,8 +41,8 @@ def policy_of(resources: Resources, settings: Settings) -> WorkPolicy:
 
     return WorkPolicy(
         sweep_interval_seconds=settings.sweep_interval_seconds,
-        image_concurrency=settings.image_concurrency or len(os.sched_getaffinity(0)),
-        audio_concurrency=settings.audio_concurrency,
-        video_concurrency=settings.video_concurrency,
+        image_concurrency=lanes.images,
+        audio_concurrency=lanes.recordings,
+        video_concurrency=lanes.films,
         bench=bench,
     )

@@ -33,7 +33,8 @@ class ObjectChanged(RuntimeError):
     """The object at this key is another one than it was."""
 
 
-MISSING: dict[str, type[Exception]] = dict.fromkeys(("404", "NoSuchKey", "NotFound"), ObjectMissing)
+MISSING: dict[str, type[Exception]] = dict.fromkeys(("NoSuchKey", "NotFound"), ObjectMissing)
+NO_WORDS = "404"  # of a refusal without a body, or with a part of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ class Bucket:
         try:
             self._look(key)
         except ClientError as error:
-            if error_code(error) in MISSING:
+            if error_code(error) == NO_WORDS:
                 return False
             self._head(key)
         return True

@@ -21,7 +21,7 @@ class ObjectsRemain(RuntimeError):
 
 
 class StoreError(ServiceError):
-    """What the store answered instead: its own code, the operation, the HTTP status, and the bucket when it names one."""
+    """What the store answered instead: its own code, the operation, the HTTP status, and the bucket if it names one."""
 
 
 class Calls:

@@ -14,10 +14,9 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from contracts.errors import ServiceUnavailable
 from storage import multipart
 from storage.bucket import MISSING, Bucket
-from storage.calls import Calls, error_code, store_error
+from storage.calls import Calls, error_code
 from storage.moments import moment
 from storage.replies import require_whole_replies
 
@@ -112,17 +111,10 @@ class ObjectStore(Bucket):
 
 
 def _head_bucket(client: Any, bucket: str) -> None:
-    """A HEAD is refused without a body; a listing says why."""
     try:
         client.head_bucket(Bucket=bucket)
-        return
-    except ClientError as refused:
-        cause = refused
-    try:
-        client.list_objects_v2(Bucket=bucket, MaxKeys=1)
-    except ClientError as refused:
-        cause = refused
-    raise ServiceUnavailable(service="storage") from store_error(cause)
+    except ClientError:
+        client.list_objects_v2(Bucket=bucket, MaxKeys=1)  # a HEAD is refused without a body, this in words
 
 
 def _create_bucket(client: Any, bucket: str) -> None:

@@ -137,14 +137,15 @@ async def test_too_much_output_is_ended(photo, root):
     assert (failed.code, failed.may_pass) == ("output_too_large", False)
 
 
-async def test_a_child_that_is_killed_may_pass(slow, root):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGSEGV, "crashed"), (signal.SIGKILL, "killed")])
+async def test_a_child_that_is_killed_may_pass(slow, root, number, code):
     async with running(slow, root) as (process, task):
-        process.send_signal(signal.SIGSEGV)
+        process.send_signal(number)
         with pytest.raises(ProcessingFailed) as failed:
             await task
 
-    assert (failed.value.code, failed.value.may_pass) == ("crashed", True)
-    assert "status -11" in failed.value.detail
+    assert (failed.value.code, failed.value.may_pass) == (code, True)
+    assert f"status -{number}" in failed.value.detail
     assert list(root.iterdir()) == []
 
 
@@ -194,24 +195,31 @@ async def test_a_child_knows_nothing_of_its_parent(slow, root, monkeypatch):
 
 
 async def test_a_child_is_bound(slow, root):
-    """Limits as told, no core, no new privileges, a filter on system calls, a process group of its own."""
+    """Limits as told, no core, no new privileges, a filter on system calls, its own group, the first to be killed."""
     async with running(slow, root) as (process, _):
         status = _status(process)
         limits = {what: psutil.Process(process.pid).rlimit(what) for what in (psutil.RLIMIT_AS, psutil.RLIMIT_CORE)}
         cpu = process.rlimit(psutil.RLIMIT_CPU)
         output = process.rlimit(psutil.RLIMIT_FSIZE)
         group = os.getpgid(process.pid)
+        score = _score(process)
 
     assert limits == {psutil.RLIMIT_AS: (2048 * MIB, 2048 * MIB), psutil.RLIMIT_CORE: (0, 0)}
     assert cpu == (60, 61)
     assert output == (512 * MIB, 512 * MIB)
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
     assert group == process.pid
+    assert score == 1000
 
 
 def _status(process: psutil.Process) -> dict[str, str]:
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def _score(process: psutil.Process) -> int:
+    """How soon the kernel kills it when memory is short, from -1000 to 1000."""
+    return int(Path(f"/proc/{process.pid}/oom_score_adj").read_text())
 
 
 def test_no_socket_opens_in_a_child():
@@ -292,7 +300,7 @@ async def test_a_child_that_puts_a_pipe_in_the_place_of_its_log_stops_nobody(slo
             with pytest.raises(ProcessingFailed) as failed:
                 await task
 
-    assert failed.value.reason == Reason.CRASHED
+    assert failed.value.reason == Reason.KILLED
 
 
 def test_every_reason_has_a_sentence():

@@ -27,6 +27,7 @@ async def test_what_runs_is_found_to_be_well(settings, resources):
         "renditions": "failed",
         "virus scan": "warning",
         "processing": "ok",
+        "memory": "ok",
     }
 
 

@@ -7,9 +7,9 @@ import tempfile
 import pytest
 from procrastinate.jobs import Job
 
+from contracts.disk import DiskFull
 from jobs.job import Backoff
 from jobs.process import ATTEMPTS, process_media
-from contracts.disk import DiskFull
 from tests.films import film
 from tests.media_files import photo
 

@@ -1,9 +1,9 @@
 """How much of a machine an encoder takes: all of a small one, and of a large one no more than its memory allows."""
 
-import os
 from fractions import Fraction
 from pathlib import Path
 
+from processing import ladder
 from processing.ladder import Run, command, rungs, threads
 
 
@@ -16,7 +16,7 @@ def test_threads_rise_with_the_cores_to_a_bound(subtests):
 
 def test_the_decoder_the_filters_and_each_encoder_are_told(monkeypatch):
     """Whoever is not told takes as many as the machine has cores, or more."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    monkeypatch.setattr(ladder, "cores", lambda: 64)
     run = Run(
         source=Path("/film"),
         mime_type="video/mp4",

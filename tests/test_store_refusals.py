@@ -11,7 +11,7 @@ from typing import Any
 import botocore.auth
 import pytest
 import structlog
-from minio.credentials import StaticProvider
+from minio.credentials.providers import StaticProvider
 from minio.minioadmin import MinioAdmin
 from procrastinate.jobs import Job as QueuedJob
 
@@ -203,7 +203,7 @@ async def test_parts_wait_for_the_operator_too(amiss, call, client, bearer, rpc,
 
 
 async def test_jobs_wait_for_the_operator_too(amiss, arrived_upload, completed_media, call, bench, run_pending):
-    """A sweep buries no upload whose bytes it cannot see, and no attempt at a media counts, however often it is made."""
+    """A sweep buries no upload whose bytes it cannot see, and attempts at a media do not count."""
     resources, _, code = amiss
     swept, processed, purged = await arrived_upload(), await completed_media(), await completed_media()
     await call("media.deleteMedia", mediaId=str(purged.id))
