@@ -15,6 +15,7 @@ from server.processes import leave, run_processes
 from server.resources import REQUIRED, app_config, open_resources, wind_down
 from server.settings import Settings, SettingsError
 from server.token import DAY_SECONDS, require_user_id, sign_token, token_settings
+from sql.migrate import WAIT_SECONDS, LocksHeld, migrate
 
 CLOSING_SECONDS = 8  # how long a process may take to close what it works with, once its time to drain is over
 
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logging()
     try:
         chosen.run(chosen)
-    except (SettingsError, AddressTaken) as error:
+    except (SettingsError, AddressTaken, LocksHeld) as error:
         print(f"mediarpc: {error}", file=sys.stderr)
         return 2
     except ServiceUnavailable as error:
@@ -49,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     command("dev", run_dev, "start everything, with embedded servers for whatever is not configured")
     _of_serve(command("serve", run_serve, "answer calls over HTTP"))
     command("worker", run_worker, "run background work; start as many as you like")
-    command("migrate", run_migrate, "bring the database to the newest schema; safe to run again")
+    _of_migrate(command("migrate", run_migrate, "bring the database to the newest schema; safe to run again"))
     command("doctor", run_doctor, "look at everything that the settings name; fails when it is amiss")
     _of_token(command("token", run_token, "print a token to try things with"))
     _of_purge_user(command("purge-user", run_purge_user, "delete everything of a user; safe to run again"))
@@ -61,6 +62,11 @@ def parser() -> argparse.ArgumentParser:
 def _of_serve(serve: argparse.ArgumentParser) -> None:
     about = "how many processes answer (default: 1; one per core is enough)"
     serve.add_argument("--workers", type=int, default=1, metavar="N", help=about)
+
+
+def _of_migrate(migrate: argparse.ArgumentParser) -> None:
+    about = "how long to wait altogether for locks that others hold; calls go on meanwhile (default: %(default)s)"
+    migrate.add_argument("--wait", type=int, default=int(WAIT_SECONDS), metavar="SECONDS", help=about)
 
 
 def _of_token(token: argparse.ArgumentParser) -> None:
@@ -158,14 +164,14 @@ def run_doctor(_chosen: argparse.Namespace) -> None:
         sys.exit(1)
 
 
-def run_migrate(_chosen: argparse.Namespace) -> None:
+def run_migrate(chosen: argparse.Namespace) -> None:
     """Migrate, and name what was applied."""
-    from sql.migrate import migrate  # noqa: PLC0415
-
+    if chosen.wait < 0:
+        raise SettingsError("--wait must be at least 0 seconds")
     settings = Settings.from_environment(os.environ)
     settings.require("database_url")
     assert settings.database_url
-    applied = migrate(settings.database_url)
+    applied = migrate(settings.database_url, wait_seconds=chosen.wait)
     print("\n".join(applied) or "nothing to do")
 
 
