@@ -22,7 +22,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from yarl import URL
 
-from server.storage_proxy import GUARD, chunks, store_session
+from server.guard import GUARD
+from server.storage_proxy import chunks, store_session
 from storage.presign import Presigner
 from storage.renditions import kind_of
 from storage.s3 import StoreConfig

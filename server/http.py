@@ -14,13 +14,16 @@ import uvloop
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from server.commands import CommandError
+
 DRAIN_SECONDS = 10
+CLOSING_SECONDS = 8  # how long a process may take to close what it works with, once its time to drain is over
 MAX_HEAD_BYTES = 64 * 1024
 GC_THRESHOLDS = (100_000, 50, 100)  # sixteen batches of fifty calls have some 20,000 objects in hand
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class AddressTaken(Exception):
+class AddressTaken(CommandError):
     """Another program listens on the address."""
 
 

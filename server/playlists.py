@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from contracts.errors import ServiceUnavailable, cause_of
 from contracts.renditions import PLAYLIST_TYPE
 from rpc.context import Resources
-from server.storage_proxy import GUARD
+from server.guard import GUARD
 from storage.addresses import PLAYLISTS_PATH, SignedAddresses
 from storage.bucket import Bucket, ObjectMissing
 from storage.keys import rendition_key

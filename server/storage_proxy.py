@@ -14,6 +14,8 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 from yarl import URL
 
+from server.guard import GUARD
+
 PREFIX = "/storage"
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]
 CHUNK_BYTES = 64 * 1024
@@ -27,8 +29,6 @@ _HOP_BY_HOP = frozenset(
 _NOT_FORWARDED = _HOP_BY_HOP | {"cookie"}
 # This server's own CORS middleware answers browsers.
 _NOT_RETURNED = _HOP_BY_HOP | {"server", "date"}
-# Stored bytes must not act in this origin.
-GUARD = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; sandbox"}
 
 
 class StorageProxy:

@@ -4,6 +4,8 @@ import asyncio
 import re
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from sql.migrate import migrations
 from tests import media_files
 from tests.authorization_server import authorization_server
 from tests.databases import empty_database
-from tests.processes import MEDIARPC, Site, mediarpc, running
+from tests.processes import MEDIARPC, Site, environment, mediarpc, running
 
 SECRET = "a secret for tests, long enough for HS256"
 PHOTO = media_files.photo()
@@ -51,6 +53,29 @@ def test_help_lists_every_command():
     """`--help` names the nine commands."""
     told = re.findall(r"^ {4}([a-z-]+)", mediarpc("--help").stdout, re.MULTILINE)
     assert told == ["dev", "serve", "worker", "migrate", "doctor", "token", "purge-user", "openrpc", "typescript"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needless"),
+    [
+        ("serve --help", ["aiohttp", "boto3", "procedures", "psycopg", "pydantic", "starlette", "uvicorn"]),
+        ("token --user ada --ttl 0", ["aiohttp", "boto3", "procedures", "psycopg", "uvicorn"]),
+        ("migrate --wait -1", ["aiohttp", "boto3", "procedures", "uvicorn"]),
+        ("serve --workers 0", ["aiohttp"]),
+    ],
+)
+def test_a_command_imports_no_more_than_it_needs(arguments, needless):
+    """Every start waits for what is imported."""
+    program = f"""
+import atexit, sys
+from server.__main__ import main
+atexit.register(lambda: print("imported:", *sorted(set({needless}) & set(sys.modules))))
+main({arguments.split()})
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert ran.stdout.splitlines()[-1] == "imported:", ran.stderr
 
 
 @pytest.mark.parametrize("arguments", [(), ("launch",), ("serve", "--port", "1")], ids=["none", "unknown", "option"])
