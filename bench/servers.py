@@ -17,7 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 import psutil
 import psycopg
 
-from server.embedded import free_port, postgres
+from server.embedded import free_port
+from server.embedded_postgres import postgres
 from server.settings import Settings
 from server.token import sign_token
 from sql.migrate import migrate

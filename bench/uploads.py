@@ -19,7 +19,8 @@ from boto3.s3.transfer import TransferConfig
 
 from bench.looking import MIB, looking
 from bench.servers import S3, BenchError, Server, running, token
-from server.embedded import Secrets, s3
+from server.embedded import Secrets
+from server.embedded_s3 import s3
 from server.resources import store_config
 from server.settings import Settings
 from storage.s3 import ObjectStore, StoreConfig, create_client

@@ -1,7 +1,5 @@
 """`mediarpc dev`: everything in one command, with real servers for whatever the environment does not name."""
 
-import fcntl
-import os
 import signal
 import socket
 import sys
@@ -15,11 +13,14 @@ from procedures import PROCEDURES
 from rpc.app import create_app
 from server import cdn, storage_proxy
 from server.cdn import cdn_beside
-from server.embedded import Secrets, postgres, s3
+from server.data_dir import explained, locked
+from server.embedded import Secrets
+from server.embedded_postgres import postgres
+from server.embedded_s3 import s3
 from server.http import STOP_SIGNALS, listen, run, run_until_stopped, serve_http
 from server.playlists import playlist_routes
 from server.resources import app_config, open_resources, store_config
-from server.settings import Settings, SettingsError
+from server.settings import Settings
 from server.storage_proxy import storage_routes
 from server.token import sign_token
 from server.work import work
@@ -35,11 +36,12 @@ def dev(environment: Mapping[str, str]) -> None:
     asked = Settings.from_environment(environment)
     listener = listen(asked.host, asked.port)
     with ended_by_signals(), ExitStack() as stack:
-        data_dir = stack.enter_context(locked(Path(asked.data_dir)))
-        settings = start_missing(stack, environment, asked, data_dir)
-        settings.require("database_url")
-        assert settings.database_url
-        migrate(settings.database_url)
+        with explained(Path(asked.data_dir)):
+            data_dir = stack.enter_context(locked(Path(asked.data_dir)))
+            settings = start_missing(stack, environment, asked, data_dir)
+            settings.require("database_url")
+            assert settings.database_url
+            migrate(settings.database_url)
         embedded_s3 = settings.s3_endpoint if asked.s3_endpoint is None else None
         run(_run(settings, listener, embedded_s3, began))
         print(f"\nmediarpc stops; the data stays in {asked.data_dir}/", flush=True)
@@ -72,7 +74,8 @@ def origin(settings: Settings) -> str:
 async def _run(settings: Settings, listener: socket.socket, embedded_s3: str | None, began: float) -> None:
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings))
-        await resources.store.create_buckets()
+        with explained(Path(settings.data_dir)):
+            await resources.store.create_buckets()
         routes = await stack.enter_async_context(storage_routes(embedded_s3)) if embedded_s3 else []
         config = app_config(settings, cors_origin_regex=LOCAL_ORIGINS)
         app = create_app(resources, PROCEDURES, config, routes=[*routes, *playlist_routes(resources)])
@@ -99,25 +102,6 @@ def first_upload(settings: Settings) -> str:
     """The README's first upload, against this server."""
     script = files("server").joinpath("first_upload.sh").read_text(encoding="utf-8")
     return script.replace("http://127.0.0.1:8000/rpc", origin(settings) + settings.rpc_path)
-
-
-@contextmanager
-def locked(data_dir: Path) -> Iterator[Path]:
-    """The data folder, absolute, for this process alone; SettingsError when another one works in it."""
-    data_dir = data_dir.absolute()
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise SettingsError(
-                f"Another mediarpc dev (process {lock.read().strip()}) works in {data_dir}; stop it, or set DATA_DIR"
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield data_dir
 
 
 @contextmanager

@@ -55,11 +55,11 @@ def token_settings(environment: Mapping[str, str]) -> Settings:
     settings = Settings.from_environment(environment)
     if settings.has_verifier:
         return settings
-    from server.embedded import Secrets, secrets_file  # noqa: PLC0415 - a server without the embedded stack has no need
+    from server.embedded import Secrets  # noqa: PLC0415 - a server without the embedded stack has no need
 
-    if not secrets_file(Path(settings.data_dir)).exists():
+    made = Secrets.found_in(Path(settings.data_dir))
+    if made is None:
         return settings
-    made = Secrets.of(Path(settings.data_dir))
     return Settings.from_environment({**environment, "AUTH_JWT_SECRET": made.jwt_secret})
 
 

@@ -20,7 +20,9 @@ from docker.errors import DockerException
 from testcontainers.community.minio import MinioContainer
 from testcontainers.community.postgres import PostgresContainer
 
-from server.embedded import Secrets, postgres, s3
+from server.embedded import Secrets
+from server.embedded_postgres import postgres
+from server.embedded_s3 import s3
 from storage.s3 import StoreConfig
 
 HANDED_ON = "MEDIARPC_TEST_SERVERS"

