@@ -104,8 +104,10 @@ async def test_a_pool_closes_soon_while_it_connects_to_a_server_that_hangs(postg
 def stopped(postgres, pid):
     """One process of Postgres hangs."""
     postgres.shell(f"kill -STOP {pid}")
-    yield
-    postgres.shell(f"kill -CONT {pid}")
+    try:
+        yield
+    finally:
+        postgres.shell(f"kill -CONT {pid}")
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ async def test_a_server_stops_while_storage_hangs(pending_upload, configured, se
 
 
 async def test_dev_stops_while_postgres_hangs(postgres, configured, tmp_path):
-    """Its server and its worker share what they wait for."""
+    """Its server and its worker share what they wait for. Most of the time it starts, and has to meet the hanging."""
     configured["DATA_DIR"] = str(tmp_path / "data")
     with running(hasty("dev"), tmp_path, **configured, SWEEP_INTERVAL_SECONDS="1") as dev:
         dev.wait_for("mediarpc is ready")
