@@ -41,6 +41,7 @@ START_TIMEOUT_SECONDS = 600
 STOP_TIMEOUT_SECONDS = 60.0
 ODD_TIMEOUT_SECONDS = 10.0
 NEW_FOLDER_BYTES = 64 * 1024 * 1024
+SHORT_TEMPDIR = "/tmp"  # noqa: S108 - where the one that is set has too long a name; who owns the folder in it is checked
 MAX_SOCKET_BYTES = 100  # of the 104 that macOS allows, and the 108 of Linux
 # Neither a shell nor PostgreSQL's list of folders nor a URL's list of hosts reads anything else in such a name.
 PLAIN = re.compile(r"[\w@%+=:./-]+", re.ASCII)
@@ -166,15 +167,20 @@ def _account(folder: Path) -> dict[str, Any]:
 
 def _socket_folder(folder: Path) -> Path:
     """Where PostgreSQL puts its socket: in its data folder, unless that name is too long or not plain."""
-    if PLAIN.fullmatch(str(folder)) and len(os.fsencode(folder / SOCKET)) <= MAX_SOCKET_BYTES:
+    if PLAIN.fullmatch(str(folder)) and _is_short(folder):
         return folder
     found = folder.stat()
     # Of this very folder: a copy of it, and one that has the same name in a container, have places of their own.
     name = "mediarpc-" + sha256(f"{found.st_dev} {found.st_ino}".encode()).hexdigest()[:16]
-    place = Path(tempfile.gettempdir()) / name
+    places = (Path(parent) / name for parent in (tempfile.gettempdir(), SHORT_TEMPDIR))
+    place = next(place for place in places if _is_short(place))
     place.mkdir(mode=0o700, exist_ok=True)
     owner = place.lstat()
     if not stat.S_ISDIR(owner.st_mode) or owner.st_uid not in {os.geteuid(), found.st_uid}:
         raise EmbeddedError(f"{place} is somebody else's; remove it, or set TMPDIR to another folder")
     os.chown(place, found.st_uid, found.st_gid)
     return place
+
+
+def _is_short(socket_folder: Path) -> bool:
+    return len(os.fsencode(socket_folder / SOCKET)) <= MAX_SOCKET_BYTES

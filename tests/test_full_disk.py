@@ -19,7 +19,8 @@ from contracts.disk import DiskFull, writing_to_disk
 from contracts.errors import ServiceUnavailable, cause_of
 from jobs.job import Backoff
 from jobs.process import ATTEMPTS, process_media
-from server.embedded import Secrets, s3
+from server.embedded import Secrets
+from server.embedded_s3 import s3
 from storage.s3 import ObjectStore
 from tests import logs
 from tests.films import film

@@ -113,7 +113,7 @@ def test_a_killed_postgresql_that_nobody_reaps_keeps_none_from_starting(folder):
     with nobody_reaps(), postgres(folder):
         killed = postmaster_of(folder)
         kill_all(folder)
-        assert psutil.Process(killed).status() == psutil.STATUS_ZOMBIE
+        until(lambda: psutil.Process(killed).status() == psutil.STATUS_ZOMBIE)
         with postgres(folder) as url:
             assert stored(url) == ["a row"]
             assert postmaster_of(folder) != killed
@@ -229,20 +229,33 @@ def test_a_server_of_another_container_lives_on_over_a_folder_of_the_same_name(o
             assert psutil.Process(postmaster).cmdline()[2] == str(own_folder)
 
 
-def test_a_socket_folder_of_somebody_else_is_not_used(monkeypatch, tmp_path):
+@pytest.fixture
+def tempdir(monkeypatch) -> Iterator[Path]:
+    """A folder for temporary files of the test's own, with a short name."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
+
+
+def test_a_socket_folder_of_somebody_else_is_not_used(tempdir):
     """Whoever made it could listen there in PostgreSQL's place."""
     if os.geteuid() != 0:
         pytest.skip("only root can make a folder somebody else's")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with new_folder("long" * 30) as folder:
         place = socket_folder_of(folder)
-        assert place.parent == tmp_path
+        assert place.parent == tempdir
         os.chown(place, 12345, 12345)
         with (
             pytest.raises(EmbeddedError, match=f"^{place} is somebody else's; remove it, or set TMPDIR"),
             postgres(folder),
         ):
             pass
+
+
+def test_a_long_name_of_the_folder_for_temporary_files_is_no_obstacle(folder, tempdir, monkeypatch):
+    """A socket's path may not have more than some hundred bytes."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tempdir / ("long" * 30)))
+    assert len(str(socket_folder_of(folder))) < 100
 
 
 def test_an_s3_server_ends_what_was_left_of_its_own_folder_alone(tmp_path):
