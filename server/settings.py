@@ -227,7 +227,10 @@ class Settings:
         parse=_number(0, 24 * 365),
     )
     image_concurrency: int | None = setting(
-        "How many images each worker processes at once; unset: one per core.", default=None, parse=_number(1, 64)
+        "How many images each worker processes at once; unset: one per core, as far as the memory of its cgroup, or of "
+        "the machine, goes.",
+        default=None,
+        parse=_number(1, 64),
     )
     audio_concurrency: int = setting(
         "How many recordings each worker processes at once.", default=1, parse=_number(1, 64)
