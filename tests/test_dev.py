@@ -26,6 +26,7 @@ def data_dir(tmp_path) -> Iterator[Path]:
     end_processes_of(tmp_path)
 
 
+@pytest.mark.embedded
 def test_dev_says_where_it_is_and_how_to_begin(data_dir):
     """The address, a token that is good, and a first upload against this address are printed."""
     with running_dev(data_dir) as dev:
@@ -46,6 +47,7 @@ def test_signed_urls_name_the_address_of_dev(data_dir):
     assert url.startswith(f"http://127.0.0.1:{dev.port}/storage/media/staging/users/ada/posts/")
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_data_survives_a_stop_and_a_start(data_dir, number):
     """A second start finds the media of the first, behind new URLs."""
@@ -77,6 +79,7 @@ def test_ctrl_c_in_a_terminal_stops_everything(data_dir):
         assert "Traceback" not in dev.running.output
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("sign", "number"),
     [
@@ -99,14 +102,16 @@ def test_a_first_start_that_is_broken_off_can_be_made_up_for(data_dir, sign, num
         assert dev.site.rpc("media.getStorageUsage")["used"] == 0
 
 
-def test_dev_stops_as_soon_as_it_is_ready(data_dir):
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("time", range(8))
+def test_dev_stops_as_soon_as_it_is_ready(data_dir, time):
     """Whatever is still starting when the signal comes stops as well; the status may be that of a start broken off."""
-    for _ in range(5):
-        with running_dev(data_dir) as dev:
-            assert dev.running.stop() in {0, 128 + signal.SIGTERM}
-            assert nothing_is_left(data_dir, dev.port)
+    with running_dev(data_dir) as dev:
+        assert dev.running.stop() in {0, 128 + signal.SIGTERM}
+        assert nothing_is_left(data_dir, dev.port)
 
 
+@pytest.mark.embedded
 def test_a_killed_dev_is_taken_over(data_dir):
     """After `kill -9`, a start keeps the running PostgreSQL, ends the S3 server, and finds every media."""
     with running_dev(data_dir) as dev:
@@ -125,6 +130,7 @@ def test_a_killed_dev_is_taken_over(data_dir):
         assert nothing_is_left(data_dir, dev.port)
 
 
+@pytest.mark.embedded
 def test_data_survives_the_loss_of_every_process(data_dir):
     """After all processes were killed, a start recovers what was committed."""
     with running_dev(data_dir) as dev:

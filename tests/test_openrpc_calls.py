@@ -127,6 +127,7 @@ def as_service(http: httpx.AsyncClient, bearer: Callable[..., Json]) -> Call:
     return send
 
 
+@pytest.mark.embedded
 async def test_every_example_is_what_the_application_answers(
     ask: Call,
     as_service: Call,

@@ -96,6 +96,7 @@ STATES = (
 )  # fmt: skip
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("left", ["postmaster.pid", f"{SOCKET}.lock"])
 def test_stale_files_keep_no_postgresql_from_starting(folder, left, state):
@@ -108,6 +109,7 @@ def test_stale_files_keep_no_postgresql_from_starting(folder, left, state):
             assert stored(url) == ["a row"]
 
 
+@pytest.mark.embedded
 def test_a_killed_postgresql_that_nobody_reaps_keeps_none_from_starting(folder):
     """Its process id lives on as a zombie, in a container whose first process waits for nobody."""
     with nobody_reaps(), postgres(folder):
@@ -119,6 +121,7 @@ def test_a_killed_postgresql_that_nobody_reaps_keeps_none_from_starting(folder):
             assert postmaster_of(folder) != killed
 
 
+@pytest.mark.embedded
 def test_an_orphan_of_a_killed_postgresql_is_ended(folder):
     """A backend that outlives it holds its shared memory, beside which no other may start."""
     with postgres(folder) as url, psycopg.connect(url) as connection:
@@ -141,6 +144,7 @@ def started(folder: Path, *prefix: str) -> Iterator["subprocess.Popen[bytes]"]:
             process.kill()
 
 
+@pytest.mark.embedded
 def test_a_postgresql_that_still_recovers_is_waited_for(own_folder):
     """It is taken over when it is ready, instead of being made to begin its recovery again."""
     with postgres(own_folder) as url:
