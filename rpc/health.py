@@ -22,8 +22,7 @@ class Health:
     """The two health endpoints over the process's resources."""
 
     def __init__(self, resources: Resources) -> None:
-        db = resources.db.hurried(DATABASE_TIMEOUT_SECONDS)
-        self._database = Probe(lambda: readiness(db))
+        self._database = Probe(lambda: readiness(resources.db.hurried(DATABASE_TIMEOUT_SECONDS)))
         self._storage = Probe(lambda: _storage(resources))
 
     async def healthz(self, _request: Request) -> JSONResponse:

@@ -28,7 +28,14 @@ from tests.processes import TLS
 from tests.services import Servers, Store, start_servers
 from tests.web_app import WebApp, make_web_app
 
-pytest_plugins = ["tests.made_media", "tests.rendered", "tests.sampling", "tests.stored", "tests.timing"]
+pytest_plugins = [
+    "tests.browsers",
+    "tests.made_media",
+    "tests.rendered",
+    "tests.sampling",
+    "tests.stored",
+    "tests.timing",
+]
 
 # They run a thousand times what other tests run as well; to count its lines would double their time.
 NOT_COUNTED = (

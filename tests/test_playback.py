@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import imageio_ffmpeg
 import pytest
 
-from tests.browsers import path_of_chromium
 from tests.deployment import developing
 from tests.node import PACKAGE, node_with_packages
 from tests.processes import Dev
@@ -69,16 +68,16 @@ def private_film(servers, taken, tmp_path_factory) -> Iterator[Told]:
 
 
 @pytest.fixture(scope="session")
-def play(tmp_path_factory) -> Play:
+def play(browser, tmp_path_factory) -> Play:
     """Play a URL to its end in Chromium, in a page of another origin, four times as fast; all that the page told."""
-    chromium, node = path_of_chromium(), node_with_packages()
+    node = node_with_packages()
     folder = tmp_path_factory.mktemp("player")
     for name in ("playback.mjs", "opened.mjs", "player.js"):
         shutil.copy2(SOURCES / name, folder)
     (folder / "node_modules").symlink_to(PACKAGE / "node_modules")
 
     def run(url: str, **order: Any) -> Told:
-        asked = {"executablePath": chromium, "url": url, "rate": 4, **order}
+        asked = {"browser": browser, "url": url, "rate": 4, **order}
         ran = node.run("node", "playback.mjs", json.dumps(asked), cwd=folder)
         assert (ran.returncode, ran.stderr) == (0, "")
         told: Told = json.loads(ran.stdout)

@@ -3,13 +3,13 @@
 import { opened } from './opened.mjs';
 
 const HTML = '<!doctype html><title>Upload</title><input type="file"><script type="module" src="page.js"></script>';
-const { executablePath, path, ...order } = JSON.parse(process.argv[2]);
+const { browser, path, ...order } = JSON.parse(process.argv[2]);
 
 function say(said) {
   console.log(JSON.stringify(said));
 }
 
-await opened({ executablePath, html: HTML, scripts: { '/page.js': 'page.js' } }, async (page, url) => {
+await opened({ browser, html: HTML, scripts: { '/page.js': 'page.js' } }, async (page, url) => {
   await page.exposeFunction('say', say);
   page.on('pageerror', (error) => say({ error: String(error) }));
   page.on('request', (request) => {

@@ -1,9 +1,7 @@
-// Opens a page in Chromium, served on loopback with its scripts, for as long as some work takes.
+// Opens a page in a running Chromium, served on loopback with its scripts, for as long as some work takes.
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { chromium } from 'playwright-core';
-
-const FLAGS = ['disable-gpu', 'disable-quic', 'no-first-run', 'disable-background-networking', 'disable-component-update'];
 
 function serve(html, scripts) {
   const server = createServer(async (request, response) => {
@@ -15,14 +13,16 @@ function serve(html, scripts) {
 }
 
 /** `scripts` are files by the paths that they are served at; `work` gets a blank page, and the URL of the one to open. */
-export async function opened({ executablePath, html, scripts }, work) {
+export async function opened({ browser, html, scripts }, work) {
   const server = await serve(html, scripts);
-  const args = [...FLAGS, ...(process.getuid() === 0 ? ['no-sandbox'] : [])].map((flag) => `--${flag}`);
-  const browser = await chromium.launch({ executablePath, args });
+  const chrome = await chromium.connect(browser);
   try {
-    await work(await browser.newPage(), `http://127.0.0.1:${server.address().port}/`);
+    const profile = await chrome.newContext();
+    await work(await profile.newPage(), `http://127.0.0.1:${server.address().port}/`);
+    await profile.close();
   } finally {
-    await browser.close();
+    await chrome.close();
+    server.closeAllConnections();
     server.close();
   }
 }
