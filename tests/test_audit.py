@@ -215,6 +215,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("trigger", BROKEN.values(), ids=BROKEN.keys())
 @pytest.mark.parametrize(("name", "case"), EVERY_CASE)
 async def test_a_mutation_and_its_record_take_effect_together_or_not_at_all(

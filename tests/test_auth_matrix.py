@@ -189,6 +189,7 @@ def test_every_input_is_good():
     assert set(INPUTS) <= {procedure.name for procedure in PRIVATE}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("headers", "code"), REFUSED.values(), ids=REFUSED.keys())
 async def test_a_bad_credential_is_refused(medias, rows, codes, headers, code):
     """By every procedure, in every dialect, with an input that would be good, and with none."""
@@ -199,6 +200,7 @@ async def test_a_bad_credential_is_refused(medias, rows, codes, headers, code):
     assert rows() == before
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("headers", OTHERS.values(), ids=OTHERS.keys())
 async def test_the_media_of_another_owner_are_not_found(medias, rows, codes, headers):
     """Whatever is asked of them; it reads like an id that nobody has."""
@@ -210,6 +212,7 @@ async def test_the_media_of_another_owner_are_not_found(medias, rows, codes, hea
     assert rows() == before
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("headers", OTHERS.values(), ids=OTHERS.keys())
 async def test_what_others_own_as_a_whole_is_forbidden(medias, rows, codes, headers):
     """To name another owner, as a user or not, and what is for services: 1100, whoever that owner is."""
@@ -226,6 +229,7 @@ async def test_what_others_own_as_a_whole_is_forbidden(medias, rows, codes, head
     assert rows() == before
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("headers", OTHERS.values(), ids=OTHERS.keys())
 async def test_the_posts_and_the_profile_image_of_another_owner_are_out_of_reach(
     medias, portrait, rows, http, codes, headers
@@ -244,6 +248,7 @@ async def test_the_posts_and_the_profile_image_of_another_owner_are_out_of_reach
     assert rows() == before
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("headers", OTHERS.values(), ids=OTHERS.keys())
 async def test_a_listing_and_a_usage_are_the_callers_own(medias, rows, http, headers):
     """Another owner's id as cursor shows nothing of the other owner."""
@@ -256,6 +261,7 @@ async def test_a_listing_and_a_usage_are_the_callers_own(medias, rows, http, hea
     assert rows() == before
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("headers", SERVICES.values(), ids=SERVICES.keys())
 async def test_a_service_may_act_on_everybodys_media(medias, http, headers):
     """By id, and for owners by name; what names nobody is still its own."""
@@ -268,6 +274,7 @@ async def test_a_service_may_act_on_everybodys_media(medias, http, headers):
     assert (await http.post("/rpc", json=deleted, headers=headers)).json()["data"] == {"success": True}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("headers", HOSTS.values(), ids=HOSTS.keys())
 async def test_a_host_may_act_on_the_media_of_its_owners(medias, http, headers):
     """The event's by id and by name, and nobody else's."""

@@ -36,6 +36,7 @@ def media_ids(database_url):
     return run
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_calls_end_when_postgres_does_not_answer(fault, ways, many, whole):
     """Each is told that the database is out; when it is back, so is the server, with every connection."""
@@ -48,6 +49,7 @@ async def test_calls_end_when_postgres_does_not_answer(fault, ways, many, whole)
     await whole()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_calls_end_when_storage_does_not_answer(fault, ways, many, whole, arrived_upload, call):
     """Each is told that storage is out; the upload stays what it was, and can be completed afterwards."""
@@ -87,6 +89,7 @@ async def test_a_slow_store_is_not_down(ways, many, whole, pending_upload):
     await whole()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("fault", ["cut in mid-reply", "replies lost, then closed", "replies lost"])
 async def test_an_initiate_whose_reply_was_lost_is_found_again(fault, ways, many, whole, media_ids):
     """The reservation was committed, the answer never came; repeated with its key it is the same one upload."""
@@ -103,6 +106,7 @@ async def test_an_initiate_whose_reply_was_lost_is_found_again(fault, ways, many
     assert len(media_ids()) == 3 * CALLS
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_every_ticket_that_was_answered_has_its_row(fault, ways, rpc, whole, media_ids):
     """Postgres goes away in the middle of many initiates: an answer is a ticket whose row is there, or 1903."""

@@ -194,6 +194,7 @@ def fetch(database_url):
     return run
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("fault", EVERY_FAULT)
 async def test_every_call_is_told_the_truth_or_that_storage_is_out(
     fault, ways, whole, asked, lives, send_parts, call, swept, objects, open_at_the_store, fetch, original
@@ -222,6 +223,7 @@ async def test_every_call_is_told_the_truth_or_that_storage_is_out(
     assert await open_at_the_store() == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("fault", EVERY_FAULT)
 async def test_a_purge_is_done_when_nothing_is_left(
     fault, ways, whole, begin, completed_media, call, swept, run_pending, store_itself, fetch, objects

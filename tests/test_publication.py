@@ -202,6 +202,7 @@ async def test_a_declared_digest_is_that_of_what_is_served(
     assert await original(ticket.media_id) == VERIFIED
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "change",
     [

@@ -96,6 +96,7 @@ STATES = (
 )  # fmt: skip
 
 
+@pytest.mark.exhaustive
 @pytest.mark.embedded
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("left", ["postmaster.pid", f"{SOCKET}.lock"])

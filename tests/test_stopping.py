@@ -69,6 +69,7 @@ def a_job_runs(url):
 AWAY = pytest.mark.parametrize("away", [pause, stop])
 
 
+@pytest.mark.exhaustive
 @AWAY
 async def test_a_worker_stops_while_postgres_is_away(away, postgres, resources, configured, tmp_path):
     """Its lanes are at fetching jobs, and have to sign off. Half of the time passes until each of them has met it."""
@@ -82,6 +83,7 @@ async def test_a_worker_stops_while_postgres_is_away(away, postgres, resources, 
     assert "Traceback" not in worker.output
 
 
+@pytest.mark.exhaustive
 @AWAY
 async def test_a_worker_stops_before_postgres_was_ever_there(away, postgres, resources, configured, tmp_path):
     await asyncio.to_thread(away, postgres)
@@ -90,6 +92,7 @@ async def test_a_worker_stops_before_postgres_was_ever_there(away, postgres, res
         assert await asyncio.to_thread(stops, worker)
 
 
+@pytest.mark.exhaustive
 @AWAY
 async def test_a_worker_stops_in_the_middle_of_a_job(away, postgres, completed_media, configured, silent, tmp_path):
     """The job waits for a store that hangs, and what it would write of its end cannot be written."""
@@ -135,6 +138,7 @@ def calling(configured, settings, name, **params):
     thread.join()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("processes", ["1", "2"])
 async def test_a_server_stops_while_postgres_hangs(processes, postgres, resources, configured, settings, tmp_path):
     """A call waits for it."""

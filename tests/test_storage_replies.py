@@ -155,6 +155,7 @@ def ends_of(replies: bytes) -> list[int]:
     return sorted((within | around) - {len(replies)})
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", CALLS)
 async def test_a_part_of_a_reply_is_no_answer(name, dying, dying_store, prepared):
     """Wherever the store dies, storage is out; the answer is the true one only when all of it has come."""
@@ -177,6 +178,7 @@ async def test_a_part_of_a_reply_is_no_answer(name, dying, dying_store, prepared
 REFUSAL = b'<?xml version="1.0"?><Error><Code>InternalError</Code><Message>We are sorry.</Message></Error>'
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("body", [b"", b" \n \n", REFUSAL], ids=["nothing", "blank", "a refusal"])
 @pytest.mark.parametrize("name", ["copy", "begin", "assemble", "parts", "abort_all", "keys_under"])
 async def test_a_success_that_says_nothing_is_none(name, body, config, dying_store):
