@@ -24,8 +24,7 @@ The embedded store takes less than S3, and callers reckon with it:
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
@@ -117,16 +116,14 @@ class Multipart:
 
     def _parts(self, key: str, upload_id: str) -> list[Part]:
         pages = self._client.get_paginator("list_parts").paginate(Bucket=self._bucket, Key=key, UploadId=upload_id)
-        with self._bucket_is_there():
-            return [_part(entry) for page in pages for entry in page.get("Parts", ())]
+        return [_part(entry) for page in pages for entry in page.get("Parts", ())]
 
     def _write_part(self, key: str, upload_id: str, number: int, body: BinaryIO, size_bytes: int) -> None:
         try:
-            with self._bucket_is_there():
-                self._client.upload_part(
-                    Bucket=self._bucket, Key=key, UploadId=upload_id, PartNumber=number,
-                    Body=whole(body, size_bytes), ContentLength=size_bytes,
-                )  # fmt: skip
+            self._client.upload_part(
+                Bucket=self._bucket, Key=key, UploadId=upload_id, PartNumber=number,
+                Body=whole(body, size_bytes), ContentLength=size_bytes,
+            )  # fmt: skip
         except ClientError as error:
             if error_code(error) == "NotImplemented":
                 raise PartsChanged from None
@@ -134,20 +131,9 @@ class Multipart:
 
     def _assemble(self, key: str, upload_id: str, parts: list[Part]) -> None:
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in parts]
-        with self._bucket_is_there():
-            self._client.complete_multipart_upload(
-                Bucket=self._bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": listed}
-            )
-
-    @contextmanager
-    def _bucket_is_there(self) -> Iterator[None]:
-        """MinIO says NoSuchUpload when there is no bucket, too: a listing says which it is."""
-        try:
-            yield
-        except ClientError as error:
-            if error_code(error) == "NoSuchUpload":
-                self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
-            raise
+        self._client.complete_multipart_upload(
+            Bucket=self._bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": listed}
+        )
 
     def _abort(self, key: str, upload_id: str) -> None:
         try:
