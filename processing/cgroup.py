@@ -55,8 +55,9 @@ def _mounted(controller: str, root: Path) -> Iterator[tuple[str, PurePosixPath]]
     """Where hierarchies with this controller are mounted, and this process's place in each."""
     places = dict(_places(root))
     for line in _lines(root / "proc/self/mountinfo"):
-        about, _, (kind, _, options) = (part.split() for part in line.replace(" - ", "\n-\n").splitlines())
-        top, mount = about[3:5]
+        about, _, of_type = line.partition(" - ")
+        top, mount = about.split(" ")[3:5]
+        kind, _, options = of_type.split(" ", 2)
         named = "" if kind == "cgroup2" else controller
         if named in places and (kind == "cgroup2" or (kind == "cgroup" and controller in options.split(","))):
             yield mount, _below(top, places[named])

@@ -179,7 +179,7 @@ class Bucket:
         raise ObjectsRemain
 
     def _exists(self, key: str) -> bool:
-        """Asked of a bucket that has just answered, so that what is not found is no bucket."""
+        """Asked of a bucket that has just answered: what is not found is the object."""
         try:
             self._look(key)
         except ClientError as error:

@@ -11,6 +11,7 @@ MIB = 1024 * 1024
 ALL_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 UNLIMITED = "9223372036854771712"  # of v1
 V2 = "30 23 0:26 {top} /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate"
+NO_SOURCE = "22 1 0:20 / /tmp rw - tmpfs  rw,size=1024k"
 UNIFIED = "32 23 0:28 / /sys/fs/cgroup/unified rw,nosuid - cgroup2 cgroup2 rw"
 V1 = "31 23 0:27 {top} /sys/fs/cgroup/{of} rw,nosuid - cgroup cgroup rw,{of}"
 
@@ -40,7 +41,7 @@ def v2(machine, place="/", top="/", **files):
 
 def v1(machine, place="/", top="/", **files):
     """As Docker mounts them: v2 is there, and has no controllers."""
-    mounts = "\n".join([*(V1.format(of=of, top=top) for of in ("memory", "cpu")), UNIFIED])
+    mounts = "\n".join([NO_SOURCE, *(V1.format(of=of, top=top) for of in ("memory", "cpu")), UNIFIED])
     cgroup = f"9:name=systemd:/\n4:memory:{place}\n1:cpu,cpuacct:{place}\n0::/"
     return machine(cgroup, mounts, **{f"sys/fs/cgroup/{name}": text for name, text in files.items()})
 
