@@ -6,7 +6,7 @@ Every call has a timeout; nothing of boto3 leaves this package.
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import boto3
@@ -90,12 +90,16 @@ class ObjectStore(Bucket):
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
         super().__init__(config.bucket, create_client(config, config.endpoint), Calls(self._threads, MISSING))
         self.public = Bucket(config.public_bucket, self._client, self._calls)
-        self._checking = create_client(config, config.endpoint, timeout_seconds=CHECK_TIMEOUT_SECONDS)
+        self._config = config
         self.multipart = multipart.Multipart(self._client, self.name, Calls(self._threads, multipart.NAMES))
+
+    @cached_property
+    def _hasty_client(self) -> Any:
+        return create_client(self._config, self._config.endpoint, timeout_seconds=CHECK_TIMEOUT_SECONDS)
 
     async def check(self) -> None:
         """Raise ServiceUnavailable unless both buckets answer soon."""
-        heads = (self._calls(_head_bucket, self._checking, bucket.name) for bucket in (self, self.public))
+        heads = (self._calls(_head_bucket, self._hasty_client, bucket.name) for bucket in (self, self.public))
         await asyncio.gather(*heads)
 
     async def create_buckets(self) -> None:
@@ -107,7 +111,8 @@ class ObjectStore(Bucket):
         """Let running calls end; start no more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._client.close()
-        self._checking.close()
+        if "_hasty_client" in vars(self):
+            self._hasty_client.close()
 
 
 def _head_bucket(client: Any, bucket: str) -> None:
