@@ -187,7 +187,7 @@ async def test_a_client_that_leaves_while_it_stands_still_ends_the_reading(store
 
 
 async def test_clients_that_stand_still_keep_nobody_waiting(store, url, fetch):
-    """However many do."""
+    """However many do. The server that serves them is given its ten seconds to end."""
     store.silent = "GET"
     async with httpx.AsyncClient(timeout=BOUND_SECONDS, limits=httpx.Limits(max_connections=None)) as many:
         waiting = [asyncio.create_task(many.get(url)) for _ in range(CLIENTS)]

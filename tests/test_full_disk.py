@@ -67,7 +67,10 @@ FILES = {
 async def test_what_finds_no_room_is_ready_once_there_is_some(
     what, disk, fill, completed_media, bench, call, public, run_pending
 ):
-    """However often it was tried: a file has only so many attempts, which a full disk does not use up."""
+    """However often it was tried: a file has only so many attempts, which a full disk does not use up.
+
+    A film is encoded until the disk is full, each time.
+    """
     make, filename, content_type = FILES[what]
     body = make()
     media = await completed_media(body, filename=filename, contentType=content_type)

@@ -130,7 +130,10 @@ async def outage(
 async def test_a_call_is_told_which_service_is_down(
     outage: tuple[httpx.AsyncClient, str, str, dict[str, Any]], bearer: Callable[..., dict[str, str]]
 ) -> None:
-    """1903 in both dialects; neither the answers nor the log tell how the service is reached."""
+    """1903 in both dialects; neither the answers nor the log tell how the service is reached.
+
+    Each call waits five seconds for a connection.
+    """
     client, service, name, given = outage
     with logs.rendered() as log:
         envelope, jsonrpc = await asyncio.gather(

@@ -67,7 +67,7 @@ async def test_calls_end_when_storage_does_not_answer(fault, ways, many, whole, 
 
 @pytest.mark.parametrize("patience", [20], ids=["in earnest"])
 async def test_a_slow_database_is_not_down(ways, many, whole):
-    """Replies that take five seconds longer are waited for."""
+    """Replies that take five seconds longer are waited for, one of a connection and one of a call."""
     await whole()
     ways["database"].poison("latency", latency=5000)
 
@@ -79,7 +79,7 @@ async def test_a_slow_database_is_not_down(ways, many, whole):
 
 @pytest.mark.parametrize("patience", [20], ids=["in earnest"])
 async def test_a_slow_store_is_not_down(ways, many, whole, pending_upload):
-    """What the store says five seconds later is what the client is told: the bytes have not been sent."""
+    """What the store says five seconds later, twice, is what the client is told: the bytes have not been sent."""
     ticket = await pending_upload()
     ways["storage"].poison("latency", latency=5000)
 

@@ -199,7 +199,10 @@ def fetch(database_url):
 async def test_every_call_is_told_the_truth_or_that_storage_is_out(
     fault, ways, whole, asked, lives, send_parts, call, swept, objects, open_at_the_store, fetch, original
 ):
-    """Nothing that was accepted is lost; repeated afterwards, every call goes on to its end, and nothing is left."""
+    """Nothing that was accepted is lost; repeated afterwards, every call goes on to its end, and nothing is left.
+
+    A lost reply is waited for as long as a call may take.
+    """
     EVERY_FAULT[fault](ways["storage"])
     said = await asked()
     assert set(said) <= {"true", STORAGE_IS_OUT}

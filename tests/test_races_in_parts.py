@@ -172,7 +172,7 @@ async def test_an_upload_that_was_put_off_in_time_is_not_buried(call, signed, re
 async def test_who_completes_what_is_taken_away_meanwhile_is_told_so(
     call, bring, client, resources, cleared, objects, open_at_the_store
 ):
-    """Forty uploads, in parts and through the server, are purged at every moment of their completion."""
+    """Forty uploads, in parts and through the server, are purged at every moment of their completion, in turn."""
     await call("media.setPlan", caller=SERVICE, userId="ada", plan="pro")
     past = Bench(db=resources.db, store=resources.store, now=datetime.now(UTC) + timedelta(minutes=17))
     body = padded(video(), 5 * MIB)

@@ -282,7 +282,6 @@ def broken_off(crashing, variables, prepared, repeated, recovered, standing, fet
 
 
 @pytest.mark.exhaustive(walk=True)
-@pytest.mark.usefixtures("rendered_once")
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_a_crash_at_any_call_loses_nothing(name, broken_off):
     """Before and after every call: an answer for the client, each event once, no orphan, no drift."""

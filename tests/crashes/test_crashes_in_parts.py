@@ -296,7 +296,6 @@ def broken_off(crashing, variables, prepared, repeated, recovered, standing, fet
 
 
 @pytest.mark.exhaustive(walk=True)
-@pytest.mark.usefixtures("rendered_once")
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_a_crash_at_any_call_leaves_nothing_open(name, broken_off):
     """Before and after every call: an answer, each event once, no orphan, no open upload, no drift."""
