@@ -14,7 +14,7 @@ from tests.processes import running
 
 CONFIGURATION = """
 [databases]
-* = host={host} port={port} user={user} password={password}
+* = {server}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {listen_port}
@@ -33,8 +33,8 @@ def pooled(database_url: str, folder: Path) -> Iterator[str]:
     is_root = os.geteuid() == 0
     if is_root and str(told["host"]).startswith("/"):
         pytest.skip("PgBouncer does not run as root, and nobody else reaches this database's socket")
-    parts = {name: told.get(name) or "" for name in ("host", "port", "user", "password")}
-    file.write_text(CONFIGURATION.format(**parts, listen_port=port))
+    server = " ".join(f"{name}={told[name]}" for name in ("host", "port", "user", "password") if told.get(name))
+    file.write_text(CONFIGURATION.format(server=server, listen_port=port))
     somebody = ["-u", "nobody"] if is_root else []
     with running([program, *somebody, file], folder) as pgbouncer:
         pgbouncer.wait_for(f"listening on 127.0.0.1:{port}")
