@@ -3,6 +3,7 @@ import Hls from './hls.mjs';
 
 const CLOCK = [1 / 4, 1 / 4]; // where the picture's brightness is read, as parts of its sides
 const WAITS = Hls.ErrorDetails.BUFFER_STALLED_ERROR; // what is next is still to come
+const GIVEN_UP = 'aborted'; // a load that a seek has made needless; hls.js goes on
 const video = document.querySelector('video');
 const pencil = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
 
@@ -29,7 +30,7 @@ async function load({ url, level = -1 }, told) {
   const parsed = new Promise((resolve) => hls.once(Hls.Events.MANIFEST_PARSED, resolve));
   const failed = new Promise((resolve) => {
     hls.on(Hls.Events.ERROR, (_, { details, fatal }) => {
-      if (details !== WAITS) told.errors.push(details);
+      if (details !== WAITS && details !== GIVEN_UP) told.errors.push(details);
       if (fatal) resolve();
     });
   });
