@@ -25,12 +25,13 @@ function framesSeen() {
 }
 
 /** Load a master playlist, in one quality or in those that hls.js chooses; `failed` is resolved when it gives up. */
-async function load({ url, level = -1 }, told) {
+async function load({ url, level = -1, seeks = [] }, told) {
+  const harmless = seeks.length ? [WAITS, GIVEN_UP] : [WAITS];
   const hls = new Hls();
   const parsed = new Promise((resolve) => hls.once(Hls.Events.MANIFEST_PARSED, resolve));
   const failed = new Promise((resolve) => {
     hls.on(Hls.Events.ERROR, (_, { details, fatal }) => {
-      if (details !== WAITS && details !== GIVEN_UP) told.errors.push(details);
+      if (!harmless.includes(details)) told.errors.push(details);
       if (fatal) resolve();
     });
   });
