@@ -1,6 +1,7 @@
 """Fixtures over real servers: a database and buckets per test, and calls to what works with them."""
 
 import os
+import signal
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
@@ -58,7 +59,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the servers once, in the process that starts the workers."""
+    """Start the servers once, in the process that starts the workers.
+
+    A shell has what it starts in the background ignore Ctrl-C, and the commands that tests start would inherit that.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
         return
     with ExitStack() as stack:

@@ -33,27 +33,47 @@ def rendered_once() -> None:
     """Every job asks a child of its own: what it makes is the subject here."""
 
 
-@pytest.fixture(scope="session")
-def walk(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A film of two qualities that takes seconds to encode."""
-    path = tmp_path_factory.mktemp("walk") / "walk.mp4"
+def film(path: Path, seconds: int) -> bytes:
+    """A film of two qualities."""
     subprocess.run(
         [
             imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error",
-            "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30", "-f", "lavfi", "-i", "sine=440",
-            "-t", "10", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", path,
+            "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=20", "-f", "lavfi", "-i", "sine=440",
+            "-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", path,
         ],
         check=True,
     )  # fmt: skip
     return path.read_bytes()
 
 
+@pytest.fixture(scope="session")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A film that takes seconds to encode: long enough to be met in the middle."""
+    return film(tmp_path_factory.mktemp("walk") / "walk.mp4", seconds=10)
+
+
+@pytest.fixture(scope="session")
+def step(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A film that is soon encoded."""
+    return film(tmp_path_factory.mktemp("step") / "step.mp4", seconds=2)
+
+
 @pytest.fixture
 def film_media(completed_media, walk):
-    """The film, which nobody has processed yet."""
+    """The long film, which nobody has processed yet."""
 
     async def make():
         return await completed_media(walk, filename="walk.mp4", contentType="video/mp4")
+
+    return make
+
+
+@pytest.fixture
+def short_film_media(completed_media, step):
+    """The short film, which nobody has processed yet."""
+
+    async def make():
+        return await completed_media(step, filename="step.mp4", contentType="video/mp4")
 
     return make
 
@@ -107,9 +127,9 @@ async def test_a_poster_is_there_before_the_film_plays(film_media, start, call):
     assert playing.url == playing.renditions[-1].url
 
 
-async def test_what_a_film_weighs_is_all_that_stands_in_public(film_media, run_pending, call, public, resources):
+async def test_what_a_film_weighs_is_all_that_stands_in_public(short_film_media, run_pending, call, public, resources):
     """Playlists and segments too; and each kind is kept by caches for as long as it may be."""
-    await film_media()
+    await short_film_media()
     await run_pending()
 
     heads = {
@@ -203,10 +223,10 @@ async def test_cancelling_ends_the_encoder_at_once(start, film_media, call, temp
 
 
 async def test_qualities_that_were_published_are_not_made_again_after_an_outage(
-    film_media, resources, bench, call, unnamed_objects, monkeypatch
+    short_film_media, resources, bench, call, unnamed_objects, monkeypatch
 ):
     """Storage goes away between the two, for as long as it likes."""
-    media = await film_media()
+    media = await short_film_media()
     publish, asked = resources.store.public.publish, []
 
     async def cut_off(key, source):
@@ -259,9 +279,9 @@ async def test_a_run_may_die_at_any_object_that_it_publishes(
     assert await unnamed_objects() == []
 
 
-async def test_an_overtaken_run_adds_nothing(film_media, bench, resources, call, unnamed_objects, monkeypatch):
+async def test_an_overtaken_run_adds_nothing(short_film_media, bench, resources, call, unnamed_objects, monkeypatch):
     """Its worker stood still while another took its film over and finished it."""
-    media = await film_media()
+    media = await short_film_media()
     publish = resources.store.public.publish
     half_way, go_on = asyncio.Event(), asyncio.Event()
 

@@ -1,5 +1,6 @@
 """The clients that VRSS's documents show, at the path that they call; and what its own tests ask of a server first."""
 
+import uuid
 from typing import Any
 
 import httpx
@@ -28,9 +29,9 @@ def origin(deployment):
 
 @pytest.fixture(scope="module")
 def told(web_app, deployment, origin) -> Any:
-    """What both clients made of the answers."""
+    """What both clients made of the answers; a user of its own, for a worker may come back to this module."""
     assert web_app.compile("vrss.ts", types=["node"]) == ""
-    return web_app.answer("vrss.js", base=origin, token=deployment.token("vrss"))
+    return web_app.answer("vrss.js", base=origin, token=deployment.token(f"vrss-{uuid.uuid4()}"))
 
 
 def test_the_client_of_the_envelope_is_answered(told):
