@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
@@ -28,10 +29,10 @@ class Presigner:
 
     def __init__(self, config: StoreConfig) -> None:
         public = urlsplit(config.public_endpoint or config.endpoint or "")
-        client = create_client(config, urlunsplit(public._replace(path="")) or None)
+        endpoint = urlunsplit(public._replace(path="")) or None
+        client = _client(replace(config, bucket="", public_bucket="", public_endpoint=None), endpoint)
         sample = _address_of(client, config.bucket)
         shown = _address_of(client, config.public_bucket)
-        client.close()
         self._host = sample.netloc
         self._bucket_path = sample.path
         # A proxy on this path strips it again, so that the store sees what was signed.
@@ -124,6 +125,12 @@ class Presigner:
         to_sign = f"{ALGORITHM}\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
         signature = hmac.digest(self._signing_key(moment[:8]), to_sign.encode(), "sha256").hex()
         return f"{self._url}{path}?{parameters}&X-Amz-Signature={signature}"
+
+
+@lru_cache(maxsize=4)
+def _client(config: StoreConfig, endpoint: str | None) -> Any:
+    """A client that sends nothing: presigners of one endpoint ask the same one."""
+    return create_client(config, endpoint)
 
 
 def _address_of(client: Any, bucket: str) -> SplitResult:
