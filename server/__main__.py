@@ -4,6 +4,7 @@ What a command needs is imported when it is chosen: to say how one is called tak
 """
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -17,12 +18,15 @@ DAY_SECONDS = 24 * 3600
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status, 2 with a sentence on stderr when it cannot start."""
     chosen = parser().parse_args(arguments)
+    gc.disable()  # while it imports, there is nothing to collect
     command = import_module(f"server.commands.{chosen.command.replace('-', '_')}")
     from contracts.errors import ServiceUnavailable
     from server.commands import CommandError
     from server.logging import configure_logging
     from server.settings import SettingsError
 
+    gc.freeze()
+    gc.enable()
     configure_logging()
     try:
         command.run(chosen)

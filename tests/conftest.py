@@ -73,6 +73,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_stack] = stack.pop_all()
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each core: half of what a test lasts it waits, for processes that start and for what does not answer."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Have a worker count once.

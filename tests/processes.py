@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import psutil
@@ -48,7 +48,7 @@ def mediarpc(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[
 class Running:
     """A command that goes on until it is told to stop."""
 
-    process: "subprocess.Popen[bytes]"
+    process: "Process"
     log: Path
 
     @property
@@ -66,7 +66,7 @@ class Running:
             until(lambda: text in self.output or self.process.poll() is not None, timeout_seconds)
         except TimeoutError:
             raise AssertionError(f"{text!r} was never printed:\n{self.output}") from None
-        assert text in self.output, f"It ended with {self.process.returncode}:\n{self.output}"
+        assert text in self.output, f"It ended with {self.process.poll()}:\n{self.output}"
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send it a signal and wait for its end; the exit status."""
@@ -74,10 +74,23 @@ class Running:
         return self.process.wait(STOP_TIMEOUT_SECONDS)
 
 
+class Process(Protocol):
+    """What is asked of a process: `subprocess.Popen` has more."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+
 @contextmanager
 def running(command: list[str | Path], folder: Path, **variables: str) -> Iterator[Running]:
     """Start a command in a folder and a session of its own, as a terminal does; at the end it must stop when told."""
-    log = folder / f"{time.monotonic_ns()}.log"
+    log = new_log(folder)
     with log.open("wb") as printed:
         process = subprocess.Popen(
             command,
@@ -88,15 +101,27 @@ def running(command: list[str | Path], folder: Path, **variables: str) -> Iterat
             stderr=printed,
             start_new_session=True,
         )
-    try:
+    with stopping(process):
         yield Running(process, log)
+
+
+def new_log(folder: Path) -> Path:
+    """Where a command prints, in the folder that it works in."""
+    return folder / f"{time.monotonic_ns()}.log"
+
+
+@contextmanager
+def stopping(process: Process) -> Iterator[None]:
+    """Have a process stop in the end, which it must within its time."""
+    try:
+        yield
     finally:
         if process.poll() is None:
-            process.terminate()
+            process.send_signal(signal.SIGTERM)
         try:
             process.wait(STOP_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
+            process.send_signal(signal.SIGKILL)
             process.wait()
             raise
 

@@ -28,7 +28,7 @@ def data_dir(tmp_path) -> Iterator[Path]:
 
 @pytest.mark.embedded
 def test_dev_says_where_it_is_and_how_to_begin(data_dir):
-    """The address, a token that is good, and a first upload against this address are printed."""
+    """The address, a token that is good, and a first upload are printed; signed URLs name the same address."""
     with running_dev(data_dir) as dev:
         output = dev.running.output
         assert output.startswith(f"mediarpc is ready at http://127.0.0.1:{dev.port} after ")
@@ -37,36 +37,24 @@ def test_dev_says_where_it_is_and_how_to_begin(data_dir):
         assert "127.0.0.1:8000" not in output
         assert dev.site.rpc("media.getStorageUsage")["used"] == 0
         assert processes_of(data_dir).keys() == {"postgres", "rclone"}
-
-
-def test_signed_urls_name_the_address_of_dev(data_dir):
-    """A browser reaches storage where it reaches the server."""
-    with running_dev(data_dir) as dev:
         told = {"filename": "photo.jpg", "contentType": "image/jpeg", "size": 1}
         url = dev.site.rpc("media.initiateUpload", **told)["uploadUrl"]
-    assert url.startswith(f"http://127.0.0.1:{dev.port}/storage/media/staging/users/ada/posts/")
+        assert url.startswith(f"http://127.0.0.1:{dev.port}/storage/media/staging/users/ada/posts/")
 
 
 @pytest.mark.embedded
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_data_survives_a_stop_and_a_start(data_dir, number):
-    """A second start finds the media of the first, behind new URLs."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_stops_everything_and_data_survives(data_dir, number):
+    """No server and no listener is left, and a second start finds the media of the first, behind new URLs."""
     with running_dev(data_dir) as dev:
         media_id = dev.site.upload(PHOTO)
         assert dev.running.stop(number) == 0
+        assert nothing_is_left(data_dir, dev.port)
     began = time.monotonic()
     with running_dev(data_dir) as dev:
         print(f"warm start: {time.monotonic() - began:.2f} s")
         assert [media["id"] for media in dev.site.rpc("media.listMedia")["items"]] == [media_id]
         assert dev.site.download(media_id) == PHOTO
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_stops_everything(data_dir, number):
-    """Neither a server nor a listener outlives a dev that was told to stop."""
-    with running_dev(data_dir) as dev:
-        dev.running.stop(number)
-        assert nothing_is_left(data_dir, dev.port)
 
 
 def test_ctrl_c_in_a_terminal_stops_everything(data_dir):
