@@ -1,5 +1,6 @@
 """Fixtures over real servers: a database and buckets per test, and calls to what works with them."""
 
+import gc
 import os
 import signal
 import uuid
@@ -7,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from fcntl import LOCK_EX, flock
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -27,7 +30,7 @@ from tests.deployment import Deployment, deployed, new_settings, variables_of
 from tests.node import node_with_packages
 from tests.processes import TLS
 from tests.services import Servers, Store, start_servers
-from tests.web_app import WebApp, make_web_app
+from tests.web_app import WebApp, make_web_app, packed
 
 pytest_plugins = [
     "tests.browsers",
@@ -87,6 +90,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     begun = getattr(session.config.pluginmanager.getplugin("_cov"), "cov_controller", None)
     if begun is not None and hasattr(session.config, "workerinput"):
         begun.cov.stop()
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what lives as long as the process."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -261,6 +270,17 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture(scope="session")
-def web_app(tmp_path_factory: pytest.TempPathFactory) -> WebApp:
-    """A project in which the npm package is installed."""
-    return make_web_app(node_with_packages(), tmp_path_factory.mktemp("web"))
+def run_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The one folder of all worker processes of the run."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def web_app(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> WebApp:
+    """A project in which the npm package is installed, which one process packs for all."""
+    node = node_with_packages()
+    with (run_folder / "package.lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        tarball = packed(node, run_folder / "package")
+    return make_web_app(node, tarball, tmp_path_factory.mktemp("web"))

@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -61,7 +62,9 @@ _schema: dict[str, str] = {}
 
 def create_template(servers: Servers) -> None:
     """The migrated database of which all others are copies; it remembers keys beside what it is migrated to."""
-    _execute(servers, f"drop database if exists {TEMPLATE}", f"create database {TEMPLATE}")
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        connection.execute(f"drop database if exists {TEMPLATE}")
+        connection.execute(f"create database {TEMPLATE}")
     url = in_database(servers.database_url, TEMPLATE)
     migrate(url)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -107,6 +110,8 @@ def drop_unused(servers: Servers) -> None:
     """Leave none of this process behind."""
     while _unused:
         _drop(servers, _unused.pop())
+    _administration(servers.database_url).close()
+    _administration.cache_clear()
 
 
 def drift(database_url: str) -> list[Any]:
@@ -135,9 +140,9 @@ def _put_back(servers: Servers, name: str) -> None:
     """For the next test, under another name: what the last one left running finds it no more."""
     unused = _new_name()
     try:
-        with psycopg.connect(servers.database_url, autocommit=True) as connection:
-            _end_sessions(connection, name)
-            connection.execute(f"alter database {name} rename to {unused}")
+        connection = _administration(servers.database_url)
+        _end_sessions(connection, name)
+        connection.execute(f"alter database {name} rename to {unused}")
     except ObjectInUse:
         _drop(servers, name)
     else:
@@ -145,6 +150,12 @@ def _put_back(servers: Servers, name: str) -> None:
             _unused.append(unused)
         else:
             _drop(servers, unused)
+
+
+@cache
+def _administration(url: str) -> psycopg.Connection:
+    """One connection for all that a process does to databases."""
+    return psycopg.connect(url, autocommit=True)
 
 
 def _end_sessions(connection: psycopg.Connection, name: str) -> None:
@@ -179,7 +190,5 @@ def _drop(servers: Servers, name: str) -> None:
     _execute(servers, f"drop database {name} with (force)")
 
 
-def _execute(servers: Servers, *statements: str) -> None:
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement)
+def _execute(servers: Servers, statement: str) -> None:
+    _administration(servers.database_url).execute(statement)

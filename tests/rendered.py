@@ -74,10 +74,9 @@ class Rendered:
 
 
 @pytest.fixture(scope="session")
-def rendered(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def rendered(run_folder: Path) -> Path:
     """Where is kept what children made of files, for all worker processes of the run."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "rendered"
+    folder = run_folder / "rendered"
     folder.mkdir(exist_ok=True)
     return folder
 

@@ -61,16 +61,25 @@ class WebApp:
         return running([*self.node.node, self.folder / program, json.dumps(order)], self.folder)
 
 
-def make_web_app(node: Node, folder: Path) -> WebApp:
-    """Pack the package, building it from a copy of its sources, and install it beside its peers."""
-    package = folder / "package"
-    shutil.copytree(PACKAGE, package, ignore=_BUILT)
-    for built in (*package.glob("cjs/*.js"), *package.glob("cjs/*.d.ts")):
-        built.unlink()
-    (package / "node_modules").symlink_to(PACKAGE / "node_modules")
-    packed = node.run("npm", "pack", "--silent", cwd=package)
-    assert packed.returncode == 0, packed.stdout + packed.stderr
-    app = WebApp(node, folder / "app", package / packed.stdout.split()[-1])
+def packed(node: Node, folder: Path) -> Path:
+    """The package as `npm pack` makes it, built from a copy of its sources, unless the folder has it."""
+    if not folder.exists():
+        building = folder.with_suffix(".building")
+        shutil.rmtree(building, ignore_errors=True)
+        shutil.copytree(PACKAGE, building, ignore=_BUILT)
+        for built in (*building.glob("cjs/*.js"), *building.glob("cjs/*.d.ts")):
+            built.unlink()
+        (building / "node_modules").symlink_to(PACKAGE / "node_modules")
+        ran = node.run("npm", "pack", "--silent", cwd=building)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        building.rename(folder)
+    (tarball,) = folder.glob("*.tgz")
+    return tarball
+
+
+def make_web_app(node: Node, tarball: Path, folder: Path) -> WebApp:
+    """Install the package beside its peers."""
+    app = WebApp(node, folder / "app", tarball)
     _install(app)
     return app
 
