@@ -10,7 +10,7 @@ from pydantic import BaseModel
 MAX_DEPTH = 512
 MAX_BRACKETS = 20_000
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # possessive: one that does not end is passed over once
 _BRACKET = re.compile(rb"[][{}]")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()

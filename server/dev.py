@@ -76,7 +76,8 @@ async def _run(settings: Settings, listener: socket.socket, embedded_s3: str | N
         resources = await stack.enter_async_context(open_resources(settings))
         with explained(Path(settings.data_dir)):
             await resources.store.create_buckets()
-        routes = await stack.enter_async_context(storage_routes(embedded_s3)) if embedded_s3 else []
+        buckets = (settings.s3_bucket, settings.s3_public_bucket)
+        routes = await stack.enter_async_context(storage_routes(embedded_s3, *buckets)) if embedded_s3 else []
         config = app_config(settings, cors_origin_regex=LOCAL_ORIGINS)
         app = create_app(resources, PROCEDURES, config, routes=[*routes, *playlist_routes(resources)])
         shows_all = embedded_s3 and not settings.private_renditions

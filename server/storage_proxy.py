@@ -1,12 +1,14 @@
 """`/storage/...`: the embedded store under the server's own origin, streamed both ways.
 
-The prefix goes, everything else that a signature covers stays: method, path, query, Host and the signed headers.
+The prefix goes, everything else that a signature covers stays: method, path, query, Host and the signed headers. What
+is not a key in one of the store's buckets leads nowhere.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from urllib.parse import unquote
 
 import aiohttp
 from starlette.requests import ClientDisconnect, Request
@@ -32,20 +34,24 @@ _NOT_RETURNED = _HOP_BY_HOP | {"server", "date"}
 
 
 class StorageProxy:
-    """Passes requests on to the store at `endpoint`."""
+    """Passes requests for keys in these buckets on to the store at `endpoint`."""
 
-    def __init__(self, endpoint: str, session: aiohttp.ClientSession) -> None:
-        self._endpoint = endpoint
+    def __init__(self, endpoint: str, buckets: frozenset[str], session: aiohttp.ClientSession) -> None:
+        self._endpoint = URL(endpoint)
+        self._buckets = buckets
         self._session = session
 
     async def __call__(self, request: Request) -> Response:
-        """The store's answer to the request; 502 when it gives none."""
+        """The store's answer to the request; 404 when it is for no key, 502 when there is no answer."""
+        target = self._target(request)
+        if target is None:
+            return PlainTextResponse("there is nothing here\n", status_code=HTTPStatus.NOT_FOUND)
         headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_FORWARDED]
         has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
         try:
             answer = await self._session.request(
                 request.method,
-                self._target(request),
+                target,
                 headers=headers,
                 data=request.stream() if has_body else None,
                 allow_redirects=False,
@@ -63,17 +69,29 @@ class StorageProxy:
         status = HTTPStatus.PARTIAL_CONTENT if "content-range" in answer.headers and answer.ok else answer.status
         return StreamingResponse(chunks(answer), status_code=status, headers={**returned, **GUARD})
 
-    def _target(self, request: Request) -> URL:
-        path = bytes(request.scope["raw_path"]).decode("ascii").removeprefix(PREFIX)
-        query = request.scope["query_string"].decode("ascii")
-        return URL(f"{self._endpoint}{path}?{query}" if query else f"{self._endpoint}{path}", encoded=True)
+    def _target(self, request: Request) -> URL | None:
+        """Where the store has what the request is for: its own address, and a path that no part can lead out of."""
+        raw_path: bytes = request.scope["raw_path"]
+        path = raw_path.removeprefix(PREFIX.encode()).decode("latin-1")
+        bucket, _, key = path.removeprefix("/").partition("/")
+        climbs = not {".", ".."}.isdisjoint(unquote(key).replace("\\", "/").split("/"))
+        if not path.startswith("/") or bucket not in self._buckets or not key or not path.isascii() or climbs:
+            return None
+        return URL.build(
+            scheme=self._endpoint.scheme,
+            host=self._endpoint.host or "",
+            port=self._endpoint.port,
+            path=path,
+            query_string=request.scope["query_string"].decode("latin-1"),
+            encoded=True,
+        )
 
 
 @asynccontextmanager
-async def storage_routes(endpoint: str) -> AsyncIterator[list[BaseRoute]]:
-    """The routes that reach the store at `endpoint`."""
+async def storage_routes(endpoint: str, *buckets: str) -> AsyncIterator[list[BaseRoute]]:
+    """The routes that reach these buckets of the store at `endpoint`."""
     async with store_session() as session:
-        proxy = StorageProxy(endpoint, session)
+        proxy = StorageProxy(endpoint, frozenset(buckets), session)
         yield [Route(PREFIX + "/{path:path}", proxy.__call__, methods=METHODS)]
 
 

@@ -1,10 +1,14 @@
 """`/storage`: the embedded store under the server's own origin, over real sockets."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from socket import socket
+from urllib.parse import unquote
 from uuid import UUID
 
 import pytest
@@ -17,9 +21,11 @@ from server.resources import app_config
 from server.storage_proxy import storage_routes
 from storage.keys import staging_key
 from tests.on_a_socket import free_listener, origin_of, served_on
+from tests.sampling import drawn
 
 pytestmark = pytest.mark.embedded
 
+ODD_PATHS = 10_000
 MEDIA_ID = UUID("01890000-0000-7000-8000-000000000000")
 WEB_APP = "http://localhost:5173"
 BODY = b"twelve bytes"
@@ -63,7 +69,7 @@ def upstream(store_server):
 @pytest.fixture
 async def site(resources, settings, upstream, listener) -> AsyncIterator[None]:
     """The application with its proxy, served on a socket."""
-    async with storage_routes(upstream) as routes:
+    async with storage_routes(upstream, settings.s3_bucket, settings.s3_public_bucket) as routes:
         config = app_config(settings, cors_origin_regex=LOCAL_ORIGINS)
         async with served_on(listener, create_app(resources, PROCEDURES, config, routes=routes)):
             yield
@@ -263,14 +269,71 @@ class TestWhatTheStoreIsSent:
     def upstream(self, listener_behind):
         return listener_behind[0]
 
-    async def test_what_was_signed_arrives_and_cookies_do_not(self, site, client, origin, listener_behind):
+    async def test_what_was_signed_arrives_and_cookies_do_not(self, site, client, origin, settings, listener_behind):
         """Method, path, query, Host and headers are as the client sent them; a cookie is the server's alone."""
         headers = {"cookie": "session=secret", "x-amz-meta-a": "b", "te": "trailers", "accept-encoding": "identity"}
-        answer = await client.get(f"{origin}/storage/b/%25%20%2F+é?x=%2F&y", headers=headers)
+        answer = await client.get(f"{origin}/storage/{settings.s3_bucket}/%25%20%2F+é?x=%2F&y", headers=headers)
         assert (answer.status_code, answer.text) == (200, "ok")
         line, *rest = listener_behind[1][0].decode().strip().split("\r\n")
         sent = dict(header.lower().split(": ", 1) for header in rest)
-        assert line == "GET /b/%25%20%2F+%C3%A9?x=%2F&y HTTP/1.1"
+        assert line == f"GET /{settings.s3_bucket}/%25%20%2F+%C3%A9?x=%2F&y HTTP/1.1"
         assert (sent["host"], sent["x-amz-meta-a"]) == (origin.removeprefix("http://"), "b")
         assert sent["accept-encoding"] == "identity"
         assert sent.keys() & {"cookie", "te", "transfer-encoding", "content-length", "content-type"} == set()
+
+    @pytest.mark.exhaustive(walk=True)
+    async def test_an_odd_path_reaches_no_other_server(self, site, origin, settings, listener_behind):
+        """Nor anything of the store but what is in its two buckets."""
+        async with sink() as (address, reached):
+            buckets = (settings.s3_bucket, settings.s3_public_bucket)
+            paths = drawn([odd_path(Random(n), address, buckets) for n in range(ODD_PATHS)], "odd paths")
+            statuses = Counter([await status_of(origin, path) for path in paths])
+
+            assert reached == []
+        asked = [head.split(b" ")[1].decode() for head in listener_behind[1]]
+        assert asked != []
+        assert {path.split("/")[1] for path in asked} <= set(buckets)
+        assert [path for path in asked if ".." in unquote(path.partition("?")[0]).replace("\\", "/").split("/")] == []
+        assert set(statuses) <= {200, 307, 400, 404}, statuses
+
+    @pytest.mark.parametrize("headers", [{}, {"authorization": "Basic YTpi"}], ids=["", "with credentials"])
+    async def test_what_is_no_key_is_not_found(self, site, client, origin, headers, listener_behind):
+        """Whatever other server its path would name beside the store's address."""
+        async with sink() as (address, reached):
+            for path in (f"%2f@{address}/x", f"@{address}/x", "/other/x", "/"):
+                answer = await client.get(f"{origin}/storage{path}", headers=headers)
+                assert answer.status_code == 404, path
+            assert (reached, listener_behind[1]) == ([], [])
+
+
+@asynccontextmanager
+async def sink() -> AsyncIterator[tuple[str, list[str]]]:
+    """The address of a server that nobody should reach, and a word for each who does."""
+    reached: list[str] = []
+
+    def note(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.append("reached")
+        writer.close()
+
+    async with await asyncio.start_server(note, "127.0.0.1", 0) as server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", reached
+
+
+def odd_path(random: Random, address: str, buckets: tuple[str, ...]) -> str:
+    """A path below the prefix, or beside it, of pieces that mean something to one reader of URLs or another."""
+    pieces = [*buckets, address, f"@{address}", f"//{address}", f"http://{address}", "staging", "photo.jpg"]
+    marks = ["/", "/", "//", "%2f", "%2F", "%5c", "\\", "@", "%40", ":", ";", "?", "%3f", "%23", "%00", "%0d%0a", "%"]
+    dots = [".", "..", "%2e%2e", "..%2f", "%252e%252e%252f", "...", "/../", "/./"]
+    return "/storage" + "".join(
+        random.choice(random.choice([pieces, marks, dots])) for _ in range(random.randint(1, 9))
+    )
+
+
+async def status_of(origin: str, path: str) -> int:
+    """The status with which a path is answered that no client has put in order."""
+    host = origin.removeprefix("http://")
+    reader, writer = await asyncio.open_connection(*host.split(":"))
+    writer.write(f"GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode())
+    line = await reader.readline()
+    writer.close()
+    return int(line.split(b" ")[1])
