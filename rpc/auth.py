@@ -161,7 +161,7 @@ class Authenticator:
         try:
             key, algorithms = await self._key(token)
             claims = self._claims(token, key, algorithms)
-            return Verified(_caller(claims), min(claims["exp"] + LEEWAY_SECONDS, self._clock() + MAX_TRUST_SECONDS))
+            return Verified(_caller(claims), min(_expiry(claims) + LEEWAY_SECONDS, self._clock() + MAX_TRUST_SECONDS))
         except jwt.ExpiredSignatureError:
             raise SessionExpired from None
         except jwt.PyJWKClientConnectionError as error:
@@ -252,7 +252,7 @@ def owner_keys(claim: Any) -> frozenset[str]:
 
 
 def _expiry(claims: dict[str, Any]) -> float:
-    """When an introspected token ends, never when nothing is said; ValueError when it is no time."""
+    """When a token ends, never when nothing is said; ValueError when it is no time."""
     expires = claims.get("exp", math.inf)
     if isinstance(expires, bool) or not isinstance(expires, int | float):
         raise ValueError("exp")  # noqa: TRY004 - as above

@@ -9,6 +9,7 @@ POSTGRES_IMAGE, MINIO_IMAGE          the containers' images
 import json
 import os
 import shutil
+import socket
 import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ import psycopg
 from docker.errors import DockerException
 from testcontainers.community.minio import MinioContainer
 from testcontainers.community.postgres import PostgresContainer
+from testcontainers.core.container import DockerContainer
 
 from server.embedded import Secrets
 from server.embedded_postgres import postgres
@@ -26,6 +28,8 @@ from server.embedded_s3 import s3
 from storage.s3 import StoreConfig
 
 HANDED_ON = "MEDIARPC_TEST_SERVERS"
+POSTGRES_PORT = 5432
+BRIDGE_TIMEOUT_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -110,9 +114,23 @@ def _postgres_container(stack: ExitStack) -> str:
     container = PostgresContainer(os.environ.get("POSTGRES_IMAGE", "postgres:15"), driver=None).with_command(
         "postgres -c fsync=off -c synchronous_commit=off -c max_connections=300"
     )
-    url = str(stack.enter_context(container).get_connection_url())
+    host, port = _address(stack.enter_context(container), POSTGRES_PORT)
+    url = f"postgresql://{container.username}:{container.password}@{host}:{port}/{container.dbname}"
     _trust_everybody(url)
     return url
+
+
+def _address(container: DockerContainer, port: int) -> tuple[str, int]:
+    """Where a port of a container is reached: at its own address from its own machine, else where Docker lends one.
+
+    What comes by a lent port is copied once more, by a process of Docker's.
+    """
+    own = container.get_docker_client().bridge_ip(container.get_container_id())
+    try:
+        socket.create_connection((own, port), BRIDGE_TIMEOUT_SECONDS).close()
+    except OSError:
+        return container.get_container_host_ip(), int(container.get_exposed_port(port))
+    return own, port
 
 
 def _trust_everybody(url: str) -> None:
@@ -141,8 +159,9 @@ def _named_store() -> list[Store]:
 
 def _minio_container(stack: ExitStack) -> Store:
     image = os.environ.get("MINIO_IMAGE", "ghcr.io/coollabsio/minio:latest")
-    told = stack.enter_context(MinioContainer(image)).get_config()
-    return Store("minio", f"http://{told['endpoint']}", told["access_key"], told["secret_key"])
+    container = stack.enter_context(MinioContainer(image))
+    host, port = _address(container, container.port)
+    return Store("minio", f"http://{host}:{port}", container.access_key, container.secret_key)
 
 
 def _embedded_s3(stack: ExitStack, folder: Path) -> Store:

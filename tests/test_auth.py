@@ -80,6 +80,7 @@ REFUSED = {
     "no-sub": token(sub=None),
     "no-exp": token(exp=None),
     "exp-is-text": by_hand(HS256, claims(exp="soon")),
+    "exp-is-a-number-in-text": by_hand(HS256, claims(exp="9999999999")),
     "exp-is-a-list": by_hand(HS256, claims(exp=[])),
     "exp-is-infinite": by_hand(HS256, b'{"sub":"ada","exp":1e999}'),
     "not-yet": token(nbf=int(time.time()) + 12 * 3600),

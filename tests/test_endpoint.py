@@ -258,3 +258,23 @@ async def test_a_mebibyte_of_text_as_id_comes_back(client: httpx.AsyncClient) ->
 
 async def test_another_path_is_not_found(client: httpx.AsyncClient) -> None:
     assert (await client.post("/other", json={})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/rpc", '{"jsonrpc": "2.0", "id": 1, "method": "subtract", "params": [42, 23]}'),
+        ("POST", "/rpc", '{"procedure": "no.such"}'),
+        ("POST", "/rpc", "{"),
+        ("GET", "/rpc", None),
+        ("GET", "/rpc/subtract", None),
+        ("GET", "/rpc/no.such", None),
+    ],
+    ids=["an answer", "a refusal", "no JSON", "no method of ours", "tRPC", "no procedure"],
+)
+async def test_what_a_caller_is_answered_is_kept_by_no_cache(client, method, path, body):
+    """Nor taken for what it is not; whoever caches all the same is told what it depends on."""
+    answer = await client.request(method, path, content=body, headers={"content-type": "application/json"})
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert {"Authorization", "Cookie"} <= set(answer.headers["vary"].split(", "))

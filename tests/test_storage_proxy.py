@@ -324,9 +324,9 @@ def odd_path(random: Random, address: str, buckets: tuple[str, ...]) -> str:
     pieces = [*buckets, address, f"@{address}", f"//{address}", f"http://{address}", "staging", "photo.jpg"]
     marks = ["/", "/", "//", "%2f", "%2F", "%5c", "\\", "@", "%40", ":", ";", "?", "%3f", "%23", "%00", "%0d%0a", "%"]
     dots = [".", "..", "%2e%2e", "..%2f", "%252e%252e%252f", "...", "/../", "/./"]
-    return "/storage" + "".join(
-        random.choice(random.choice([pieces, marks, dots])) for _ in range(random.randint(1, 9))
-    )
+    begin = random.choice(["/storage", f"/storage/{random.choice(buckets)}/"])
+    kinds = [pieces, marks, dots]
+    return begin + "".join(random.choice(random.choice(kinds)) for _ in range(random.randint(1, 6)))
 
 
 async def status_of(origin: str, path: str) -> int:

@@ -44,7 +44,7 @@ async def test_a_streamed_batch_is_a_head_and_a_line_for_each_call(client: httpx
     head, *lines = await lines_of(answer)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/jsonl"
-    assert answer.headers["vary"] == "trpc-accept, accept"
+    assert answer.headers["vary"] == "trpc-accept, accept, Authorization, Cookie"
     assert head == {"0": [[0], [None, 0, 0]], "1": [[0], [None, 0, 1]]}
     settled_lines = {number: (status, value) for number, status, [[value]] in lines}
     assert settled_lines[0] == (0, {"result": {"data": {"values": ["hello", 5]}}})

@@ -16,20 +16,19 @@ from tests.proxied import served_behind
 from tests.test_uploader_parts import (
     CANCEL,
     COMPLETE,
+    FILM,
     INITIATE,
     PART,
+    PARTS,
     SHORT_FILM,
     SIGN,
+    SIZE,
     STATUS,
     said,
     told,
 )
-from tests.test_uploader_parts import FILM as LONG_FILM
 from tests.web_app import SOURCES
 
-SIZE = 4 * PART + 1000
-PARTS = list(range(1, 6))
-FILM = LONG_FILM[:SIZE]
 PHOTO = media_files.padded(media_files.photo(), 200_000)
 
 
