@@ -14,9 +14,9 @@ from rpc.context import Resources
 from rpc.dispatch import Dispatcher
 from rpc.endpoint import Endpoint
 from rpc.health import Health
+from rpc.no_store import NoStore
 from rpc.openrpc import describe, discovery, file_of
 from rpc.origin import Origins
-from rpc.private import Private
 from rpc.procedure import Procedure
 from rpc.trpc.endpoint import Trpc
 
@@ -72,11 +72,11 @@ def create_app(
         expose_headers=["etag", "retry-after"],
         max_age=3600,
     )
-    private = [Middleware(Private)]
+    no_store = [Middleware(NoStore)]
     return Starlette(
         routes=[
-            Route(config.rpc_path, endpoint.__call__, methods=METHODS, middleware=private),
-            Route(config.rpc_path + "/{path:below}", trpc.__call__, methods=METHODS, middleware=private),
+            Route(config.rpc_path, endpoint.__call__, methods=METHODS, middleware=no_store),
+            Route(config.rpc_path + "/{path:below}", trpc.__call__, methods=METHODS, middleware=no_store),
             Route("/openrpc.json", file_of(document)),
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),

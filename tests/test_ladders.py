@@ -131,6 +131,7 @@ def test_pixels_that_are_not_square_become_so(tmp_path, degrees):
     assert likeness(upright, shown(0.0, (640, 360)).resize((852, 360))) > 0.95
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("fps", ["24000/1001", "25", "30"])
 def test_keyframes_stand_at_the_same_moments_in_all_qualities(tmp_path, fps):
     """Every four seconds, and nowhere else, though the scene is cut: where a segment begins."""

@@ -82,6 +82,7 @@ def test_every_format_becomes_the_same_renditions(made, kind):
         assert likeness(opened(file).convert("RGB"), sized) > (0.9 if kind == "GIF" else 0.97)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_comes_out_upright(made, kind, orientation):

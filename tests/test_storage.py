@@ -135,6 +135,7 @@ async def test_the_signed_url_of_a_get_names_the_file(store, presigner, signed_p
     )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("purpose", Purpose)
 @pytest.mark.parametrize(
     "owner",

@@ -19,13 +19,14 @@ RAW = {"described": PLAIN, "filename": None, "contentType": None, "length": 5, *
 MIB = 1024 * 1024
 
 
-@pytest.mark.parametrize("compiler", COMPILERS)
-async def test_a_stock_client_brings_bytes(web_app, tmp_path: Path, compiler: str) -> None:
+async def test_a_stock_client_brings_bytes(web_app, tmp_path: Path, subtests: pytest.Subtests) -> None:
     """A refusal of 64 MiB reaches it while it still sends; a raw body has no name and no type to tell."""
     large = b"0123456789abcdef" * (4 * MIB)
     (tmp_path / "large").write_bytes(large)
     (web_app.folder / "content-api.d.ts").write_text(package_files(CONTENT)["index.d.ts"])
-    assert web_app.compile("content.ts", compiler=compiler, types=["node"]) == ""
+    for compiler in COMPILERS:
+        with subtests.test(compiler):
+            assert web_app.compile("content.ts", compiler=compiler, types=["node"]) == ""
 
     config = AppConfig(auth=AuthConfig(jwt_secret=SECRET))
     async with listening(CONTENT, config=config) as url:

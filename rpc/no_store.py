@@ -1,4 +1,4 @@
-"""What every answer to a call says of itself: it is its caller's alone."""
+"""`Cache-Control: no-store` and what belongs to it, on every answer to a call: it is its caller's alone."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 CREDENTIALS = "Authorization, Cookie"
 
 
-class Private:
+class NoStore:
     """Has no cache keep what an application answers, and no browser guess what it is."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -15,7 +15,7 @@ class Private:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the application does, under these headers unless it has its own."""
 
-        async def send_private(message: Message) -> None:
+        async def send_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("cache-control", "no-store")
@@ -23,4 +23,4 @@ class Private:
                 headers.add_vary_header(CREDENTIALS)
             await send(message)
 
-        await self._app(scope, receive, send_private)
+        await self._app(scope, receive, send_headers)
