@@ -59,7 +59,7 @@ async def test_a_query_is_a_get_with_its_input_in_the_url(client: httpx.AsyncCli
 
     assert (answer.status_code, answer.json()) == (200, {"result": {"data": {"value": 2}}})
     assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["vary"] == "trpc-accept, accept"
+    assert answer.headers["vary"] == "trpc-accept, accept, Authorization, Cookie"
 
 
 @pytest.mark.parametrize("content_type", [None, "application/json", "text/plain"])
