@@ -20,7 +20,7 @@ from procedures import PROCEDURES
 from server.dev import first_upload
 from server.embedded import free_port
 from server.settings import Settings, variable
-from tests.processes import Running, Site, end_processes_of, environment, nothing_is_left, running, until
+from tests.processes import Running, Site, end_processes_of, environment, is_free, nothing_is_left, running, until
 
 TREE = Path(__file__).parent.parent
 README = (TREE / "README.md").read_text(encoding="utf-8")
@@ -117,6 +117,7 @@ def test_the_first_upload_works_by_copy_and_paste_and_outlives_a_power_cut(fresh
         assert len(objects_on_disk(fresh_clone)) > 0
         os.killpg(make.pid, signal.SIGKILL)
         end_processes_of(fresh_clone)
+        until(lambda: is_free(port))
 
     with made_run(fresh_clone, port) as make:
         site = Site(f"http://127.0.0.1:{port}", token_of(fresh_clone))
