@@ -14,7 +14,7 @@ from tests.sample_content import CONTENT
 from tests.sample_procedures import serving
 from tests.sampling import ALL, sample, seed
 
-REQUESTS = 20_000 if sample() == ALL else 1_000
+REQUESTS = 20_000 if sample() == ALL else 2_000
 SEED = int(os.environ.get("FUZZ_SEED") or seed())
 BATCH = 50
 AT_ONCE = 8
