@@ -70,7 +70,7 @@ class StorageProxy:
         return StreamingResponse(chunks(answer), status_code=status, headers={**returned, **GUARD})
 
     def _target(self, request: Request) -> URL | None:
-        """Where the store has what the request is for: its own address, and a path that no part can lead out of."""
+        """The URL of a key in one of the store's buckets; None for any other path, also one that climbs."""
         raw_path: bytes = request.scope["raw_path"]
         path = raw_path.removeprefix(PREFIX.encode()).decode("latin-1")
         bucket, _, key = path.removeprefix("/").partition("/")

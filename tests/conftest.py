@@ -30,7 +30,7 @@ from tests.deployment import Deployment, deployed, new_settings, variables_of
 from tests.node import node_with_packages
 from tests.processes import TLS
 from tests.services import Servers, Store, start_servers
-from tests.web_app import WebApp, make_web_app, packed
+from tests.web_app import WebApp, make_web_app, tarball_of
 
 pytest_plugins = [
     "tests.browsers",
@@ -282,5 +282,5 @@ def web_app(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> WebAp
     node = node_with_packages()
     with (run_folder / "package.lock").open("w") as lock:
         flock(lock, LOCK_EX)
-        tarball = packed(node, run_folder / "package")
+        tarball = tarball_of(node, run_folder / "package")
     return make_web_app(node, tarball, tmp_path_factory.mktemp("web"))

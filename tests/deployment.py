@@ -16,7 +16,7 @@ from server.settings import Settings
 from server.token import sign_token
 from storage.s3 import create_client
 from tests.databases import drift, new_database
-from tests.forked import forked
+from tests.fork import fork
 from tests.processes import Dev, Running, Site, running_dev
 from tests.services import Servers, Store
 
@@ -112,7 +112,7 @@ def deployed(servers: Servers, folder: Path) -> Iterator[Deployment]:
             "CORS_ORIGINS": APP,
             "RATE_LIMITS": RATE_LIMITS,
         }
-        with forked(folder, "worker", **variables), serving(folder, **variables) as served:
+        with fork(folder, "worker", **variables), serving(folder, **variables) as served:
             yield Deployment(settings, variables, folder, served)
         assert drift(database_url) == []
 
@@ -142,7 +142,7 @@ def let_everybody_read(client: Any, bucket: str) -> None:
 @contextmanager
 def serving(folder: Path, **variables: str) -> Iterator[Served]:
     """Start a server and wait until it listens."""
-    with forked(folder, "serve", **variables) as serve:
+    with fork(folder, "serve", **variables) as serve:
         serve.wait_for("mediarpc serves on")
         yield Served(serve, f"http://127.0.0.1:{variables['PORT']}")
 

@@ -21,13 +21,14 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])
 
 
-class Forked:
+class Fork:
     """A fork with what of `subprocess.Popen` is asked of a command that runs."""
 
     def __init__(self, process: ForkServerProcess) -> None:
         process.start()
         self._process = process
-        self.pid = process.pid or 0
+        assert process.pid
+        self.pid = process.pid
 
     def poll(self) -> int | None:
         return self._process.exitcode
@@ -44,11 +45,11 @@ class Forked:
 
 
 @contextmanager
-def forked(folder: Path, *arguments: str, **variables: str) -> Iterator[Running]:
+def fork(folder: Path, *arguments: str, **variables: str) -> Iterator[Running]:
     """Start a command of `mediarpc` in a folder and a session of its own; at the end it must stop when told."""
     log = new_log(folder)
     log.touch()
-    process = Forked(_context.Process(target=_run, args=(arguments, folder, log, environment(**variables))))
+    process = Fork(_context.Process(target=_run, args=(arguments, folder, log, environment(**variables))))
     with stopping(process):
         yield Running(process, log)
 

@@ -14,7 +14,7 @@ from jobs.job import Bench
 from jobs.worker import open_queue, run_jobs
 from rpc.context import Resources
 from tests import media_files
-from tests.forked import forked
+from tests.fork import fork
 
 Call = Callable[..., Awaitable[Any]]
 
@@ -103,7 +103,7 @@ def start(configured: dict[str, str], tmp_path: Path, temporary: Path) -> Callab
     """Start a worker."""
 
     def begin(**variables: str) -> Any:
-        return forked(tmp_path, "worker", **{**configured, "TMPDIR": str(temporary), **variables})
+        return fork(tmp_path, "worker", **{**configured, "TMPDIR": str(temporary), **variables})
 
     return begin
 

@@ -18,7 +18,7 @@ from jobs.sweep import sweep
 from server.embedded import free_port
 from server.token import sign_token
 from tests.dying import dying_before
-from tests.forked import forked
+from tests.fork import fork
 from tests.media_files import padded, video
 from tests.processes import Running, Site, until
 
@@ -62,7 +62,7 @@ def served(settings, configured, resources, temporary, tmp_path):
     def start(endpoint: str):
         port = free_port()
         told = {"PORT": str(port), "S3_ENDPOINT": endpoint, "TMPDIR": str(temporary), "RATE_LIMITS": "off"}
-        with forked(tmp_path, "serve", **{**configured, **told}) as serve:
+        with fork(tmp_path, "serve", **{**configured, **told}) as serve:
             serve.wait_for("mediarpc serves on")
             yield serve, Site(f"http://127.0.0.1:{port}", sign_token(settings, user="ada", plan=Plan.PRO))
 

@@ -17,7 +17,7 @@ from procedures.media.events import poll_events
 from rpc.auth import Caller
 from server.resources import store_config
 from storage.s3 import ObjectStore
-from tests.forked import forked
+from tests.fork import fork
 from tests.processes import Site, mediarpc, until
 
 SOON = 0.1
@@ -197,7 +197,7 @@ def test_a_process_that_is_told_to_stop_answers_those_who_wait(resources, config
         headers = {"authorization": f"Bearer {credential}"}
         answers.append(httpx.post(f"{site.origin}/rpc", json=document, headers=headers, timeout=60).json())
 
-    with forked(tmp_path, "serve", **configured) as serve:
+    with fork(tmp_path, "serve", **configured) as serve:
         serve.wait_for("mediarpc serves on")
         polling = threading.Thread(target=poll)
         polling.start()
@@ -215,7 +215,7 @@ def test_callers_who_hang_up_are_in_nobodys_way(resources, configured, tmp_path)
     credential = mediarpc("token", "--user", "ada", AUTH_JWT_SECRET=SECRET).stdout.strip()
     site = Site(f"http://127.0.0.1:{configured['PORT']}", credential)
     document = {"procedure": "media.pollEvents", "input": {"waitSeconds": LONG}}
-    with forked(tmp_path, "serve", **configured, DATABASE_POOL_SIZE="2") as serve:
+    with fork(tmp_path, "serve", **configured, DATABASE_POOL_SIZE="2") as serve:
         serve.wait_for("mediarpc serves on")
         for _ in range(10):
             with pytest.raises(httpx.ReadTimeout):

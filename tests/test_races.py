@@ -13,7 +13,7 @@ import pytest
 from server.embedded import free_port
 from server.token import sign_token
 from tests.at_once import at_once
-from tests.forked import forked
+from tests.fork import fork
 from tests.media_files import photo
 
 FREE, BASIC = 52_428_800, 1_073_741_824
@@ -36,10 +36,10 @@ def processes(configured, settings, resources, tmp_path):
         ports = [free_port() for _ in range(3)]
         with ExitStack() as stack:
             serving = [
-                stack.enter_context(forked(tmp_path, "serve", **{**variables, "PORT": str(port)})) for port in ports
+                stack.enter_context(fork(tmp_path, "serve", **{**variables, "PORT": str(port)})) for port in ports
             ]
             if worker:
-                stack.enter_context(forked(tmp_path, "worker", **variables)).wait_for("worker started")
+                stack.enter_context(fork(tmp_path, "worker", **variables)).wait_for("worker started")
             for process in serving:
                 process.wait_for("mediarpc serves on")
             async with AsyncExitStack() as clients:

@@ -15,7 +15,7 @@ from sql.database import Database
 from sql.migrate import migrate
 from sql.pool import create_pool
 from sql.rows import MigrationRow
-from tests.forked import forked
+from tests.fork import fork
 from tests.media_files import photo
 from tests.own_postgres import database_url, own_postgres, postgres, unmigrated_url
 from tests.processes import until
@@ -173,7 +173,7 @@ async def test_a_worker_outlives_it(become, postgres, configured, completed_medi
 
     It takes some 12 seconds: every loop of the worker has to have met it.
     """
-    with forked(tmp_path, "worker", **configured, SWEEP_INTERVAL_SECONDS="1") as worker:
+    with fork(tmp_path, "worker", **configured, SWEEP_INTERVAL_SECONDS="1") as worker:
         worker.wait_for("worker started")
         await asyncio.to_thread(getattr(postgres, become))
         await asyncio.to_thread(until, lambda: len(lines(worker, "database unreachable")) >= 2)
@@ -190,7 +190,7 @@ async def test_a_worker_outlives_it(become, postgres, configured, completed_medi
 
 async def test_a_worker_outlives_a_table_that_is_not_there(configured, database_url, tmp_path):
     """What is nobody's outage is logged as unforeseen, and tried again all the same."""
-    with forked(tmp_path, "worker", **configured, SWEEP_INTERVAL_SECONDS="1") as worker:
+    with fork(tmp_path, "worker", **configured, SWEEP_INTERVAL_SECONDS="1") as worker:
         worker.wait_for("worker started")
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute("alter table rate_windows rename to elsewhere")
@@ -203,7 +203,7 @@ async def test_a_worker_outlives_a_table_that_is_not_there(configured, database_
 async def test_a_worker_waits_for_migrations(postgres, unmigrated_url, resources, configured, tmp_path):
     """It says once what to do, and begins when that is done."""
     configured["DATABASE_URL"] = unmigrated_url
-    with forked(tmp_path, "worker", **configured) as worker:
+    with fork(tmp_path, "worker", **configured) as worker:
         worker.wait_for("migrations missing: run mediarpc migrate")
         await asyncio.sleep(5)
         assert len(lines(worker, "migrations missing: run mediarpc migrate")) == 1

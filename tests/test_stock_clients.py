@@ -12,7 +12,7 @@ from pjrpc.client.exceptions import JsonRpcError
 from procedures import PROCEDURES
 from server.token import sign_token
 from tests.described import Described
-from tests.forked import forked
+from tests.fork import fork
 from tests.media_files import photo
 from tests.node import node_with_packages
 from tests.processes import Site
@@ -26,7 +26,7 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 @pytest.fixture
 def site(resources, settings, configured, tmp_path) -> Iterator[Site]:
     """A `mediarpc serve` with its buckets."""
-    with forked(tmp_path, "serve", **configured) as serve:
+    with fork(tmp_path, "serve", **configured) as serve:
         serve.wait_for("mediarpc serves on")
         yield Site(f"http://127.0.0.1:{configured['PORT']}", sign_token(settings, user="ada"))
 

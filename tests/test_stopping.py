@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from server.token import sign_token
-from tests.forked import forked
+from tests.fork import fork
 from tests.media_files import photo
 from tests.own_postgres import database_url, own_postgres, postgres
 from tests.processes import running, until
@@ -115,7 +115,7 @@ async def test_a_job_that_waits_for_a_store_that_hangs_is_put_back(
     with running(hasty("worker"), tmp_path, **{**configured, "S3_ENDPOINT": f"http://127.0.0.1:{silent}"}) as worker:
         await asyncio.to_thread(until, lambda: a_job_runs(configured["DATABASE_URL"]))
         assert await asyncio.to_thread(stops, worker)
-    with forked(tmp_path, "worker", **configured) as another:
+    with fork(tmp_path, "worker", **configured) as another:
         another.wait_for(f'"media_id":"{media.id}","outcome":"ready"')
 
 

@@ -29,7 +29,7 @@ def origin(deployment):
 
 @pytest.fixture(scope="module")
 def told(web_app, deployment, origin) -> Any:
-    """What both clients made of the answers; a user of its own, for a worker may come back to this module."""
+    """What both clients made of the answers, to a user whom no earlier run of this fixture has known."""
     assert web_app.compile("vrss.ts", types=["node"]) == ""
     return web_app.answer("vrss.js", base=origin, token=deployment.token(f"vrss-{uuid.uuid4()}"))
 

@@ -61,7 +61,7 @@ class WebApp:
         return running([*self.node.node, self.folder / program, json.dumps(order)], self.folder)
 
 
-def packed(node: Node, folder: Path) -> Path:
+def tarball_of(node: Node, folder: Path) -> Path:
     """The package as `npm pack` makes it, built from a copy of its sources, unless the folder has it."""
     if not folder.exists():
         building = folder.with_suffix(".building")
