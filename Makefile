@@ -3,6 +3,8 @@
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
+# Images of containers often set it, and then every process that a test starts compiles all of the project anew.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # A lock is complete: pip resolves nothing, and what comes as source is built by what requirements/build.txt pins.
 COMPILE := $(BIN)/uv pip compile $(ARGS) -q --universal --generate-hashes --no-header --python-version 3.11
@@ -57,6 +59,7 @@ clean: ## remove the environment and the data of `make run`
 	@$(INSTALL) -r requirements/run.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@$(PIP) check
+	@$(BIN)/python -m compileall -q contracts jobs procedures processing rpc server sql storage
 	@touch $@
 
 .venv/test: requirements/test.txt .venv/run

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import fields
+from functools import cache
 from typing import Any, Literal, cast, get_type_hints
 
 from pydantic import create_model
@@ -56,6 +57,7 @@ def _draft7(schema: Any) -> Any:
     return members
 
 
+@cache
 def data_of(error: type[RpcError]) -> type[Wire]:
     """The model of what an error carries in JSON-RPC's `error.data`."""
     members: dict[str, Any] = {"rpc_code": Literal[int(error.code)], "request_id": str}

@@ -73,7 +73,7 @@ def create_template(servers: Servers) -> None:
 
 @contextmanager
 def new_database(servers: Servers) -> Iterator[str]:
-    """A migrated database, for as long as it is needed."""
+    """A migrated database, for as long as it is needed; in the end each owner's usage is the sum over the rows."""
     name = _unused.pop() if _unused else _copied(servers)
     try:
         yield in_database(servers.database_url, name)
@@ -117,7 +117,11 @@ def drop_unused(servers: Servers) -> None:
 def drift(database_url: str) -> list[Any]:
     """The owners whose usage differs from the sum over their rows."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        return connection.execute(QUERIES["read_drift"].text).fetchall()
+        return _drift(connection)
+
+
+def _drift(connection: psycopg.Connection) -> list[Any]:
+    return connection.execute(QUERIES["read_drift"].text).fetchall()
 
 
 def in_database(url: str, name: str) -> str:
@@ -145,11 +149,13 @@ def _put_back(servers: Servers, name: str) -> None:
         connection.execute(f"alter database {name} rename to {unused}")
     except ObjectInUse:
         _drop(servers, name)
+        return
+    left, is_as_it_was = _emptied(in_database(servers.database_url, unused))
+    if is_as_it_was:
+        _unused.append(unused)
     else:
-        if _emptied(in_database(servers.database_url, unused)):
-            _unused.append(unused)
-        else:
-            _drop(servers, unused)
+        _drop(servers, unused)
+    assert left == []
 
 
 @cache
@@ -169,13 +175,14 @@ def _end_sessions(connection: psycopg.Connection, name: str) -> None:
         time.sleep(0.005)
 
 
-def _emptied(url: str) -> bool:
-    """Empty its tables; False when more was changed than rows."""
+def _emptied(url: str) -> tuple[list[Any], bool]:
+    """Empty its tables, unless more was changed than rows: its drift, and whether it is as it was made."""
     with psycopg.connect(url, autocommit=True) as connection:
+        left = _drift(connection)
         if _schema_of(connection) != _schema[TEMPLATE]:
-            return False
+            return left, False
         connection.execute(EMPTY)
-        return True
+        return left, True
 
 
 def _schema_of(connection: psycopg.Connection) -> str:

@@ -16,7 +16,7 @@ from testcontainers.community.postgres import PostgresContainer
 
 from server.embedded import free_port
 from sql.migrate import migrate
-from tests.databases import in_database
+from tests.databases import drift, in_database
 from tests.processes import until
 
 MISSING = "a Postgres that can be stopped runs in Docker, which does not answer here or has no image of it"
@@ -139,9 +139,11 @@ def postgres(own_postgres: OwnPostgres) -> Iterator[OwnPostgres]:
 
 @pytest.fixture
 def database_url(own_postgres: OwnPostgres) -> Iterator[str]:
-    """A migrated database in it."""
+    """A migrated database in it. After every test, each owner's usage is the sum over the owner's rows."""
     with own_postgres.database("migrated") as url:
         yield url
+        own_postgres.mend()
+        assert drift(url) == []
 
 
 @pytest.fixture
@@ -149,3 +151,4 @@ def unmigrated_url(own_postgres: OwnPostgres) -> Iterator[str]:
     """A database in it in which nothing is."""
     with own_postgres.database("template1") as url:
         yield url
+        own_postgres.mend()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import psycopg
 import pytest
@@ -76,3 +77,15 @@ def open_at_the_store(database_url: str, resources: Resources) -> Keys:
         return await open_uploads(database_url, resources.store)
 
     return keys
+
+
+def in_pages_of(client: Any, operation: str, **size: int) -> list[Any]:
+    """Have a client list in pages of this size, where a store has a thousand entries on each; the pages to come."""
+    pages: list[Any] = []
+
+    def ask(params: dict[str, Any], **_: Any) -> None:
+        pages.append(params)
+        params.update(size)
+
+    client.meta.events.register(f"before-parameter-build.s3.{operation}", ask)
+    return pages

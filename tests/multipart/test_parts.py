@@ -17,6 +17,7 @@ from storage.multipart import PartsChanged
 from storage.s3 import ObjectStore
 from tests.faults import Cut, proxy_of
 from tests.multipart.bodies import FIRST, KEY, LAST, MIB, OTHER, bytes_of, half_sent
+from tests.stored import in_pages_of
 
 pytestmark = pytest.mark.embedded
 
@@ -134,10 +135,12 @@ async def test_more_parts_than_a_page_are_listed(store, upload_id):
         store._client.upload_part(Bucket=store.name, Key=KEY, UploadId=upload_id, PartNumber=number, Body=b"x" * number)
 
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(send, range(1, 1006)))
+        list(threads.map(send, range(1, 26)))
+    pages = in_pages_of(store._client, "ListParts", MaxParts=10)
 
     listed = await store.multipart.parts(KEY, upload_id)
-    assert [(part.number, part.size_bytes) for part in listed] == [(number, number) for number in range(1, 1006)]
+    assert [(part.number, part.size_bytes) for part in listed] == [(number, number) for number in range(1, 26)]
+    assert len(pages) == 3
 
 
 async def test_a_file_is_written_without_being_held_in_memory(store, upload_id, tmp_path):
