@@ -17,7 +17,7 @@ def main() -> int:
     order = from_json(Order, sys.argv[1])
     pipe = os.dup(STDOUT)
     os.dup2(STDERR, STDOUT)  # what a decoder prints is no answer
-    confine(order.limits, order.parent)
+    confine(order)
     with os.fdopen(pipe, "wb", buffering=0) as answers:
         _say(answers, _answer(order, answers))
     return 0

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,12 +20,15 @@ from typing import BinaryIO, TypedDict, Unpack
 import msgspec
 
 from contracts.disk import DiskFull, writing_to_disk
-from contracts.renditions import NAMES, OF_HLS
+from processing.cage import new_user
+from processing.cgroup import cores
 from processing.failures import SIGNALS, ProcessingFailed, Reason, tells_of_memory
+from processing.inspection import is_rendition
 from processing.processors import Limits, Processor, processor_of
 from processing.records import Answer, File, Order, Outcome, Policy, Task, from_json, to_json
 
 PREFIX = "mediarpc-processing-"
+ORIGINAL = "original"  # in the folder of a child that is a user of its own
 UNLOCKED_SECONDS = 60  # a folder that is younger may be about to be locked
 MAX_ANSWER_BYTES = 1024 * 1024  # of one line
 MAX_LINES = 50_000  # an encoder tells twice a second how far it is, for hours
@@ -74,9 +76,20 @@ async def processed(
     """
     chosen = processor or processor_of(mime_type)
     with own_folder(root) as folder:
-        task = Task(source=source, mime_type=mime_type, folder=folder, **asked)
-        order = Order(module=chosen.module, task=task, limits=limits or chosen.limits, parent=os.getpid())
+        user = await asyncio.to_thread(new_user, folder)
+        place = source if user is None else _hand_over(source, folder, user)
+        task = Task(source=place, mime_type=mime_type, folder=folder, cores=cores(), **asked)
+        order = Order(module=chosen.module, task=task, limits=limits or chosen.limits, parent=os.getpid(), user=user)
         yield await _with_room(_run(order, tell), folder)
+
+
+def _hand_over(source: Path, folder: Path, user: int) -> Path:
+    """Give a folder to a user, with a file of ours in it to read; where that is now."""
+    place = folder / ORIGINAL
+    place.hardlink_to(source)
+    place.chmod(0o444)
+    os.chown(folder, user, user)
+    return place
 
 
 async def _with_room(running: Awaitable[Outcome], folder: Path) -> Outcome:
@@ -98,12 +111,6 @@ def sweep_folders(root: Path | None = None) -> list[Path]:
                 shutil.rmtree(folder, ignore_errors=True)
                 left.append(folder)
     return left
-
-
-def network_is_cut() -> bool:
-    """Whether this machine lets a child give up the network: tried with one."""
-    tried = subprocess.run([sys.executable, "-I", "-m", "processing.sockets"], env=ENVIRONMENT, check=False)
-    return tried.returncode == 0
 
 
 @contextmanager
@@ -156,7 +163,7 @@ async def _run(order: Order, tell: Listener) -> Outcome:
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             status = await child.wait()
-        return _outcome(answer, status, log, order.task.folder)
+        return await asyncio.to_thread(_outcome, answer, status, log, order.task.folder)
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -207,18 +214,18 @@ def _outcome(answer: Answer | None, status: int, log: BinaryIO, folder: Path) ->
 
 def _are_whole(folder: Path, files: tuple[File, ...]) -> bool:
     """Whether they are renditions that there can be, each once, and all of them the child's own."""
-    known = {file.name for file in files} & {*NAMES, *OF_HLS}
-    return len(known) == len(files) and all(_is_whole(folder, file) for file in files)
+    return len({file.name for file in files}) == len(files) and all(_is_whole(folder, file) for file in files)
 
 
 def _is_whole(folder: Path, file: File) -> bool:
-    """Whether what the parent will publish of a rendition is the child's own, all of it."""
+    """Whether what the parent will publish of a rendition is the child's own, all of it, and what it is said to be."""
     try:
         return (
             _is_in(folder, file.path)
             and file.path.stat().st_size == file.size
             and len(file.segments) <= MAX_SEGMENTS
             and all(_is_in(folder, segment) for segment in file.segments)
+            and is_rendition(file)
         )
     except (OSError, ValueError):  # no file has such a path
         return False

@@ -9,7 +9,6 @@ from fractions import Fraction
 from pathlib import Path
 
 from contracts.renditions import QUALITIES
-from processing.cgroup import cores
 from processing.ffmpeg import DEMUXERS
 
 SEGMENT_SECONDS = 4
@@ -53,8 +52,8 @@ class Rung:
 class Run:
     """One run of ffmpeg: `source` becomes these rungs.
 
-    `picture` and `sound` are the numbers of its streams, `rate` is in frames a second, `seconds` of all of it. What is
-    `hdr` comes out in the range that every screen has.
+    `picture` and `sound` are the numbers of its streams, `rate` is in frames a second, `seconds` of all of it, `cores`
+    those that it keeps at work. What is `hdr` comes out in the range that every screen has.
     """
 
     source: Path
@@ -64,6 +63,7 @@ class Run:
     sound: int | None
     rate: Fraction
     seconds: float
+    cores: int
     hdr: bool = False
 
 
@@ -99,7 +99,7 @@ def threads(cores: int) -> int:
 
 def command(ffmpeg: str, run: Run) -> list[str]:
     """What is run in the folder that its files go to; it says on its standard output how far it is."""
-    at_once = str(threads(cores()))
+    at_once = str(threads(run.cores))
     return [
         *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1", "-stats_period", "0.5"),
         *("-threads", at_once, "-protocol_whitelist", "file", "-f", DEMUXERS[run.mime_type], "-i", str(run.source)),

@@ -5,8 +5,6 @@ import re
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,29 +53,30 @@ def _planned(task: Task) -> Run:
             sound=film.sound.index if film.sound else None,
             rate=rate,
             seconds=float(frames / rate),
+            cores=task.cores,
             hdr=film.is_hdr,
         )
 
 
 def _encode(run: Run, folder: Path, tell: Tell) -> None:
     said, reached = deque[str](maxlen=LAST_LINES), 0.0
-    with _ffmpeg(run, folder) as ffmpeg:
-        for line in ffmpeg.stdout or ():
+    ffmpeg = _ffmpeg(run, folder)
+    assert ffmpeg.stdout
+    with ffmpeg.stdout as lines:
+        for line in lines:
             told = PROGRESS.match(line)
             if told is None:
                 said.append(line)
             elif told["seconds"] and float(told["seconds"]) / MICROSECONDS > reached:
                 reached = float(told["seconds"]) / MICROSECONDS
                 tell(min(1.0, reached / run.seconds))
-        status = ffmpeg.wait()
-    if status:
+    if status := ffmpeg.wait():
         raise _failure(status, "".join(said))
     tell(1.0)
 
 
-@contextmanager
-def _ffmpeg(run: Run, folder: Path) -> Iterator["subprocess.Popen[str]"]:
-    """The running program, which neither its end nor that of this process outlasts."""
+def _ffmpeg(run: Run, folder: Path) -> "subprocess.Popen[str]":
+    """The running program, which this process may not kill, and which ends with it."""
     parent = os.getpid()
 
     def begin() -> None:
@@ -85,7 +84,7 @@ def _ffmpeg(run: Run, folder: Path) -> Iterator["subprocess.Popen[str]"]:
             die_with(parent)
         os.nice(NICENESS)
 
-    with subprocess.Popen(  # noqa: S603 - the command is its own
+    return subprocess.Popen(  # noqa: S603 - the command is its own
         command(imageio_ffmpeg.get_ffmpeg_exe(), run),
         cwd=folder,
         stdin=subprocess.DEVNULL,
@@ -94,11 +93,7 @@ def _ffmpeg(run: Run, folder: Path) -> Iterator["subprocess.Popen[str]"]:
         text=True,
         errors="replace",
         preexec_fn=begin,  # noqa: PLW1509 - this process has one thread
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    )
 
 
 def _failure(status: int, said: str) -> ProcessingFailed:

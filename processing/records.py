@@ -37,7 +37,7 @@ class Task:
     """One file to process. `mime_type` is what its bytes show, whatever anybody said about it.
 
     `square`: thumbnails are cut square around the centre, as those of profile images are.
-    `made`: the names of renditions that are there already, and are not to be made again.
+    `made`: the names of renditions that are there already, and are not to be made again. `cores`: how many there are.
     """
 
     source: Path
@@ -46,6 +46,7 @@ class Task:
     square: bool = False
     made: tuple[str, ...] = ()
     policy: Policy = Policy()
+    cores: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,12 +149,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a child is told: a module and its task, the limits to bind itself to, and the process that it dies with."""
+    """What a child is told: a module and its task, the limits to bind itself to, and the process that it dies with.
+
+    `user`: the id of the user to become; none where the parent may not change it.
+    """
 
     module: str
     task: Task
     limits: Limits
     parent: int
+    user: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -14,8 +15,8 @@ from yarl import URL
 
 from contracts.errors import ServiceUnavailable, cause_of
 from jobs.scan import Scanner
+from processing.cage import Cage, tried
 from processing.cgroup import dies_as_one, memory_bytes
-from processing.child import network_is_cut
 from rpc.context import Resources
 from server.lanes import MIB, Lanes
 from server.resources import open_resources
@@ -179,9 +180,22 @@ async def _scan(settings: Settings) -> Finding:
 
 
 async def _processing() -> Finding:
-    if await asyncio.to_thread(network_is_cut):
-        return Finding("processing", "ok", "what looks into files has no network")
-    return Finding("processing", "warning", "what looks into files has a network: this kernel has no seccomp filters")
+    cage = await asyncio.to_thread(tried)
+    lacking = [sentence for holds, sentence in _holds(cage) if not holds]
+    if lacking:
+        return Finding("processing", "warning", f"what looks into strangers' files {', and '.join(lacking)}")
+    guards = f"no network, and no file but its own (Landlock {cage.landlock})"
+    return Finding("processing", "ok", f"what looks into strangers' files has {guards}{_whose(cage)}")
+
+
+def _holds(cage: Cage) -> Iterator[tuple[bool, str]]:
+    yield cage.sockets, "has a network: this kernel or this container has no seccomp filters"
+    yield cage.files, "reads whatever this user can read: this kernel has no Landlock, or has it switched off"
+    yield cage.user is not None or os.getuid() != 0, "runs as root: give this container CAP_SETUID, or another user"
+
+
+def _whose(cage: Cage) -> str:
+    return ", and is a user of its own" if cage.user is not None else ""
 
 
 async def _memory(settings: Settings) -> Finding:

@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
@@ -152,6 +153,15 @@ def deployment(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> It
     """A server and a worker that many tests call, each as users of its own."""
     with deployed(servers, tmp_path_factory.mktemp("deployment")) as made:
         yield made
+
+
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A folder that every user can reach: a decoder may be one of its own."""
+    with tempfile.TemporaryDirectory(prefix="mediarpc-reachable-") as name:
+        folder = Path(name).resolve()
+        folder.chmod(0o755)
+        yield folder
 
 
 @pytest.fixture

@@ -10,7 +10,11 @@ import pytest
 
 from processing import child
 from processing.failures import ProcessingFailed, Reason
+from processing.libvips import Image
 from processing.records import File
+
+PICTURE = Image.black(1, 1, bands=3).webpsave_buffer(keep="none")
+ONE_PIXEL: dict[str, Any] = {"width": 1, "height": 1}
 
 
 @pytest.mark.parametrize("told", ["outside", "through a link", "linked", "of another size", "above", "a folder"])
@@ -18,24 +22,24 @@ def test_a_child_cannot_name_files_that_are_not_its_own(tmp_path, told):
     """It has read a stranger's bytes, and what it names is published."""
     folder = tmp_path / "folder"
     (folder / "inner").mkdir(parents=True)
-    secret, own = tmp_path / "secret", folder / "own"
-    secret.write_bytes(b"12345")
-    own.write_bytes(b"12345")
-    (folder / "link").symlink_to(secret)
-    os.link(secret, folder / "hard")
+    secret, own = tmp_path / "secret.webp", folder / "own.webp"
+    secret.write_bytes(PICTURE)
+    own.write_bytes(PICTURE)
+    (folder / "link.webp").symlink_to(secret)
+    os.link(secret, folder / "hard.webp")
     paths = {
         "outside": secret,
-        "through a link": folder / "link",
-        "linked": folder / "hard",
+        "through a link": folder / "link.webp",
+        "linked": folder / "hard.webp",
         "of another size": own,
-        "above": folder / ".." / "secret",
+        "above": folder / ".." / "secret.webp",
         "a folder": folder / "inner",
     }
-    file = File(name="full", path=paths[told], mime_type="image/webp", size=4, width=1, height=1)
-    size = 4 if told == "of another size" else 5
+    file = File(name="full", path=paths[told], mime_type="image/webp", size=0, width=1, height=1)
+    size = 4 if told == "of another size" else len(PICTURE)
 
     assert not child._is_whole(folder, replace(file, size=size))
-    assert child._is_whole(folder, replace(file, path=own, size=5))
+    assert child._is_whole(folder, replace(file, path=own, size=len(PICTURE)))
 
 
 NO_ANSWERS = {
@@ -69,23 +73,23 @@ def test_an_answer_that_is_none_is_a_crash(tmp_path, text):
         ({"shown": {"bitrate": -1}}, {}),
         ({"capture": {"make": "a\0b"}}, {}),
         ({}, {"name": "a\0b"}),
-        ({}, {"path": "{folder}/\0"}),
-        ({}, {"path": "{folder}/" + "x" * 5000}),
-        ({}, {"path": "{folder}/a\nb"}),
+        ({}, {"path": "{folder}/\0.webp"}),
+        ({}, {"path": "{folder}/" + "x" * 5000 + ".webp"}),
+        ({}, {"path": "{folder}/a\nb.webp"}),
     ],
 )
 def test_what_neither_database_nor_store_would_take_is_a_crash(tmp_path, facts, file):
     """Its job would be repeated for ever."""
-    (tmp_path / "a\nb").write_bytes(b"12345")
-    (tmp_path / "own").write_bytes(b"12345")
-    told = {"name": "full", "path": "{folder}/own", "mime_type": "image/webp", "size": 5}
+    (tmp_path / "a\nb.webp").write_bytes(PICTURE)
+    (tmp_path / "own.webp").write_bytes(PICTURE)
+    told = {"name": "full", "path": "{folder}/own.webp", "mime_type": "image/webp", "size": len(PICTURE), **ONE_PIXEL}
 
     def answer(facts: dict[str, Any], file: dict[str, Any]) -> bytes:
         named = {**told, **file}
         named["path"] = named["path"].format(folder=tmp_path)
         return json.dumps({"outcome": {"facts": {"shown": {}, **facts}, "files": [named]}}).encode()
 
-    assert child._outcome(child._read(answer({}, {})), 0, io.BytesIO(), tmp_path).files[0].size == 5
+    assert child._outcome(child._read(answer({}, {})), 0, io.BytesIO(), tmp_path).files[0].size == len(PICTURE)
     with pytest.raises(ProcessingFailed) as failed:
         child._outcome(child._read(answer(facts, file)), 0, io.BytesIO(), tmp_path)
     assert failed.value.reason == Reason.CRASHED
@@ -93,9 +97,9 @@ def test_what_neither_database_nor_store_would_take_is_a_crash(tmp_path, facts, 
 
 @pytest.mark.parametrize("names", [["full", "full"], ["index"], ["hls-90p"], [""]])
 def test_a_child_makes_no_rendition_that_there_is_not(tmp_path, names):
-    own = tmp_path / "own"
-    own.write_bytes(b"12345")
-    made = File(name="full", path=own, mime_type="image/webp", size=5)
+    own = tmp_path / "own.webp"
+    own.write_bytes(PICTURE)
+    made = File(name="full", path=own, mime_type="image/webp", size=len(PICTURE), **ONE_PIXEL)
 
     assert child._are_whole(tmp_path, (made, replace(made, name="poster")))
     assert not child._are_whole(tmp_path, tuple(replace(made, name=name) for name in names))

@@ -1,10 +1,12 @@
 """`mediarpc doctor` finds what is amiss before a user does, and says what to do about it."""
 
+import os
 from dataclasses import replace
 
 import psycopg
 import pytest
 
+from processing.cage import Cage, tried
 from server import doctor
 from server.doctor import examine
 from server.embedded import free_port
@@ -26,7 +28,7 @@ async def test_what_runs_is_found_to_be_well(settings, resources):
         "storage": "ok",
         "renditions": "failed",
         "virus scan": "warning",
-        "processing": "ok",
+        "processing": "ok" if os.getuid() or tried().user else "warning",
         "memory": "ok",
     }
 
@@ -86,10 +88,23 @@ async def test_a_cdn_that_serves_the_bucket_is_well(settings, resources):
     assert findings["renditions"] == f"ok       renditions: everybody can read them at {origin}/cdn"
 
 
-async def test_a_kernel_that_cuts_no_network_is_told(settings, resources, monkeypatch):
-    monkeypatch.setattr(doctor, "network_is_cut", lambda: False)
+@pytest.mark.parametrize(
+    ("cage", "lacks"),
+    [
+        (Cage(files=True, landlock=7, user=61184), "has a network"),
+        (Cage(sockets=True, user=61184), "reads whatever this user can read"),
+        (Cage(sockets=True, files=True, landlock=7), "runs as root"),
+        (Cage(), "has a network"),
+    ],
+)
+async def test_what_does_not_hold_a_decoder_here_is_told(settings, resources, monkeypatch, cage, lacks):
+    monkeypatch.setattr(doctor, "tried", lambda: cage)
+    monkeypatch.setattr(os, "getuid", lambda: 0)
 
-    assert (await verdicts(settings))["processing"] == "warning"
+    (finding,) = [finding for finding in await examine(settings) if finding.what == "processing"]
+
+    assert finding.verdict == "warning"
+    assert lacks in finding.sentence
 
 
 def test_a_failure_is_an_exit_status(configured):

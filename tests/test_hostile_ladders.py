@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import socket
-import stat
 import struct
 import time
 from collections.abc import AsyncIterator
@@ -231,13 +230,13 @@ ELSEWHERE = {
 
 @pytest.mark.parametrize("line", ELSEWHERE.values(), ids=ELSEWHERE)
 async def test_a_playlist_that_leads_elsewhere_is_not_published(
-    completed_media, bench, call, public, tmp_path, monkeypatch, line
+    completed_media, bench, call, public, reachable, monkeypatch, line
 ):
     """An encoder that a film has taken over can write any."""
-    taken_over = tmp_path / "ffmpeg"
+    taken_over = reachable / "ffmpeg"
     encode = f'{imageio_ffmpeg.get_ffmpeg_exe()} "$@"'
     taken_over.write_text(f"#!/bin/sh\n{encode} || exit\nprintf '%s\\n' '{line}' >> hls-360p.m3u8\n")
-    taken_over.chmod(stat.S_IRWXU)
+    taken_over.chmod(0o755)
     media = await completed_media(film(), filename="film.mp4", contentType="video/mp4")
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(taken_over))
 

@@ -3,7 +3,6 @@
 from fractions import Fraction
 from pathlib import Path
 
-from processing import ladder
 from processing.ladder import Run, command, rungs, threads
 
 
@@ -14,9 +13,8 @@ def test_threads_rise_with_the_cores_to_a_bound(subtests):
             assert threads(cores) == at_once
 
 
-def test_the_decoder_the_filters_and_each_encoder_are_told(monkeypatch):
+def test_the_decoder_the_filters_and_each_encoder_are_told():
     """Whoever is not told takes as many as the machine has cores, or more."""
-    monkeypatch.setattr(ladder, "cores", lambda: 64)
     run = Run(
         source=Path("/film"),
         mime_type="video/mp4",
@@ -25,6 +23,7 @@ def test_the_decoder_the_filters_and_each_encoder_are_told(monkeypatch):
         sound=None,
         rate=Fraction(30),
         seconds=1.0,
+        cores=64,
     )
 
     words = command("ffmpeg", run)

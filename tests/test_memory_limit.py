@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -17,14 +18,14 @@ from tests.films import film
 from tests.processes import MEDIARPC, command_of, environment, running
 
 MIB = 1024 * 1024
-MEMORY_BYTES = 600 * MIB
+MEMORY_BYTES = 450 * MIB
 AT_ONCE = 8
 BOUND_SECONDS = 240.0
 
 
 @pytest.fixture
 def bounded():
-    """A cgroup of 600 MiB."""
+    """A cgroup of 450 MiB."""
     try:
         with bounded_memory(MEMORY_BYTES) as cgroup:
             yield cgroup
@@ -91,7 +92,7 @@ def test_the_doctor_says_what_does_not_fit(bounded, configured):
     found = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60).stdout
 
     (line,) = (line for line in found.splitlines() if "memory:" in line)
-    assert line.startswith("warning  memory: a worker here takes about 2340 MiB of 600 MiB")
+    assert line.startswith("warning  memory: a worker here takes about 2340 MiB of 450 MiB")
     assert "lower IMAGE_CONCURRENCY" in line
 
 
@@ -121,11 +122,11 @@ async def test_a_child_and_what_it_starts_go_first(start, completed_media, call,
 
 
 async def test_an_encoder_that_was_killed_is_tried_again_six_times(
-    completed_media, bench, call, walk, tmp_path, monkeypatch
+    completed_media, bench, call, walk, reachable, monkeypatch
 ):
     """Others may have needed the memory; what needs too much by itself fails in the end, by a word of its own."""
-    killed = tmp_path / "ffmpeg"
-    killed.write_text("#!/bin/sh\nkill -9 $$\n")
+    killed = reachable / "ffmpeg"
+    killed.write_text(f"#!{sys.executable}\nimport signal, threading\nsignal.pthread_kill(threading.get_ident(), 9)\n")
     killed.chmod(0o755)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(killed))
     media = await completed_media(walk, filename="walk.mp4", contentType="video/mp4")
