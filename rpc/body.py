@@ -4,15 +4,23 @@ import asyncio
 from typing import Self
 
 from starlette.requests import Request
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from rpc.content import ContentBrokenOff, ContentStalled
 
 MAX_LENGTH_DIGITS = 18
+FIRST_SECONDS = 10.0
+SLOWEST_BYTES = 1024  # a second, of what is still waited for
+TOO_SLOW = "The request body arrives too slowly"
+CLOSE = {"connection": "close"}  # what still comes on it is no request
 
 
 class BodyTooLarge(ValueError):
     """The request's body is over the limit."""
+
+
+class BodyTooSlow(ValueError):
+    """The request's body does not arrive."""
 
 
 def media_type(request: Request) -> str:
@@ -21,25 +29,34 @@ def media_type(request: Request) -> str:
 
 
 async def read_body(request: Request, *, max_bytes: int) -> bytes:
-    """The body; BodyTooLarge as soon as it is known to be over the limit."""
+    """The body; BodyTooLarge as soon as it is known to be over the limit, BodyTooSlow when it takes too long."""
     declared = request.headers.get("content-length", "0")
     if len(declared) > MAX_LENGTH_DIGITS or (declared.isdecimal() and int(declared) > max_bytes):
         raise BodyTooLarge
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise BodyTooLarge
+    body, begun = bytearray(), asyncio.get_running_loop().time()
+    try:
+        async with asyncio.timeout(FIRST_SECONDS) as patience:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise BodyTooLarge
+                patience.reschedule(begun + FIRST_SECONDS + len(body) / SLOWEST_BYTES)
+    except TimeoutError:
+        raise BodyTooSlow from None
     return bytes(body)
 
 
 class Arriving:
-    """A body in the chunks in which it arrives; the server reads on when one is asked for."""
+    """A body in the chunks in which it arrives; the server reads on when one is asked for.
+
+    It is waited for no longer than `idle_seconds` at a time, and in all as long as the slowest accepted client takes.
+    """
 
     def __init__(self, receive: Receive, *, idle_seconds: float) -> None:
         self.is_whole = False
         self._receive = receive
         self._idle_seconds = idle_seconds
+        self._patience_seconds = idle_seconds
 
     def __aiter__(self) -> Self:
         return self
@@ -47,14 +64,22 @@ class Arriving:
     async def __anext__(self) -> bytes:
         """The next chunk; ContentBrokenOff when the client has left, ContentStalled when it is silent for long."""
         while not self.is_whole:
-            try:
-                async with asyncio.timeout(self._idle_seconds):
-                    message = await self._receive()
-            except TimeoutError:
-                raise ContentStalled(idle_seconds=self._idle_seconds) from None
+            message = await self._next()
             if message["type"] == "http.disconnect":
                 raise ContentBrokenOff
             self.is_whole = not message.get("more_body", False)
             if message.get("body"):
+                self._patience_seconds += len(message["body"]) / SLOWEST_BYTES
                 return bytes(message["body"])
         raise StopAsyncIteration
+
+    async def _next(self) -> Message:
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        try:
+            async with asyncio.timeout(min(self._idle_seconds, self._patience_seconds)):
+                return await self._receive()
+        except TimeoutError:
+            raise ContentStalled(idle_seconds=self._idle_seconds) from None
+        finally:
+            self._patience_seconds -= clock() - begun

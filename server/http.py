@@ -4,21 +4,27 @@ import asyncio
 import contextlib
 import faulthandler
 import gc
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import partial
 from typing import Any
 
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from processing.prctl import hide_memory
 from server.commands import CommandError
+from server.connections import Connection, Room, watch
 
 DRAIN_SECONDS = 10
 CLOSING_SECONDS = 8  # how long a process may take to close what it works with, once its time to drain is over
-MAX_HEAD_BYTES = 64 * 1024
+MAX_FILES = 65_536
+# The event loop accepts one connection of a socket at each turn, and in a flood of them the others would wait long: so
+# the same one has many names.
+ACCEPTED_AT_ONCE = 32
 GC_THRESHOLDS = (100_000, 50, 100)  # sixteen batches of fifty calls have some 20,000 objects in hand
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -45,32 +51,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-class _Protocol(HttpToolsProtocol):
-    """Hangs up on a request whose URL, headers or trailers do not end: uvicorn would keep all that comes."""
-
-    _unfinished_bytes = 0
-
-    def data_received(self, data: bytes) -> None:
-        self._unfinished_bytes += len(data)
-        super().data_received(data)
-        if self._unfinished_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response("Request head too large.")
-
-    def on_headers_complete(self) -> None:
-        self._unfinished_bytes = 0
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        self._unfinished_bytes = 0
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._unfinished_bytes = 0
-        super().on_message_complete()
-
-
 class _Server(uvicorn.Server):
-    """Leaves signals to `stop_on_signals`."""
+    """Leaves signals to `stop_on_signals`, and tells the date from the first answer on."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.on_tick(0)
+        await super().startup(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -81,12 +67,14 @@ def _silent() -> None:
     return
 
 
-async def serve_http(app: ASGIApp, listener: socket.socket, *, before_draining: Callable[[], None] = _silent) -> None:
-    """Serve until cancelled; requests under way are given `DRAIN_SECONDS` to end."""
+async def serve_http(
+    app: ASGIApp, listener: socket.socket, room: Room, *, before_draining: Callable[[], None] = _silent
+) -> None:
+    """Serve as many connections as there is room for, until cancelled; requests under way are given `DRAIN_SECONDS`."""
     server = _Server(
         uvicorn.Config(
             app,
-            http=_Protocol,
+            http=partial(Connection, room),  # type: ignore[arg-type] # it is called as a class is
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -94,13 +82,16 @@ async def serve_http(app: ASGIApp, listener: socket.socket, *, before_draining: 
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
     )
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    names = [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
+    serving = asyncio.create_task(server.serve(sockets=names))
+    watching = asyncio.create_task(watch(server.server_state.connections))
     try:
         await asyncio.shield(serving)
     finally:
         server.should_exit = True
         before_draining()
         await serving
+        watching.cancel()
 
 
 @contextlib.asynccontextmanager
@@ -118,8 +109,17 @@ async def stop_on_signals() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
+def open_many_files() -> None:
+    """Raise the limit of open files, one for each connection, as far as this process may."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def run(service: Coroutine[Any, Any, None]) -> None:
-    """Run a process's whole asynchronous life on the fast event loop."""
+    """Run a process's whole asynchronous life on the fast event loop; its secrets are its own."""
+    hide_memory()
+    open_many_files()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(service)
 

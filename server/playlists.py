@@ -24,7 +24,7 @@ from storage.playlists import MAX_BYTES, PlaylistDamaged, signed
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.playlists")
 
-ATTEMPT = re.compile("[0-9a-f]{8}")
+ATTEMPT = re.compile("[0-9a-f]{8}(?:[0-9a-f]{16})?")
 NAME = re.compile("[a-z0-9-]{1,40}[.]m3u8")
 HEADERS = {"access-control-allow-origin": "*", **GUARD}
 

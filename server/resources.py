@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rpc.app import AppConfig
 from rpc.auth import AuthConfig
 from rpc.context import Resources, UploadPolicy
+from server.connections import Room
 from server.settings import Settings
 from sql.bell import Bell
 from sql.database import Database
@@ -108,6 +109,11 @@ def store_config(settings: Settings) -> StoreConfig:
     )
 
 
+def room_of(settings: Settings) -> Room:
+    """The connections that settings allow a process."""
+    return Room(in_all=settings.max_connections, of_each=settings.max_connections_per_address)
+
+
 def app_config(settings: Settings, *, cors_origin_regex: str | None = None) -> AppConfig:
     """The HTTP side of settings."""
     return AppConfig(
@@ -123,5 +129,7 @@ def app_config(settings: Settings, *, cors_origin_regex: str | None = None) -> A
         cors_origin_regex=None if settings.cors_origins else cors_origin_regex,
         max_body_bytes=settings.max_body_bytes,
         max_batch_calls=settings.max_batch_calls,
+        calls_per_caller=settings.calls_per_caller,
+        streams_per_caller=settings.streams_per_caller,
         content_idle_seconds=settings.content_idle_seconds,
     )

@@ -181,7 +181,25 @@ class Settings:
     max_body_bytes: int = setting(
         "The largest request body that is parsed, in bytes.", default=1024 * 1024, parse=_number(1024, 64 * 1024**2)
     )
+    max_connections: int = setting(
+        "The most connections of one server process.", default=4096, parse=_number(16, 1_000_000)
+    )
+    max_connections_per_address: int = setting(
+        "The most of them of one address, or of one IPv6 network of 64 bits; raise it where a proxy stands in front.",
+        default=512,
+        parse=_number(1, 1_000_000),
+    )
     max_batch_calls: int = setting("The most calls in one batch.", default=100, parse=_number(1, 10_000))
+    calls_per_caller: int = setting(
+        "The most calls of one caller that a process works at; one more waits for its turn.",
+        default=100,
+        parse=_number(1, 10_000),
+    )
+    streams_per_caller: int = setting(
+        "The most subscriptions of one caller that a process keeps open; one more is answered 1500.",
+        default=50,
+        parse=_number(1, 10_000),
+    )
     rate_limits: RateLimits = setting(
         "How often a caller may call a procedure, as `procedure=calls/seconds`, separated by commas; `*` stands for "
         "every other procedure. `off` limits nothing.",

@@ -7,8 +7,9 @@ from typing import Any
 
 import jwt
 
+from contracts.owners import Owner
 from contracts.plans import Plan
-from rpc.auth import MAX_USER_ID_CHARACTERS, owner_keys
+from rpc.auth import MAX_USER_ID_CHARACTERS
 from server.settings import Settings, SettingsError
 
 DAY_SECONDS = 24 * 3600
@@ -65,8 +66,9 @@ def token_settings(environment: Mapping[str, str]) -> Settings:
 
 def _require_owner(owner: str) -> None:
     """SettingsError for what the `owners` claim may not list."""
+    kind, _, name = owner.partition(":")
     try:
-        owner_keys([owner])
+        Owner(type=kind, id=name)
     except ValueError:
         raise SettingsError(
             f"--owner must be like event:42, a type in lower case and an id of up to 64 characters, not {owner!r}"

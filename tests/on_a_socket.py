@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from starlette.types import ASGIApp
 
+from server.connections import Room
 from server.http import listen, serve_http
 
 
@@ -21,9 +22,9 @@ def origin_of(listener: socket.socket) -> str:
 
 
 @contextlib.asynccontextmanager
-async def served_on(listener: socket.socket, app: ASGIApp) -> AsyncIterator[str]:
+async def served_on(listener: socket.socket, app: ASGIApp, room: Room | None = None) -> AsyncIterator[str]:
     """The origin of an application that is served as in production, until the end of the block."""
-    serving = asyncio.create_task(serve_http(app, listener))
+    serving = asyncio.create_task(serve_http(app, listener, room or Room(in_all=4096, of_each=512)))
     try:
         yield origin_of(listener)
     finally:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from starlette.requests import Request
 
-from rpc.body import BodyTooLarge, media_type, read_body
+from rpc.body import CLOSE, TOO_SLOW, BodyTooLarge, BodyTooSlow, media_type, read_body
 from rpc.json import ParseError, decode
 from rpc.trpc.shape import Refused
 
@@ -68,7 +68,7 @@ def _check_content_type(request: Request) -> None:
     if said in BINARY:
         if request.method != "POST":
             message = f"Only POST requests are supported for {said} requests"
-            raise Refused("METHOD_NOT_SUPPORTED", message, allow="POST")
+            raise Refused("METHOD_NOT_SUPPORTED", message, {"allow": "POST"})
     elif request.method == "GET" or said == JSON:
         return
     if not said:
@@ -114,6 +114,8 @@ async def _raw_input(request: Request, max_bytes: int) -> bytes:
         return await read_body(request, max_bytes=max_bytes)
     except BodyTooLarge:
         raise _too_large(max_bytes) from None
+    except BodyTooSlow:
+        raise Refused("TIMEOUT", TOO_SLOW, CLOSE) from None
 
 
 def _too_large(max_bytes: int) -> Refused:

@@ -1,5 +1,6 @@
 """How tRPC writes a result and an error (trpc.io/docs/rpc, v11)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +20,7 @@ CODES = {
     "FORBIDDEN": (-32003, HTTPStatus.FORBIDDEN),
     "NOT_FOUND": (-32004, HTTPStatus.NOT_FOUND),
     "METHOD_NOT_SUPPORTED": (-32005, HTTPStatus.METHOD_NOT_ALLOWED),
+    "TIMEOUT": (-32008, HTTPStatus.REQUEST_TIMEOUT),
     "CONFLICT": (-32009, HTTPStatus.CONFLICT),
     "PAYLOAD_TOO_LARGE": (-32013, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     "UNSUPPORTED_MEDIA_TYPE": (-32015, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
@@ -38,15 +40,14 @@ class Answer:
 class Refused(Exception):
     """A call or a whole request that tRPC refuses before any procedure runs."""
 
-    def __init__(self, key: str, message: str, *, allow: str | None = None) -> None:
+    def __init__(self, key: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
-        self.key, self.message, self.allow = key, message, allow
+        self.key, self.message, self.headers = key, message, headers or {}
 
     def answer(self, path: str | None = None) -> Answer:
         """The refusal on the wire, under the call's path when one call is refused."""
         shape = _shape(self.key, self.message, path, rpc_code=ErrorCode.VALIDATION_ERROR, request_id=new_request_id())
-        headers = (("allow", self.allow),) if self.allow else ()
-        return Answer({"error": shape}, CODES[self.key][1], headers)
+        return Answer({"error": shape}, CODES[self.key][1], tuple(self.headers.items()))
 
 
 def answer(outcome: Outcome, path: str) -> Answer:

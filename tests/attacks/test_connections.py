@@ -1,0 +1,219 @@
+"""Connections that are opened to be kept: they end, and everybody else is answered meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, suppress
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.routing import Route
+
+from rpc import body
+from rpc.body import BodyTooSlow, read_body
+from server import connections
+from server.connections import MAX_WAITING, Room
+from tests.on_a_socket import free_listener, served_on
+
+MIB = 1024 * 1024
+DEADLINE_SECONDS = 60
+GET = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+FILM = b"GET /film HTTP/1.1\r\nhost: x\r\n\r\n"
+POST = b"POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n"
+
+Connected = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def healthz(_request: Request) -> PlainTextResponse:
+    return PlainTextResponse("ok")
+
+
+async def film(_request: Request) -> StreamingResponse:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(64):
+            yield bytes(MIB)
+
+    return StreamingResponse(pieces())
+
+
+async def rpc(request: Request) -> PlainTextResponse:
+    try:
+        await read_body(request, max_bytes=MIB)
+    except BodyTooSlow:
+        return PlainTextResponse("slow", status_code=408, headers=body.CLOSE)
+    return PlainTextResponse("read")
+
+
+APP = Starlette(routes=[Route("/healthz", healthz), Route("/film", film), Route("/rpc", rpc, methods=["POST"])])
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    """Deadlines that a test can wait for."""
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 1.0)
+    monkeypatch.setattr(connections, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(body, "FIRST_SECONDS", 1.0)
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room(in_all=1000, of_each=300)
+
+
+@pytest.fixture
+async def url(room):
+    async with asyncio.timeout(DEADLINE_SECONDS), served_on(free_listener(), APP, room) as origin:
+        yield origin
+
+
+@pytest.fixture
+async def connect(url):
+    """Open connections, from whichever of this machine's addresses, and send something on each."""
+    async with AsyncExitStack() as stack:
+
+        async def open_them(count: int, begin: bytes, source: str = "127.0.0.1") -> list[Connected]:
+            place = urlsplit(url)
+            opened = await asyncio.gather(
+                *(asyncio.open_connection(place.hostname, place.port, local_addr=(source, 0)) for _ in range(count))
+            )
+            for _, writer in opened:
+                stack.callback(writer.close)
+                writer.write(begin)
+            return opened
+
+        yield open_them
+
+
+async def statuses(opened: Iterable[Connected]) -> list[bytes]:
+    """The status of each answer, empty where there was none before the connection ended."""
+    return [(await said(reader))[9:12] for reader, _ in opened]
+
+
+async def said(reader: asyncio.StreamReader) -> bytes:
+    """All that comes until the connection ends."""
+    with suppress(ConnectionError):
+        return await reader.read()
+    return b""
+
+
+async def trickle(opened: list[Connected], byte: bytes = b"x") -> None:
+    """A byte on each now and then, for as long as that is taken."""
+    while True:
+        for _, writer in opened:
+            writer.write(byte)
+        await asyncio.sleep(0.1)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until it does."""
+    while not holds():  # noqa: ASYNC110 - what is waited for is the network's
+        await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def trickling():
+    """Have bytes trickle until the test ends."""
+    tasks = []
+    yield lambda opened: tasks.append(asyncio.create_task(trickle(opened)))
+    for task in tasks:
+        task.cancel()
+
+
+@pytest.mark.parametrize("begin", [b"", b"GET /healthz HTTP/1.1\r\nx: "], ids=["nothing", "half a head"])
+async def test_a_head_that_does_not_come_is_not_waited_for(connect, begin):
+    """Others are answered meanwhile."""
+    opened = await connect(250, begin)
+    (other,) = await connect(1, GET)
+    assert (await other[0].readline()).startswith(b"HTTP/1.1 200")
+
+    assert await statuses(opened) == [b"408"] * 250
+
+
+async def test_a_head_that_trickles_is_late_too(connect, trickling):
+    opened = await connect(50, b"GET /healthz HTTP/1.1\r\nx: ")
+    trickling(opened)
+
+    assert set(await statuses(opened)) <= {b"408", b""}
+
+
+async def test_the_second_head_of_a_connection_is_due_as_well(connect, trickling):
+    opened = await connect(20, GET + b"GET /healthz HTTP/1.1\r\nx: ")
+    assert {await reader.readline() for reader, _ in opened} == {b"HTTP/1.1 200 OK\r\n"}
+    trickling(opened)
+
+    await statuses(opened)
+
+
+async def test_a_body_that_trickles_is_refused_and_its_connection_ends(connect, trickling):
+    opened = await connect(50, POST)
+    trickling(opened)
+
+    assert set(await statuses(opened)) <= {b"408", b""}
+
+
+async def test_a_body_that_nobody_reads_keeps_no_connection(connect, trickling):
+    """Its answer has left, and what trickles in is no request."""
+    opened = await connect(20, GET.replace(b"\r\n\r\n", b"\r\ncontent-length: 1000\r\n\r\n"))
+    assert {await reader.readline() for reader, _ in opened} == {b"HTTP/1.1 200 OK\r\n"}
+    trickling(opened)
+
+    await statuses(opened)
+
+
+async def test_a_slow_client_may_take_as_long_as_its_bytes(connect):
+    """A body is waited for as long as it comes."""
+    ((reader, writer),) = await connect(1, POST.replace(b"1000000", b"40960"))
+    for _ in range(20):
+        writer.write(bytes(2048))
+        await asyncio.sleep(0.1)
+
+    assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+
+
+async def test_an_address_has_its_share_of_connections(connect, room):
+    """One more is refused, another address's is not, and one that has ended makes room."""
+    opened = await connect(300, b"GET ")
+    await until(lambda: room._count == 300)
+    (refused,) = await connect(1, GET)
+    assert (await said(refused[0]))[9:12] == b"503"
+
+    (other,) = await connect(1, GET, "127.0.0.2")
+    assert (await other[0].readline()).startswith(b"HTTP/1.1 200")
+    await statuses(opened)
+    (again,) = await connect(1, GET)
+    assert (await again[0].readline()).startswith(b"HTTP/1.1 200")
+
+
+async def test_there_are_no_more_connections_than_the_setting_says(connect, room):
+    for address in range(2, 6):
+        await connect(250, b"GET ", f"127.0.0.{address}")
+    await until(lambda: room._count == 1000)
+    (refused,) = await connect(1, GET)
+
+    assert (await said(refused[0]))[9:12] == b"503"
+
+
+async def test_an_answer_of_which_nothing_is_taken_is_given_up(connect, monkeypatch):
+    """One that is taken slowly is not."""
+    monkeypatch.setattr(connections, "STALL_SECONDS", 1.0)
+    (idle,), (slow,) = await connect(1, FILM), await connect(1, FILM)
+    taken = 0
+    for _ in range(30):
+        taken += len(await slow[0].readexactly(MIB))
+        await asyncio.sleep(0.1)
+
+    assert len(await said(idle[0])) < 64 * MIB
+    assert taken + len(await said(slow[0])) > 64 * MIB
+
+
+async def test_of_those_who_take_nothing_only_so_many_are_waited_for(connect, room):
+    """The one that goes is of the address that has most of them."""
+    (other,) = await connect(1, FILM, "127.0.0.2")
+    await until(lambda: len(room._waiting) == 1)
+    await connect(2 * MAX_WAITING, FILM)
+    await until(lambda: room._count == MAX_WAITING)
+
+    assert len(room._waiting) == MAX_WAITING
+    assert len(await said(other[0])) > 64 * MIB
