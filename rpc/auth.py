@@ -12,15 +12,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import jwt
+from msgspec import Meta, Struct, convert
 from starlette.requests import Request
 
 from contracts.errors import AuthenticationRequired, InvalidToken, ServiceUnavailable, SessionExpired
 from contracts.owners import Owner, key_of_user
 from contracts.plans import Plan
+from rpc.in_flight import InFlight
 from rpc.origin import Origins
+from rpc.peers import peer_of
+from rpc.refusals import Refusals
 
 if TYPE_CHECKING:
     from rpc.introspection import Introspection  # its HTTP client takes a fifth of a process's start
@@ -63,6 +67,16 @@ class Caller:
         return None if self.plan is None else self.plan.quota_bytes
 
 
+class Claims(Struct, frozen=True):
+    """What a token says of its caller; what else it says is for others. `exp` is in seconds since 1970."""
+
+    sub: Annotated[str, Meta(min_length=1, max_length=MAX_USER_ID_CHARACTERS)]
+    exp: float = math.inf
+    plan: Plan | None = None
+    scope: str = ""
+    owners: tuple[Annotated[str, Meta(pattern=":")], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
     """A token's caller, and until when (seconds since 1970) its check need not be made again."""
@@ -103,7 +117,8 @@ class Authenticator:
         self._origins = origins
         self._clock = clock
         self._verified: dict[str, Verified] = {}
-        self._verifying: dict[str, asyncio.Task[Verified]] = {}
+        self._verifying = InFlight[str, Verified]()
+        self._refusals = Refusals(clock)
         self._jwks = jwt.PyJWKClient(config.jwks_url, timeout=JWKS_TIMEOUT_SECONDS) if config.jwks_url else None
 
     async def caller(self, request: Request) -> Caller:
@@ -115,16 +130,21 @@ class Authenticator:
         token = _bearer(request) or self._cookie(request)
         if token is None:
             raise AuthenticationRequired
-        return await self.caller_by(token)
+        return await self.caller_by(token, peer_of(request.client and request.client.host))
 
-    async def caller_by(self, token: str) -> Caller:
-        """The caller that a token names, wherever it stood.
+    def names_caller(self, request: Request) -> bool:
+        """Whether a request holds a credential, good or bad."""
+        return bool(_bearer(request) or (self.config.cookie and request.cookies.get(self.config.cookie)))
+
+    async def caller_by(self, token: str, peer: str = "") -> Caller:
+        """The caller that a token names, wherever it stood and whoever sent it.
 
         Raises SessionExpired or InvalidToken for a bad one, ServiceUnavailable when nobody can be asked about it.
         """
         verified = self._verified.get(token)
         if verified is None or self._clock() >= verified.until:
-            verified = await self._verify_once(token)
+            self._refusals.require_none(token)
+            verified = await self._verifying.share(token, lambda: self._verify(token, peer))
         return verified.caller
 
     def _cookie(self, request: Request) -> str | None:
@@ -133,21 +153,19 @@ class Authenticator:
             self._origins.require_trusted(request)
         return token
 
-    async def _verify_once(self, token: str) -> Verified:
-        """Verify a token; who needs the same one meanwhile waits for the same outcome."""
-        verifying = self._verifying.get(token)
-        if verifying is None:
-            verifying = self._verifying[token] = asyncio.create_task(self._verify(token))
-            verifying.add_done_callback(lambda _: self._verifying.pop(token))
-        return await asyncio.shield(verifying)
-
-    async def _verify(self, token: str) -> Verified:
-        if self._introspection is None or (self.config.knows_jwts and _is_jwt(token)):
-            verified = await self._check(token)
-        else:
-            verified = await self._introspect(self._introspection, token)
+    async def _verify(self, token: str, peer: str) -> Verified:
+        try:
+            verified = await self._judge(token, peer)
+        except (InvalidToken, SessionExpired) as refused:
+            self._refusals.note(token, type(refused))
+            raise
         self._remember(token, verified)
         return verified
+
+    async def _judge(self, token: str, peer: str) -> Verified:
+        if self._introspection is None or (self.config.knows_jwts and _is_jwt(token)):
+            return await self._check(token)
+        return await self._introspect(self._introspection, token, peer)
 
     def _remember(self, token: str, verified: Verified) -> None:
         """Keep the outcome; when there are too many, the one that was found first goes."""
@@ -160,29 +178,30 @@ class Authenticator:
         """What a JWT says, when its signature and its claims hold."""
         try:
             key, algorithms = await self._key(token)
-            claims = self._claims(token, key, algorithms)
-            return Verified(_caller(claims), min(_expiry(claims) + LEEWAY_SECONDS, self._clock() + MAX_TRUST_SECONDS))
+            claims = convert(self._claims(token, key, algorithms), Claims)
+            return Verified(_caller(claims), min(claims.exp + LEEWAY_SECONDS, self._clock() + MAX_TRUST_SECONDS))
         except jwt.ExpiredSignatureError:
             raise SessionExpired from None
         except jwt.PyJWKClientConnectionError as error:
             raise ServiceUnavailable(service="authentication") from error
-        except (jwt.PyJWTError, ValueError) as error:
+        except (jwt.PyJWTError, ValueError, OverflowError) as error:
             raise InvalidToken from error
 
-    async def _introspect(self, introspection: "Introspection", token: str) -> Verified:
+    async def _introspect(self, introspection: "Introspection", token: str, peer: str) -> Verified:
         """What the authorization server says of a token; what it leaves out, `sub` apart, is not held against it."""
         asked = self._clock()
-        claims = await introspection.claims(token)
-        if claims is None:
+        found = await introspection.claims(token, peer)
+        if found is None:
             raise InvalidToken
         try:
-            self._require_meant_for_us(claims)
-            caller, expires = _caller(claims), _expiry(claims)
+            self._require_meant_for_us(found)
+            claims = convert(found, Claims)
+            caller = _caller(claims)
         except ValueError as error:
             raise InvalidToken from error
-        if expires + LEEWAY_SECONDS <= asked:
+        if claims.exp + LEEWAY_SECONDS <= asked:
             raise SessionExpired
-        return Verified(caller, min(expires, asked + MAX_INTROSPECTED_SECONDS))
+        return Verified(caller, min(claims.exp, asked + MAX_INTROSPECTED_SECONDS))
 
     def _require_meant_for_us(self, claims: dict[str, Any]) -> None:
         """ValueError when an introspection answer names another issuer, or audiences without ours."""
@@ -232,28 +251,9 @@ def _is_jwt(token: str) -> bool:
         return False
 
 
-def _caller(claims: dict[str, Any]) -> Caller:
-    """The caller that verified claims describe; ValueError when a claim is not of its kind."""
-    user_id, plan, scope = claims.get("sub"), claims.get("plan"), claims.get("scope", "")
-    if not isinstance(user_id, str) or not 1 <= len(user_id) <= MAX_USER_ID_CHARACTERS or not user_id.isprintable():
+def _caller(claims: Claims) -> Caller:
+    """The caller that verified claims describe; ValueError when they name somebody or something that cannot be."""
+    if not claims.sub.isprintable():
         raise ValueError("sub")
-    if not isinstance(scope, str):
-        raise ValueError("scope")  # noqa: TRY004 - a claim of a wrong type is an invalid token, like a wrong value
-    return Caller(
-        user_id, None if plan is None else Plan(plan), frozenset(scope.split()), owner_keys(claims.get("owners", []))
-    )
-
-
-def owner_keys(claim: Any) -> frozenset[str]:
-    """The keys of the owners that a claim like `["event:42"]` lists; ValueError when it is not of that kind."""
-    if not isinstance(claim, list) or not all(isinstance(listed, str) and ":" in listed for listed in claim):
-        raise ValueError("owners")
-    return frozenset(Owner.of(listed).key for listed in claim)
-
-
-def _expiry(claims: dict[str, Any]) -> float:
-    """When a token ends, never when nothing is said; ValueError when it is no time."""
-    expires = claims.get("exp", math.inf)
-    if isinstance(expires, bool) or not isinstance(expires, int | float):
-        raise ValueError("exp")  # noqa: TRY004 - as above
-    return expires
+    owners = frozenset(Owner.of(listed).key for listed in claims.owners)
+    return Caller(claims.sub, claims.plan, frozenset(claims.scope.split()), owners)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote_plus
+from weakref import WeakValueDictionary
 
 import aiohttp
 import structlog
@@ -20,6 +21,8 @@ from rpc.json import decode
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.introspection")
 
 TIMEOUT_SECONDS = 3
+QUESTIONS_OF_A_PEER = 8  # at once: the others wait their turn, behind nobody else's
+CONNECTIONS = 256
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_TOKEN_CHARACTERS = 8192
 
@@ -38,21 +41,27 @@ class Introspection:
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
         self._url = url
         self._session = session
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def claims(self, token: str) -> dict[str, Any] | None:
+    async def claims(self, token: str, peer: str = "") -> dict[str, Any] | None:
         """What the authorization server tells of a token that is active, None of one that is not.
+
+        A peer's questions wait for each other when there are many of them, and hold up nobody else's.
 
         Raises InvalidToken for what no token may look like, ServiceUnavailable when there is no verdict in time.
         """
         if len(token) > MAX_TOKEN_CHARACTERS or not (token.isascii() and token.isprintable()):
             raise InvalidToken
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
+            async with self._turn(peer), asyncio.timeout(TIMEOUT_SECONDS):
                 return _verdict(await self._ask(token))
         except (aiohttp.ClientError, TimeoutError, NoVerdict) as error:
             reason = error.reason if isinstance(error, NoVerdict) else type(error).__name__
             log.warning("introspection failed", reason=reason)
             raise ServiceUnavailable(service="authentication") from error
+
+    def _turn(self, peer: str) -> asyncio.Semaphore:
+        return self._turns.setdefault(peer, asyncio.Semaphore(QUESTIONS_OF_A_PEER))
 
     async def _ask(self, token: str) -> bytes:
         """The body of the answer; asked once more when the server had closed the connection that was kept to it."""
@@ -80,7 +89,10 @@ async def open_introspection(
         # RFC 6749 2.3.1: each is form-encoded first, so that a colon in either is no separator.
         headers["authorization"] = aiohttp.encode_basic_auth(quote_plus(client_id), quote_plus(client_secret))
     async with aiohttp.ClientSession(
-        headers=headers, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+        headers=headers,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS),
     ) as session:
         yield Introspection(url, session)
 

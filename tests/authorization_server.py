@@ -30,7 +30,10 @@ class Asked:
 
 @dataclass
 class AuthorizationServer:
-    """Tokens that are active, each with what is told of it; `status` and `body` take the place of every answer."""
+    """Tokens that are active, each with what is told of it; `status` and `body` take the place of every answer.
+
+    It never answers about a token at which it `hesitates`.
+    """
 
     url: str
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -40,6 +43,7 @@ class AuthorizationServer:
     asked: list[Asked] = field(default_factory=list)
     arrived: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     answering: asyncio.Event = field(default_factory=asyncio.Event)
+    hesitates: Callable[[str], bool] = lambda _token: False
 
     async def introspect(self, request: web.Request) -> web.Response:
         asked = Asked(request.path, CIMultiDict(request.headers), parse_qs(await request.text(), strict_parsing=True))
@@ -47,6 +51,8 @@ class AuthorizationServer:
         self.arrived.release()
         await self.answering.wait()
         token = asked.token
+        if self.hesitates(token):
+            await asyncio.Event().wait()
         told = {"active": True, **self.tokens[token]} if token in self.tokens else {"active": False}
         body = json.dumps(told).encode() if self.body is None else self.body
         return web.Response(status=self.status, body=body, headers=self.headers)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts.errors import InvalidToken, RpcError, ServiceUnavailable, SessionExpired
-from rpc import auth
+from rpc import auth, refusals
 from rpc.auth import AuthConfig, Authenticator, Caller
 from rpc.introspection import open_introspection
 from rpc.origin import Origins
@@ -69,7 +69,7 @@ async def test_an_answer_is_never_good_beyond_exp(server):
             now.append(at)
             assert (await outcome(authenticator), len(server.asked)) == (caller, asked)
         server.tokens.clear()
-        now.append(1021.0)
+        now.append(1040.0)
         assert await outcome(authenticator) is InvalidToken
 
 
@@ -88,13 +88,27 @@ async def test_the_minute_begins_when_the_question_was_asked(server):
     assert len(server.asked) == 2
 
 
-async def test_a_refusal_is_asked_about_each_time(server):
-    """A token that becomes active is accepted at once."""
-    async with authenticating(server.url, [1000.0]) as authenticator:
-        for asked in (1, 2):
-            assert (await outcome(authenticator, "new"), len(server.asked)) == (InvalidToken, asked)
+async def test_a_refusal_is_good_for_five_seconds(server):
+    """Then the server is asked again: a token that has become active is accepted."""
+    now = [1000.0]
+    async with authenticating(server.url, now) as authenticator:
+        for at in (1000.0, 1000.1, 1004.9):
+            now.append(at)
+            assert (await outcome(authenticator, "new"), len(server.asked)) == (InvalidToken, 1)
         server.tokens["new"] = {"sub": "grace"}
+        assert await outcome(authenticator, "new") is InvalidToken
+        now.append(1005.0)
         assert await outcome(authenticator, "new") == Caller("grace")
+
+
+async def test_the_memory_of_refusals_is_bounded(server, monkeypatch):
+    """The token that was refused first goes first; how long a token is makes no difference."""
+    monkeypatch.setattr(refusals, "MAX_REFUSED", 2)
+    async with authenticating(server.url, [1000.0]) as authenticator:
+        for name in "abcbca":
+            assert await outcome(authenticator, name * 8000) is InvalidToken
+        assert {len(digest) for digest in authenticator._refusals._refused} == {32}
+    assert [asked.token[0] for asked in server.asked] == ["a", "b", "c", "a"]
 
 
 async def test_a_remembered_answer_outlives_an_outage_by_its_minute(server):
