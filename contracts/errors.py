@@ -394,6 +394,15 @@ class RateLimitExceeded(RpcError):
 
 
 @dataclass(kw_only=True)
+class AnswersTooLarge(RpcError):
+    """The answers of a batch are larger than `limitBytes` together; ask for the rest in another request."""
+
+    code = ErrorCode.TOO_MANY_REQUESTS
+    sentence = "The answers of this batch are too large together"
+    limit_bytes: int
+
+
+@dataclass(kw_only=True)
 class StorageLimitExceeded(RpcError):
     """`required` bytes do not fit into what used and reserved bytes, and renditions that count, leave of the quota."""
 

@@ -6,6 +6,7 @@ attempt shares; what is checked is the copy. Parts are assembled at such a key. 
 same object.
 """
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +27,7 @@ from storage.keys import original_key
 from storage.s3 import ObjectStore
 
 # An image's header is nearly always in the first 64 KiB; large colour profiles push it further down.
-HEADER_BYTES = (64 * 1024, MIB)
+HEADER_BYTES = (64 * 1024, MIB)  # what stands behind that is for the worker to find
 COPIES = 3
 
 
@@ -137,7 +138,7 @@ async def _copy(store: ObjectStore, upload: MediaRow) -> str:
         _check_size(upload, staged.size_bytes)
         key = original_key(upload.owner_id, upload.id, upload.filename, upload.purpose)
         with suppress(ObjectChanged):
-            await store.copy(upload.staging_key, key, etag=staged.etag)
+            await store.copy(upload.staging_key, key, etag=staged.etag, content_type=upload.mime_type)
             return key
     raise ObjectMissing
 
@@ -168,9 +169,8 @@ def _check_type(upload: MediaRow, head: bytes) -> None:
 async def _pixels(store: ObjectStore, upload: MediaRow, key: str, head: bytes) -> tuple[int, int] | tuple[None, None]:
     if upload.type != MediaType.IMAGE:
         return None, None
-    found = dimensions(head)
-    for length in (*HEADER_BYTES[1:], upload.size_bytes):
-        if found is None and len(head) < min(length, upload.size_bytes):
-            head = await store.read(key, 0, min(length, upload.size_bytes))
-            found = dimensions(head)
+    found = await asyncio.to_thread(dimensions, head)
+    if found is None and len(head) < upload.size_bytes:
+        head = await store.read(key, 0, HEADER_BYTES[1])
+        found = await asyncio.to_thread(dimensions, head)
     return found or (None, None)

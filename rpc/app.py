@@ -19,6 +19,7 @@ from rpc.openrpc import describe, discovery, file_of
 from rpc.origin import Origins
 from rpc.procedure import Procedure
 from rpc.trpc.endpoint import Trpc
+from rpc.turns import Turns
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -42,6 +43,8 @@ class AppConfig:
     cors_origin_regex: str | None = None
     max_body_bytes: int = 1024 * 1024
     max_batch_calls: int = 100
+    calls_per_caller: int = 100
+    streams_per_caller: int = 50
     content_idle_seconds: float = 60
 
 
@@ -52,15 +55,16 @@ def create_app(
     table = {procedure.name: procedure for procedure in procedures}
     document = describe(tuple(table.values()))
     discover = discovery(document)
-    dispatcher = Dispatcher({**table, discover.name: discover}, resources, rpc_path=config.rpc_path)
+    turns = Turns(calls=config.calls_per_caller, streams=config.streams_per_caller)
+    dispatcher = Dispatcher({**table, discover.name: discover}, resources, turns, rpc_path=config.rpc_path)
     authenticator = Authenticator(
         config.auth,
         introspection=resources.introspection,
         origins=Origins(config.cors_origins, config.cors_origin_regex),
     )
     limits = {"max_body_bytes": config.max_body_bytes, "max_batch_calls": config.max_batch_calls}
-    endpoint = Endpoint(dispatcher, authenticator, **limits)
-    trpc = Trpc(dispatcher, authenticator, content_idle_seconds=config.content_idle_seconds, **limits)
+    endpoint = Endpoint(dispatcher, authenticator, turns, **limits)
+    trpc = Trpc(dispatcher, authenticator, turns, content_idle_seconds=config.content_idle_seconds, **limits)
     health = Health(resources)
     cors = Middleware(
         CORSMiddleware,

@@ -1,23 +1,28 @@
 """What a procedure gets beside its input."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from msgspec import Struct
 
 from contracts.errors import AuthenticationRequired, ForeignOwner, ServiceOnly
 from contracts.owners import Owner
 from rpc.auth import Caller
+from rpc.in_flight import InFlight
 from rpc.limits import RateLimits
 from sql.bell import Bell
 from sql.database import Database
+from sql.rows import MediaRow
 from storage.addresses import Addresses
 from storage.presign import Presigner
 from storage.s3 import ObjectStore
 
 if TYPE_CHECKING:
     from rpc.introspection import Introspection  # its HTTP client takes a fifth of a process's start
+
+LOOK_SECONDS = 1.5  # storage is looked at no more often
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +42,8 @@ class Resources:
     """What outlives a call: opened once per process, by `server/resources.py`.
 
     `addresses` says where renditions are; they weigh on the quota when `renditions_count`. With `scans`, nobody gets an
-    original before a scanner has found it clean.
+    original before a scanner has found it clean. `completions` are those that this process is at, and
+    `looks` those at what storage has of uploads, one of each for all who wait.
     """
 
     db: Database
@@ -51,6 +57,8 @@ class Resources:
     limits: RateLimits
     bell: Bell
     introspection: "Introspection | None"
+    completions: InFlight[UUID, MediaRow | None] = field(default_factory=InFlight)
+    looks: InFlight[UUID, bool] = field(default_factory=lambda: InFlight(keep_seconds=LOOK_SECONDS))
 
 
 class Context(Struct, kw_only=True):

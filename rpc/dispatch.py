@@ -7,7 +7,7 @@ answered as "Internal server error", nothing else.
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,11 +18,13 @@ from pydantic import ValidationError
 from contracts.errors import InternalError, RpcError, ServiceUnavailable, UnknownProcedure, ValidationFailed, cause_of
 from contracts.wire import Wire
 from rpc.auth import Caller
+from rpc.budget import AnswerBudget
 from rpc.content import Content, ContentBrokenOff, ContentStalled, unreadable
 from rpc.context import Context, Resources
 from rpc.json import Written, encode, written
 from rpc.limits import RateLimit
 from rpc.procedure import Kind, Procedure
+from rpc.turns import Turns
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.call")
 
@@ -31,7 +33,9 @@ Open = Callable[[type[Wire]], Awaitable[tuple[Any, Content]]]
 Answered = tuple[Written | None, str | None]
 
 # Looked up once: an enum takes 0.4 us to find a member of its own.
-MUTATION, SUBSCRIPTION = Kind.MUTATION, Kind.SUBSCRIPTION
+QUERY, MUTATION, SUBSCRIPTION = Kind.QUERY, Kind.MUTATION, Kind.SUBSCRIPTION
+MAX_MEMBERS = 10_000  # of an input, or of one of its members
+MAX_ISSUES = 20  # of an input, that are told
 # What stands in columns of the record, and a key by which a call can be repeated.
 _NOT_RECORDED = {"owner", "media_id", "media_ids", "idempotency_key"}
 _OVER: Answered = (Written(b""), None)
@@ -46,6 +50,7 @@ class Call(Struct, kw_only=True):
     """One procedure call as a dialect read it.
 
     A request that brings bytes has nothing read yet: `open` answers the input and the content, by the input's model.
+    The calls of a batch have one `budget` for their answers.
     """
 
     dialect: str
@@ -53,6 +58,7 @@ class Call(Struct, kw_only=True):
     authenticate: Authenticate
     input: Any = None
     open: Open | None = None
+    budget: AnswerBudget = field(default_factory=AnswerBudget)
     request_id: str = field(default_factory=new_request_id)
 
 
@@ -75,9 +81,12 @@ Facts = dict[str, Any]
 class Dispatcher:
     """Runs calls against a table of procedures."""
 
-    def __init__(self, procedures: Mapping[str, Procedure], resources: Resources, *, rpc_path: str) -> None:
+    def __init__(
+        self, procedures: Mapping[str, Procedure], resources: Resources, turns: Turns, *, rpc_path: str
+    ) -> None:
         self.procedures = procedures
         self.resources = resources
+        self._turns = turns
         self._rpc_path = rpc_path
 
     async def dispatch(self, call: Call) -> Outcome:
@@ -105,16 +114,27 @@ class Dispatcher:
         procedure = self.procedures.get(call.name)
         if procedure is None or procedure.kind is SUBSCRIPTION:
             raise UnknownProcedure(call.name)
+        if procedure.alone and call.budget.calls > 1:
+            raise unreadable("", f"{procedure.name} answers a document: call it in a request of its own")
         context, *arguments = await self._prepared(procedure, call, facts)
-        return written(await procedure.run(context, *arguments)), None
+        async with self._turn(context):
+            value = written(await procedure.run(context, *arguments))
+        if procedure.kind is QUERY:
+            call.budget.spend(len(value))
+        return value, None
 
     async def _events(self, call: Call, facts: Facts) -> AsyncGenerator[Answered, None]:
         procedure = self.procedures[call.name]
         context, params = await self._prepared(procedure, call, facts)
-        async with aclosing(procedure.run(context, params)) as events:
-            async for event in events:
-                yield (None, None) if event is None else (written(event), event.id)
+        watching = self._turns.stream(context.identity.id) if context.identity else nullcontext()
+        with watching:
+            async with aclosing(procedure.run(context, params)) as events:
+                async for event in events:
+                    yield (None, None) if event is None else (written(event), event.id)
         yield _OVER
+
+    def _turn(self, context: Context) -> AbstractAsyncContextManager[None]:
+        return self._turns.of(context.identity.id) if context.identity else nullcontext()
 
     async def _prepared(self, procedure: Procedure, call: Call, facts: Facts) -> tuple[Any, ...]:
         """What the procedure is run with: its caller is known before anything of a content is read."""
@@ -211,18 +231,27 @@ def recorded(params: Wire) -> str:
 
 
 def validate(procedure: Procedure, value: Any) -> Any:
-    """The procedure's input model, or ValidationFailed with every issue; no input at all counts as `{}`."""
+    """The procedure's input model, or ValidationFailed with its first issues; no input at all counts as `{}`."""
+    given = {} if value is None else value
+    _require_few(given)
     try:
-        given = {} if value is None else value
         return procedure.input.__pydantic_validator__.validate_python(given, by_name=False, by_alias=True)
     except ValidationError as invalid:
         raise _validation_failed(invalid) from None
 
 
+def _require_few(given: Any) -> None:
+    """ValidationFailed for more members or items than any input has: to tell what is wrong with each takes long."""
+    if isinstance(given, dict):
+        inner = (len(value) for value in given.values() if isinstance(value, list | dict))
+        if max(len(given), *inner, 0) > MAX_MEMBERS:
+            raise unreadable("", f"The input has more than {MAX_MEMBERS} members")
+
+
 def _validation_failed(invalid: ValidationError) -> ValidationFailed:
     errors: list[dict[str, Any]] = []
     field_errors: dict[str, list[str]] = {}
-    for issue in invalid.errors(include_url=False, include_input=False, include_context=False):
+    for issue in invalid.errors(include_url=False, include_input=False, include_context=False)[:MAX_ISSUES]:
         path = [part if isinstance(part, int) else part[:100] for part in issue["loc"]]
         place = ".".join(str(part) for part in path)
         ours = issue["type"] in _OWN_ISSUES or not place

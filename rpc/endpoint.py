@@ -6,6 +6,7 @@ its own dialect. A request in which no dialect can be told gets one body that sa
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Any
 
@@ -14,11 +15,12 @@ from starlette.responses import JSONResponse, Response
 
 from contracts.errors import ErrorCode, RpcError
 from rpc.auth import Authenticator, Caller
-from rpc.body import BodyTooLarge, media_type, read_body
+from rpc.body import CLOSE, TOO_SLOW, BodyTooLarge, BodyTooSlow, media_type, read_body
 from rpc.dispatch import Authenticate, Dispatcher
 from rpc.envelope import Envelope, is_envelope, refuse
 from rpc.json import ParseError, decode, encode
 from rpc.jsonrpc import INVALID_REQUEST, PARSE_ERROR, JsonRpc, error_document
+from rpc.turns import Turns
 
 CONTENT_TYPES = frozenset({"application/json", "application/json-rpc", "application/jsonrequest"})
 
@@ -27,9 +29,16 @@ class Endpoint:
     """Answers the requests of one path."""
 
     def __init__(
-        self, dispatcher: Dispatcher, authenticator: Authenticator, *, max_body_bytes: int, max_batch_calls: int
+        self,
+        dispatcher: Dispatcher,
+        authenticator: Authenticator,
+        turns: Turns,
+        *,
+        max_body_bytes: int,
+        max_batch_calls: int,
     ) -> None:
         self._authenticator = authenticator
+        self._turns = turns
         self._jsonrpc = JsonRpc(dispatcher)
         self._envelope = Envelope(dispatcher, max_batch_calls=max_batch_calls)
         self._max_batch_calls = max_batch_calls
@@ -45,30 +54,38 @@ class Endpoint:
             )
         try:
             document = decode(await read_body(request, max_bytes=self._max_body_bytes))
-        except BodyTooLarge:
-            return _both(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                ErrorCode.VALIDATION_ERROR,
-                f"Request body exceeds {self._max_body_bytes} bytes",
-            )
-        except ParseError:
-            return _both(HTTPStatus.BAD_REQUEST, PARSE_ERROR)
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)
+        except (BodyTooLarge, BodyTooSlow, ParseError) as unread:
+            return self._unread(unread)
         return await self._answer(document, request)
+
+    def _unread(self, why: BodyTooLarge | BodyTooSlow | ParseError) -> Response:
+        """The answer to a request whose body is no JSON, or not to be waited for."""
+        if isinstance(why, ParseError):
+            return _both(HTTPStatus.BAD_REQUEST, PARSE_ERROR)
+        if isinstance(why, BodyTooSlow):
+            return _both(HTTPStatus.REQUEST_TIMEOUT, ErrorCode.VALIDATION_ERROR, TOO_SLOW, headers=CLOSE)
+        message = f"Request body exceeds {self._max_body_bytes} bytes"
+        return _both(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.VALIDATION_ERROR, message)
 
     async def _answer(self, document: Any, request: Request) -> Response:
         authenticate = once(self._authenticator, request)
         if isinstance(document, list):
-            return await self._answer_array(document, authenticate)
+            async with self._turn(request):
+                return await self._answer_array(document, authenticate)
         if not isinstance(document, dict):
             return _both(HTTPStatus.BAD_REQUEST, INVALID_REQUEST)
         if _is_jsonrpc(document):
             (answer,) = await self._jsonrpc.answer_all([document], authenticate)
             return _json_unless_empty(answer)
         if "batch" in document and "procedure" not in document:
-            return _json(*await self._envelope.answer_batch(document["batch"], authenticate))
+            async with self._turn(request):
+                return _json(*await self._envelope.answer_batch(document["batch"], authenticate))
         return _json(*await self._envelope.answer(document, authenticate))
+
+    def _turn(self, request: Request) -> AbstractAsyncContextManager[None]:
+        return self._turns.of_batch(names_caller=self._authenticator.names_caller(request))
 
     async def _answer_array(self, members: list[Any], authenticate: Authenticate) -> Response:
         """The answers in the order of the calls, all run side by side; a notification has none."""
@@ -130,11 +147,13 @@ def _json(status: int, document: Any, headers: dict[str, str] | None = None) -> 
     return Response(encode(document), status_code=status, media_type="application/json", headers=headers)
 
 
-def _both(status: HTTPStatus, code: int, message: str | None = None) -> Response:
+def _both(
+    status: HTTPStatus, code: int, message: str | None = None, *, headers: dict[str, str] | None = None
+) -> Response:
     """An error that reads as a JSON-RPC response and as an envelope."""
     if message is None:
         message = error_document(code)["error"]["message"]
-    return _json(status, {"jsonrpc": "2.0", "id": None, **refuse(code, message)})
+    return _json(status, {"jsonrpc": "2.0", "id": None, **refuse(code, message)}, headers)
 
 
 def _method_not_allowed() -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 
 from contracts.errors import ErrorCode, RateLimitExceeded, RpcError
 from rpc.batch import side_by_side
+from rpc.budget import AnswerBudget
 from rpc.dispatch import Authenticate, Call, Dispatcher, new_request_id
 
 Document = dict[str, Any]
@@ -22,14 +23,22 @@ class Envelope:
         self._dispatcher = dispatcher
         self._max_batch_calls = max_batch_calls
 
-    async def answer(self, document: Document, authenticate: Authenticate) -> Answer:
+    async def answer(
+        self, document: Document, authenticate: Authenticate, budget: AnswerBudget | None = None
+    ) -> Answer:
         """HTTP status, body and further headers for a parsed envelope."""
         name = document.get("procedure")
         if not isinstance(name, str) or not name:
             refusal = refuse(ErrorCode.VALIDATION_ERROR, "Missing or invalid 'procedure' field")
             return HTTPStatus.BAD_REQUEST, refusal, {}
         # Any falsy input is no input.
-        call = Call(dialect="envelope", name=name, input=document.get("input") or None, authenticate=authenticate)
+        call = Call(
+            dialect="envelope",
+            name=name,
+            input=document.get("input") or None,
+            authenticate=authenticate,
+            budget=budget or AnswerBudget(),
+        )
         outcome = await self._dispatcher.dispatch(call)
         if outcome.error is not None:
             error = outcome.error
@@ -38,7 +47,8 @@ class Envelope:
 
     async def answer_all(self, documents: list[Any], authenticate: Authenticate) -> list[Document]:
         """The body that answers each envelope, all run side by side."""
-        answers = await side_by_side([self._answer_member(document, authenticate) for document in documents])
+        budget = AnswerBudget(len(documents))
+        answers = await side_by_side([self._answer_member(document, authenticate, budget) for document in documents])
         return [body for _, body, _ in answers]
 
     async def answer_batch(self, batch: Any, authenticate: Authenticate) -> Answer:
@@ -50,10 +60,10 @@ class Envelope:
         bodies = await self.answer_all(batch, authenticate)
         return HTTPStatus.OK, {"results": [{"id": id_, **body} for id_, body in zip(ids, bodies, strict=True)]}, {}
 
-    async def _answer_member(self, member: Any, authenticate: Authenticate) -> Answer:
+    async def _answer_member(self, member: Any, authenticate: Authenticate, budget: AnswerBudget) -> Answer:
         if not isinstance(member, dict):
             return HTTPStatus.BAD_REQUEST, refuse(ErrorCode.VALIDATION_ERROR, "Request must be a JSON object"), {}
-        return await self.answer(member, authenticate)
+        return await self.answer(member, authenticate, budget)
 
 
 def is_envelope(document: Any) -> bool:

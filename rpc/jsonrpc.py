@@ -21,6 +21,7 @@ from contracts.errors import (
     UnknownProcedure,
 )
 from rpc.batch import side_by_side
+from rpc.budget import AnswerBudget
 from rpc.dispatch import Authenticate, Call, Dispatcher, Outcome
 from rpc.procedure import Procedure
 
@@ -37,6 +38,7 @@ _SENTENCES = {
 }
 
 Document = dict[str, Any]
+Shared = tuple[Authenticate, AnswerBudget]  # by the calls of a request
 
 # Made once, not for each member.
 _PARAMS, _ID = list | dict, str | int | float
@@ -56,38 +58,40 @@ class JsonRpc:
 
     async def answer_all(self, members: list[Any], authenticate: Authenticate) -> list[Document | None]:
         """The response to each member of a batch, all run side by side; None to a notification."""
-        return await side_by_side([self._answer(member, authenticate) for member in members])
+        budget = AnswerBudget(len(members))
+        return await side_by_side([self._answer(member, authenticate, budget) for member in members])
 
-    async def _answer(self, member: Any, authenticate: Authenticate) -> Document | None:
+    async def _answer(self, member: Any, authenticate: Authenticate, budget: AnswerBudget) -> Document | None:
         if not is_request(member):
             return error_document(INVALID_REQUEST)
         request = create_request(member)
         method = self._methods.get(request.method) or self._unknown(request.method)
-        result = await call(request, authenticate, method)
+        result = await call(request, (authenticate, budget), method)
         return None if request.id is NOID else _document(result, request.id)
 
     def _method(self, procedure: Procedure) -> Callable[..., Any]:
         parameters = procedure.parameters
 
-        def method(authenticate: Authenticate, /, *positional: Any, **named: Any) -> Awaitable[Result]:
+        def method(request: Shared, /, *positional: Any, **named: Any) -> Awaitable[Result]:
             if not positional:
-                return self._call(procedure.name, named, authenticate)
+                return self._call(procedure.name, named, request)
             if len(positional) > len(parameters):  # no model takes a list, so this fails as any other bad input does
-                return self._call(procedure.name, positional, authenticate)
-            return self._call(procedure.name, dict(zip(parameters, positional, strict=False)), authenticate)
+                return self._call(procedure.name, positional, request)
+            return self._call(procedure.name, dict(zip(parameters, positional, strict=False)), request)
 
         return method
 
     def _unknown(self, name: str) -> Callable[..., Any]:
         """The method of a name that no procedure has: dispatched all the same, to be logged like any call."""
 
-        def method(authenticate: Authenticate, /, *_positional: Any, **_named: Any) -> Awaitable[Result]:
-            return self._call(name, None, authenticate)
+        def method(request: Shared, /, *_positional: Any, **_named: Any) -> Awaitable[Result]:
+            return self._call(name, None, request)
 
         return method
 
-    async def _call(self, name: str, params: Any, authenticate: Authenticate) -> Result:
-        called = Call(dialect="jsonrpc", name=name, input=params, authenticate=authenticate)
+    async def _call(self, name: str, params: Any, request: Shared) -> Result:
+        authenticate, budget = request
+        called = Call(dialect="jsonrpc", name=name, input=params, authenticate=authenticate, budget=budget)
         outcome = await self._dispatcher.dispatch(called)
         if outcome.error is not None:
             _raise(outcome.error, outcome)

@@ -130,7 +130,7 @@ def _named(error: type[RpcError], data: dict[str, Any]) -> dict[str, Any]:
 def discovery(document: OpenRpc) -> Procedure:
     """`rpc.discover`, the specification's own method: callable like every other, and not in the document."""
 
-    @query("rpc.discover", public=True)
+    @query("rpc.discover", public=True, alone=True)
     async def discover(_ctx: Context, _params: NoInput) -> OpenRpc:
         """Answer the OpenRPC document."""
         return document

@@ -9,6 +9,7 @@ from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from contracts.errors import (
+    AnswersTooLarge,
     AuthenticationRequired,
     ForeignSite,
     InternalError,
@@ -33,6 +34,7 @@ Watch = Callable[[Context, Input], AsyncIterator[Events | None]]
 
 
 _OF_CALLERS = (AuthenticationRequired, SessionExpired, InvalidToken, ForeignSite, RateLimitExceeded)
+_OF_QUERIES = (AnswersTooLarge,)
 _OF_ALL = (ValidationFailed, ServiceUnavailable, InternalError)
 
 
@@ -49,8 +51,8 @@ class Procedure:
     """A function(context, input model) -> output model under its wire name; a subscription answers an iterator of them.
 
     One that `takes_content` is given a Content too: bytes that arrive while it runs. A `public` one needs no caller;
-    one that `counts_itself` has the rate limit and the audit in its own statement; `raises` are the errors that are
-    its own.
+    one that `counts_itself` has the rate limit and the audit in its own statement; one that is `alone` is called in a
+    request of its own; `raises` are the errors that are its own.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Procedure:
     public: bool
     counts_itself: bool
     takes_content: bool
+    alone: bool
     raises: tuple[type[RpcError], ...]
     input: type[Wire]
     output: type[Wire]
@@ -74,14 +77,15 @@ class Procedure:
         """Every error that a call may be answered with."""
         of_callers = () if self.public else _OF_CALLERS
         of_content = (ContentStalled,) if self.takes_content else ()
-        return tuple(dict.fromkeys((*of_callers, *self.raises, *of_content, *_OF_ALL)))
+        of_queries = _OF_QUERIES if self.kind is Kind.QUERY else ()
+        return tuple(dict.fromkeys((*of_callers, *self.raises, *of_content, *of_queries, *_OF_ALL)))
 
 
 def query(
-    name: str, *, public: bool = False, raises: tuple[type[RpcError], ...] = ()
+    name: str, *, public: bool = False, alone: bool = False, raises: tuple[type[RpcError], ...] = ()
 ) -> Callable[[Call[Input, Output]], Procedure]:
     """Make a function that reads callable as `name`; its annotations and its docstring are the contract."""
-    return partial(_declare, name, Kind.QUERY, public=public, raises=raises)
+    return partial(_declare, name, Kind.QUERY, public=public, alone=alone, raises=raises)
 
 
 def mutation(
@@ -109,6 +113,7 @@ def _declare(
     public: bool,
     raises: tuple[type[RpcError], ...],
     counts_itself: bool = False,
+    alone: bool = False,
 ) -> Procedure:
     hints = get_type_hints(function)
     context, params, *content = inspect.signature(function).parameters
@@ -122,6 +127,7 @@ def _declare(
         public=public,
         counts_itself=counts_itself,
         takes_content=bool(content),
+        alone=alone,
         raises=raises,
         input=hints[params],
         output=_event_model(answered) if kind is Kind.SUBSCRIPTION else answered,

@@ -226,12 +226,14 @@ async def test_pixels_are_as_displayed(completed_media):
 
 
 async def test_pixels_are_found_behind_a_long_profile(completed_media):
-    """A header pushed down by large metadata segments is read further."""
+    """A header pushed down by large metadata segments is read further, but no further than a mebibyte."""
     body = photo(90, 60)
     segment = b"\xff\xed" + (65_000).to_bytes(2, "big") + b"\0" * 64_998
-    media = await completed_media(body[:2] + segment * 20 + body[2:])
+    media = await completed_media(body[:2] + segment * 15 + body[2:])
+    behind = await completed_media(body[:2] + segment * 20 + body[2:])
 
     assert (media.width, media.height) == (90, 60)
+    assert (behind.width, behind.height) == (None, None)
 
 
 async def test_an_image_without_a_readable_header_has_no_pixels(completed_media):

@@ -258,7 +258,7 @@ class TestWithTwoConnections:
 
     @pytest.fixture
     def settings(self, settings):
-        return replace(settings, database_pool_size=2)
+        return replace(settings, database_pool_size=2, calls_per_caller=2 * POLLERS)
 
     @pytest.mark.usefixtures("unhurried")
     async def test_two_hundred_who_wait_hold_no_connection(

@@ -30,13 +30,15 @@ PIER_ID = "019a2b6e-8d44-7a90-b6c1-2f5d7e3a9c08"
 CDN = "https://cdn.example"
 STORAGE = "https://storage.example/media"
 STAGING = f"{STORAGE}/staging/users/ada/posts"
-PHOTO_URL = f"{STORAGE}/users/ada/posts/{PHOTO_ID}_1f0c7a3e_harbour.jpg?X-Amz-Expires=1800&X-Amz-Signature=5d0e"
+PHOTO_URL = (
+    f"{STORAGE}/users/ada/posts/{PHOTO_ID}_1f0c7a3e5b9d42c68e17f03a_harbour.jpg?X-Amz-Expires=1800&X-Amz-Signature=5d0e"
+)
 INITIATED_AT = "2026-01-02T03:04:05.678Z"
 COMPLETED_AT = "2026-01-02T03:04:09.012Z"
 READY_AT = "2026-01-02T03:04:10.345Z"
 EXPIRES_AT = "2026-01-02T03:19:05.678Z"
 TOMORROW = "2026-01-03T03:04:05.678Z"
-FILM_URL = f"{STORAGE}/users/ada/posts/{FILM_ID}_8d21f0b4_concert.mp4"
+FILM_URL = f"{STORAGE}/users/ada/posts/{FILM_ID}_8d21f0b4c6e95a7301bd4f28_concert.mp4"
 DOWNLOAD_EXPIRES_AT = "2026-01-02T03:30:00.000Z"
 
 
@@ -79,7 +81,7 @@ PHOTO: dict[str, Any] = {
     "createdAt": INITIATED_AT,
     "updatedAt": COMPLETED_AT,
 }
-PHOTO_CDN = f"{CDN}/{PHOTO_ID}/4be01d7a"
+PHOTO_CDN = f"{CDN}/{PHOTO_ID}/4be01d7a93c25f68ab04e17d"
 READY_PHOTO: dict[str, Any] = {
     **PHOTO,
     "status": "ready",
@@ -87,7 +89,7 @@ READY_PHOTO: dict[str, Any] = {
     "thumbnailUrl": f"{PHOTO_CDN}/thumb300.webp",
     "renditions": renditions_of(
         PHOTO_ID,
-        "4be01d7a",
+        "4be01d7a93c25f68ab04e17d",
         (150, 113, 4_410),
         (300, 225, 13_562),
         (600, 450, 43_118),
@@ -128,12 +130,12 @@ ATTACHED_PHOTO = {**READY_PHOTO, "postId": POST_ID}
 PORTRAIT: dict[str, Any] = {
     **READY_PHOTO,
     "id": PORTRAIT_ID,
-    "url": f"{CDN}/{PORTRAIT_ID}/7be21c04/full.webp",
-    "thumbnailUrl": f"{CDN}/{PORTRAIT_ID}/7be21c04/thumb300.webp",
+    "url": f"{CDN}/{PORTRAIT_ID}/7be21c04f8a63d95e2710b4c/full.webp",
+    "thumbnailUrl": f"{CDN}/{PORTRAIT_ID}/7be21c04f8a63d95e2710b4c/thumb300.webp",
     "filename": "ada.jpg",
     "renditions": renditions_of(
         PORTRAIT_ID,
-        "7be21c04",
+        "7be21c04f8a63d95e2710b4c",
         (150, 150, 5_204),
         (300, 300, 16_890),
         (480, 480, 37_012),

@@ -1196,7 +1196,8 @@ export interface RpcErrorDetails {
   1405: undefined;
   /** RateLimitExceeded: The caller's window for this procedure is full; in `retryAfter` seconds it has room. */
   1500: { retryAfter: number };
-  1501: undefined;
+  /** AnswersTooLarge: The answers of a batch are larger than `limitBytes` together; ask for the rest in another request. */
+  1501: { limitBytes: number };
   1502: undefined;
   /**
    * StorageLimitExceeded: `required` bytes do not fit into what used and reserved bytes, and renditions that count,

@@ -91,7 +91,9 @@ async def complete_upload(ctx: Context, params: CompleteUpload) -> MediaAnswer:
     if upload.state != MediaState.PENDING:
         return answer(ctx, upload)
     try:
-        media = await publish_upload(ctx.db, ctx.store, upload, ctx.now)
+        media = await ctx.resources.completions.share(
+            upload.id, lambda: publish_upload(ctx.db, ctx.store, upload, ctx.now)
+        )
     except (UploadIncomplete, PartsMissing):
         upload = await find_upload(ctx, params.media_id)
         if upload.state != MediaState.PENDING:

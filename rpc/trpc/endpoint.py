@@ -11,6 +11,7 @@ from starlette.responses import Response
 from rpc.auth import Authenticator
 from rpc.batch import side_by_side
 from rpc.body import Arriving, media_type
+from rpc.budget import AnswerBudget
 from rpc.dispatch import Authenticate, Call, Dispatcher
 from rpc.endpoint import once
 from rpc.json import encode
@@ -22,6 +23,7 @@ from rpc.trpc.lines import lines
 from rpc.trpc.request import BINARY, JSON_LINES, Asked, is_batch, path_of, read
 from rpc.trpc.shape import Answer, Refused, answer
 from rpc.trpc.subscription import input_of_subscription, with_token
+from rpc.turns import Turns, within
 from rpc.unread import Unread
 
 # A query may be sent as a POST: clients do so by `methodOverride`, for inputs that no URL can hold.
@@ -40,6 +42,7 @@ class Trpc:
         self,
         dispatcher: Dispatcher,
         authenticator: Authenticator,
+        turns: Turns,
         *,
         max_body_bytes: int,
         max_batch_calls: int,
@@ -47,6 +50,7 @@ class Trpc:
     ) -> None:
         self._dispatcher = dispatcher
         self._authenticator = authenticator
+        self._turns = turns
         self._content_idle_seconds = content_idle_seconds
         self._read: Callable[[Request], Coroutine[Any, Any, Asked]] = partial(
             read, max_body_bytes=max_body_bytes, max_batch_calls=max_batch_calls
@@ -83,20 +87,23 @@ class Trpc:
         if not asked.batched and self._is_subscription(asked.paths[0]):
             return self._subscribe(asked, request)
         authenticate = once(self._authenticator, request)
-        calls = [self._answer(asked, position, authenticate) for position in range(len(asked.paths))]
+        budget = AnswerBudget(len(asked.paths))
+        calls = [self._answer(asked, position, authenticate, budget) for position in range(len(asked.paths))]
+        turn = self._turns.of_batch(names_caller=not asked.batched or self._authenticator.names_caller(request))
         if asked.streamed:
-            return Stream(lines(calls), media_type=JSON_LINES, headers=VARY)
-        answers = await side_by_side(calls)
+            return Stream(lines(within(turn, call) for call in calls), media_type=JSON_LINES, headers=VARY)
+        async with turn:
+            answers = await side_by_side(calls)
         return _batch(answers) if asked.batched else _single(answers[0])
 
-    async def _answer(self, asked: Asked, position: int, authenticate: Authenticate) -> Answer:
+    async def _answer(self, asked: Asked, position: int, authenticate: Authenticate, budget: AnswerBudget) -> Answer:
         path = asked.paths[position]
         try:
             self._check_call(path, asked)
             value = asked.input_of(position) if self._takes_json(path) else None
         except Refused as refusal:
             return refusal.answer(path)
-        call = Call(dialect="trpc", name=path, input=value, authenticate=authenticate)
+        call = Call(dialect="trpc", name=path, input=value, authenticate=authenticate, budget=budget)
         return answer(await self._dispatcher.dispatch(call), path)
 
     def _subscribe(self, asked: Asked, request: Request) -> Response:
@@ -122,7 +129,7 @@ class Trpc:
         procedure = self._dispatcher.procedures.get(path)
         if procedure is not None and asked.method not in METHODS[procedure.kind]:
             message = f'Unsupported {asked.method}-request to {procedure.kind} procedure at path "{path}"'
-            raise Refused("METHOD_NOT_SUPPORTED", message, allow=", ".join(METHODS[procedure.kind]))
+            raise Refused("METHOD_NOT_SUPPORTED", message, {"allow": ", ".join(METHODS[procedure.kind])})
 
     def _is_subscription(self, path: str) -> bool:
         procedure = self._dispatcher.procedures.get(path)

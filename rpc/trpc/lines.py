@@ -4,7 +4,7 @@ The head announces a promise for each call; each line that follows settles one: 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Iterable
 from typing import Any
 
 from rpc.json import encode
@@ -13,10 +13,11 @@ from rpc.trpc.shape import Answer
 _FULFILLED = 0
 
 
-async def lines(calls: list[Coroutine[Any, Any, Answer]]) -> AsyncGenerator[bytes, None]:
+async def lines(calls: Iterable[Coroutine[Any, Any, Answer]]) -> AsyncGenerator[bytes, None]:
     """The head at once, then a line for each call as it is done; whoever stops reading cancels the rest."""
-    yield _line({str(number): [[0], [None, 0, number]] for number in range(len(calls))})
-    running = [asyncio.create_task(_numbered(number, call)) for number, call in enumerate(calls)]
+    numbered = list(enumerate(calls))
+    yield _line({str(number): [[0], [None, 0, number]] for number, _ in numbered})
+    running = [asyncio.create_task(_numbered(number, call)) for number, call in numbered]
     try:
         for done in asyncio.as_completed(running):
             number, answer = await done
