@@ -34,6 +34,8 @@ class ObjectChanged(RuntimeError):
 
 
 MISSING: dict[str, type[Exception]] = dict.fromkeys(("NoSuchKey", "NotFound"), ObjectMissing)
+# Of a copy: what the store is told instead of taking it from the source.
+ALONE = {"MetadataDirective": "REPLACE", "TaggingDirective": "REPLACE", "Tagging": "", "StorageClass": "STANDARD"}
 NO_WORDS = "404"  # of a refusal without a body, or with a part of one
 
 
@@ -79,13 +81,15 @@ class Bucket:
         """The SHA-256 of an object's bytes as hex, read in chunks."""
         return await self._call(Bucket._sha256, key)
 
-    async def copy(self, source: str, target: str, *, etag: str) -> None:
-        """Copy the object that had this ETag to a fresh key, inside the store.
+    async def copy(self, source: str, target: str, *, etag: str, content_type: str) -> None:
+        """Copy the bytes of the object that had this ETag to a fresh key, inside the store.
+
+        The copy has this type and no other header, tag or storage class: what its sender added stays behind.
 
         ObjectMissing when the source is not there. ObjectChanged when it is another one by now, or the target is taken:
         from those stores that look, which the first copy finds out.
         """
-        await self._call(Bucket._copy, source, target, etag)
+        await self._call(Bucket._copy, source, target, etag, content_type)
 
     async def remove(self, keys: Iterable[str]) -> None:
         """Delete objects and prove with HEAD that they are gone: S3 says so of anything.
@@ -149,12 +153,15 @@ class Bucket:
                 digest.update(chunk)
         return digest.hexdigest()
 
-    def _copy(self, source: str, target: str, etag: str) -> None:
+    def _copy(self, source: str, target: str, etag: str, content_type: str) -> None:
         if self.conditions is None:
             self.conditions = enforced(self._client, self.name, probe=f"{target}.probe")
         copied = {"Bucket": self.name, "Key": source}
         try:
-            self._client.copy_object(Bucket=self.name, Key=target, CopySource=copied, **self.conditions.headers(etag))
+            self._client.copy_object(
+                Bucket=self.name, Key=target, CopySource=copied, ContentType=content_type, **ALONE,
+                **self.conditions.headers(etag),
+            )  # fmt: skip
         except ClientError as error:
             if error_code(error) == "PreconditionFailed":
                 raise ObjectChanged from None

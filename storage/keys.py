@@ -10,10 +10,11 @@ public under one, which tells neither its owner nor its name.
 """
 
 import re
+import secrets
 import unicodedata
 from hashlib import sha256
 from urllib.parse import quote
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from contracts.media import Purpose
 from contracts.owners import USER, named
@@ -45,8 +46,8 @@ def belongs_to(key: str, rendition: str) -> bool:
 
 
 def new_attempt() -> str:
-    """A name for one attempt, which no other has."""
-    return uuid4().hex[:8]
+    """A name for one attempt, which no other has and nobody guesses: 96 random bits."""
+    return secrets.token_hex(12)
 
 
 def public_prefix(media_id: UUID) -> str:

@@ -9,7 +9,8 @@ import m3u8
 VERSION = "7"  # the first in which every playlist may name the header of fragmented MP4
 MAX_BYTES = 1024 * 1024  # of a playlist: a day of segments
 FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-PLAYLIST = re.compile(r"[.][.]/[0-9a-f]{8}/[a-z0-9-]+[.]m3u8")
+# The folder of an attempt has 24 digits, and had eight.
+PLAYLIST = re.compile(r"[.][.]/[0-9a-f]{8}(?:[0-9a-f]{16})?/[a-z0-9-]+[.]m3u8")
 # All that ours have. Others may name keys, tracks and pages, anywhere.
 TAGS = frozenset({
     "#EXTM3U", "#EXT-X-VERSION", "#EXT-X-INDEPENDENT-SEGMENTS", "#EXT-X-STREAM-INF", "#EXT-X-TARGETDURATION",

@@ -81,8 +81,9 @@ class Presigner:
     def get(
         self, key: str, *, filename: str, content_type: str, now: datetime, ttl_seconds: int, inline: bool = False
     ) -> str:
-        """The URL of a GET of `key`, which the store answers as `content_type` under this name."""
+        """The URL of a GET of `key`, which the store answers as `content_type` under this name, and nobody caches."""
         answer = {
+            "response-cache-control": "private, no-store",
             "response-content-type": content_type,
             "response-content-disposition": disposition(filename, inline=inline),
         }

@@ -104,8 +104,8 @@ class Story:
         for shown, given in self.ids.items():
             text = text.replace(given, shown)
         text = re.sub(r'"https?://[^"]*?/((?:staging/)?users/[^"?]*)\?[^"]*"', r'"<storage>/\1"', text)
-        text = re.sub(r"_[0-9a-f]{8}_", "_<random>_", text)
-        text = re.sub(r'"https?://[^"]*?/([0-9a-f-]{36})/[0-9a-f]{8}/([^"/]*)"', r'"<cdn>/\1/<attempt>/\2"', text)
+        text = re.sub(r"_[0-9a-f]{24}_", "_<random>_", text)
+        text = re.sub(r'"https?://[^"]*?/([0-9a-f-]{36})/[0-9a-f]{24}/([^"/]*)"', r'"<cdn>/\1/<attempt>/\2"', text)
         text = re.sub(r'("mimeType": "image/webp", "size": )\d+', r'\1"<bytes>"', text)
         text = re.sub(r'"placeholder": "[^"]+", "dominantColor": "#[0-9a-f]{6}"', '"placeholder": "<hash>"', text)
         text = re.sub(r"req_\d{13}_[0-9a-f]{9}", "<request>", text)

@@ -86,6 +86,7 @@ def test_a_get_is_signed_as_boto3_signs_it(subtests):
                 "Key": key,
                 "ResponseContentType": "image/png",
                 "ResponseContentDisposition": "attachment; filename=\"a-b.png\"; filename*=UTF-8''a%20b.png",
+                "ResponseCacheControl": "private, no-store",
             }
             theirs = boto3_client(config).generate_presigned_url("get_object", parameters, ExpiresIn=60)
 

@@ -71,8 +71,8 @@ class SwappingStore(ObjectStore):
     async def sha256(self, key: str) -> Any:
         return await self._around("sha256", super().sha256(key))
 
-    async def copy(self, source: str, target: str, *, etag: str) -> None:
-        await self._around("copy", super().copy(source, target, etag=etag))
+    async def copy(self, source: str, target: str, *, etag: str, content_type: str) -> None:
+        await self._around("copy", super().copy(source, target, etag=etag, content_type=content_type))
 
     async def _around(self, name: str, real: Awaitable[Any]) -> Any:
         await self._when(f"before {name}")

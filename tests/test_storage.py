@@ -155,7 +155,7 @@ async def test_every_owner_has_a_home(store, presigner, client, owner, purpose):
     assert (await client.put(url, content=b"x", headers=headers)).status_code == 200
 
     published = original_key(owner, media_id, "x.png", purpose)
-    await store.copy(staged, published, etag=(await store.head(staged)).etag)
+    await store.copy(staged, published, etag=(await store.head(staged)).etag, content_type="image/jpeg")
 
     found = [key for prefix in prefixes(owner, media_id, purpose) for key in await store.keys_under(prefix)]
     assert found == [staged, published]
@@ -190,7 +190,7 @@ async def test_what_is_missing_is_missing(store):
     with pytest.raises(ObjectMissing):
         await store.read("nothing", 0, 1)
     with pytest.raises(ObjectMissing):
-        await store.copy("nothing", "copy", etag=ETAG)
+        await store.copy("nothing", "copy", etag=ETAG, content_type="image/jpeg")
     await store.remove(["nothing"])
 
 
@@ -206,7 +206,7 @@ async def test_a_copy_is_bound_to_its_source_where_the_store_looks(store, reques
 
     refused = False
     try:
-        await store.copy("staged", "copy", etag=seen)
+        await store.copy("staged", "copy", etag=seen, content_type="image/jpeg")
     except ObjectChanged:
         refused = True
 
@@ -214,7 +214,7 @@ async def test_a_copy_is_bound_to_its_source_where_the_store_looks(store, reques
     assert store.conditions == LOOKS.get(name, store.conditions)
     assert refused is store.conditions.of_source
     assert await store.keys_under("") == (["staged"] if refused else ["copy", "staged"])
-    await store.copy("staged", "another", etag=(await store.head("staged")).etag)
+    await store.copy("staged", "another", etag=(await store.head("staged")).etag, content_type="image/jpeg")
     assert await store.read("another", 0, 5) == b"other"
 
 
@@ -242,7 +242,7 @@ async def test_a_store_that_is_down_is_unavailable(config):
     for attempt in (
         down.check(),
         down.head("k"),
-        down.copy("a", "b", etag=ETAG),
+        down.copy("a", "b", etag=ETAG, content_type="image/jpeg"),
         down.remove(["a"]),
         down.keys_under(""),
     ):

@@ -44,7 +44,7 @@ Call = Callable[[ObjectStore, Stored], Awaitable[Any]]
 
 async def first_copy(store: ObjectStore, there: Stored) -> None:
     store.conditions = None
-    await store.copy(there.key, f"{there.key}-copy", etag=there.etag)
+    await store.copy(there.key, f"{there.key}-copy", etag=there.etag, content_type="image/jpeg")
 
 
 CALLS: dict[str, Call] = {
@@ -56,7 +56,7 @@ CALLS: dict[str, Call] = {
     "read": lambda store, there: store.read(there.key, 2, 3),
     "read past the end": lambda store, there: store.read(there.key, 50, 5),
     "sha256": lambda store, there: store.sha256(there.key),
-    "copy": lambda store, there: store.copy(there.key, f"{there.key}-copy", etag=there.etag),
+    "copy": lambda store, there: store.copy(there.key, f"{there.key}-copy", etag=there.etag, content_type="image/jpeg"),
     "first copy": first_copy,
     "keys_under": lambda store, there: store.keys_under(there.key),
     "keys_under nothing": lambda store, there: store.keys_under(f"{there.key}-nothing"),

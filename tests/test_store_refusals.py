@@ -40,7 +40,7 @@ ASKED: dict[str, Callable[[ObjectStore], Awaitable[Any]]] = {
     "check": lambda store: store.check(),
     "head": lambda store: store.head("there"),
     "read": lambda store: store.read("there", 0, 1),
-    "copy": lambda store: store.copy("there", "copy", etag='"e"'),
+    "copy": lambda store: store.copy("there", "copy", etag='"e"', content_type="image/jpeg"),
     "list": lambda store: store.keys_under(""),
     "remove": lambda store: store.remove(["there"]),
     "begin": lambda store: store.multipart.begin("k", content_type="video/mp4", token="t"),
