@@ -40,6 +40,7 @@ async def test_the_original_is_downloaded_under_its_own_name(ready_media, call, 
     assert answer.headers["content-disposition"] == (
         "attachment; filename=\"file.jpg\"; filename*=UTF-8''%D9%85%D8%B1%D8%AD%D8%A8%D8%A7.jpg"
     )
+    assert answer.headers["cache-control"] == "private, no-store"
 
 
 async def test_there_is_nothing_to_download_before_completion(arrived_upload, call):
@@ -56,7 +57,7 @@ async def test_an_unknown_rendition_is_not_found(ready_media, call):
 
 
 async def test_a_url_is_the_same_for_a_quarter_of_an_hour(ready_media, url_at):
-    """What a browser cached under it is found again; then there is another, and only then. A rendition's never ends."""
+    """A page that asks again need not load it again; then there is another, and only then. A rendition's never ends."""
     media = await ready_media(video(), contentType="video/mp4")
 
     first, *same = [await url_at(media.id, moment) for moment in (NOON, NOON + timedelta(minutes=7), LAST)]

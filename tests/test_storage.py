@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from contracts.errors import ServiceUnavailable
 from contracts.media import Purpose
@@ -216,6 +218,27 @@ async def test_a_copy_is_bound_to_its_source_where_the_store_looks(store, reques
     assert await store.keys_under("") == (["staged"] if refused else ["copy", "staged"])
     await store.copy("staged", "another", etag=(await store.head("staged")).etag, content_type="image/jpeg")
     assert await store.read("another", 0, 5) == b"other"
+
+
+async def test_a_copy_has_the_bytes_and_its_type_and_nothing_else(store):
+    """Whatever a sender added to a PUT that it did not sign: it would be served to everybody."""
+    added = {
+        "ContentEncoding": "gzip",
+        "CacheControl": "public",
+        "ContentLanguage": "tlh",
+        "Metadata": {"note": "mine"},
+    }
+    store._client.put_object(Bucket=store.name, Key="staged", Body=b"bytes", ContentType="text/html", **added)
+    with suppress(ClientError):  # from a store that has no tags
+        tags = {"TagSet": [{"Key": "public", "Value": "yes"}]}
+        store._client.put_object_tagging(Bucket=store.name, Key="staged", Tagging=tags)
+
+    await store.copy("staged", "copy", etag=(await store.head("staged")).etag, content_type="image/png")
+
+    head = store._client.head_object(Bucket=store.name, Key="copy")
+    assert (head["ContentType"], head["Metadata"]) == ("image/png", {})
+    assert not {"ContentEncoding", "CacheControl", "ContentLanguage", "StorageClass", "TagCount"} & head.keys()
+    assert await store.read("copy", 0, 9) == b"bytes"
 
 
 async def test_more_keys_than_a_page_are_listed_and_removed(store):

@@ -64,7 +64,7 @@ def room() -> Room:
 
 @pytest.fixture
 async def url(room):
-    async with asyncio.timeout(DEADLINE_SECONDS), served_on(free_listener(), APP, room) as origin:
+    async with served_on(free_listener(), APP, room) as origin:
         yield origin
 
 
@@ -94,7 +94,8 @@ async def statuses(opened: Iterable[Connected]) -> list[bytes]:
 async def said(reader: asyncio.StreamReader) -> bytes:
     """All that comes until the connection ends."""
     with suppress(ConnectionError):
-        return await reader.read()
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            return await reader.read()
     return b""
 
 
@@ -108,8 +109,9 @@ async def trickle(opened: list[Connected], byte: bytes = b"x") -> None:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Wait until it does."""
-    while not holds():  # noqa: ASYNC110 - what is waited for is the network's
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not holds():  # noqa: ASYNC110 - what is waited for is the network's
+            await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -172,8 +174,9 @@ async def test_a_slow_client_may_take_as_long_as_its_bytes(connect):
     assert (await reader.readline()).startswith(b"HTTP/1.1 200")
 
 
-async def test_an_address_has_its_share_of_connections(connect, room):
+async def test_an_address_has_its_share_of_connections(connect, room, monkeypatch):
     """One more is refused, another address's is not, and one that has ended makes room."""
+    monkeypatch.setattr(connections, "HEAD_SECONDS", DEADLINE_SECONDS)
     opened = await connect(300, b"GET ")
     await until(lambda: room._count == 300)
     (refused,) = await connect(1, GET)
@@ -181,12 +184,15 @@ async def test_an_address_has_its_share_of_connections(connect, room):
 
     (other,) = await connect(1, GET, "127.0.0.2")
     assert (await other[0].readline()).startswith(b"HTTP/1.1 200")
-    await statuses(opened)
+    for _, writer in opened:
+        writer.close()
+    await until(lambda: room._count <= 1)
     (again,) = await connect(1, GET)
     assert (await again[0].readline()).startswith(b"HTTP/1.1 200")
 
 
-async def test_there_are_no_more_connections_than_the_setting_says(connect, room):
+async def test_there_are_no_more_connections_than_the_setting_says(connect, room, monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_SECONDS", DEADLINE_SECONDS)
     for address in range(2, 6):
         await connect(250, b"GET ", f"127.0.0.{address}")
     await until(lambda: room._count == 1000)
