@@ -18,14 +18,14 @@ from tests.films import film
 from tests.processes import MEDIARPC, command_of, environment, running
 
 MIB = 1024 * 1024
-MEMORY_BYTES = 450 * MIB
+MEMORY_BYTES = 600 * MIB
 AT_ONCE = 8
 BOUND_SECONDS = 240.0
 
 
 @pytest.fixture
 def bounded():
-    """A cgroup of 450 MiB."""
+    """A cgroup of 600 MiB."""
     try:
         with bounded_memory(MEMORY_BYTES) as cgroup:
             yield cgroup
@@ -46,10 +46,10 @@ def start_bounded(bounded, configured, tmp_path, temporary):
 
 @pytest.fixture(scope="session")
 def large_photo(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Twelve megapixels, as phones take them."""
+    """Twenty-four megapixels, as phones take them."""
     path = tmp_path_factory.mktemp("large") / "photo.jpg"
     noise = Vips.gaussnoise(1000, 1000, mean=128, sigma=12).cast("uchar").bandjoin([128, 64])
-    noise.replicate(4, 3).jpegsave(str(path))
+    noise.replicate(6, 4).jpegsave(str(path))
     return path.read_bytes()
 
 
@@ -92,7 +92,7 @@ def test_the_doctor_says_what_does_not_fit(bounded, configured):
     found = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60).stdout
 
     (line,) = (line for line in found.splitlines() if "memory:" in line)
-    assert line.startswith("warning  memory: a worker here takes about 2340 MiB of 450 MiB")
+    assert line.startswith("warning  memory: a worker here takes about 2340 MiB of 600 MiB")
     assert "lower IMAGE_CONCURRENCY" in line
 
 
