@@ -126,6 +126,9 @@ class Connection(HttpToolsProtocol):
         """Whether what comes is no part of a request that anybody reads."""
         return self.cycle is None or self.cycle.response_complete or not self.cycle.more_body
 
+    def _is_answering(self) -> bool:
+        return self._answering is not None and not self._answering.response_complete
+
     def look(self, now: float) -> None:
         """Hang up on a head that is late, and on an answer of which nothing is taken."""
         unsent_bytes = self.transport.get_write_buffer_size()
@@ -133,7 +136,7 @@ class Connection(HttpToolsProtocol):
             self._unsent_bytes, self._unsent_since = unsent_bytes, now
         elif unsent_bytes and now - self._unsent_since > STALL_SECONDS:
             self.hang_up()
-        if self._head_due is not None and now > self._head_due:
+        if self._head_due is not None and now > self._head_due and not self._is_answering():
             self._end(TOO_LATE)
 
     def hang_up(self) -> None:

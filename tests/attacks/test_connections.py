@@ -38,6 +38,11 @@ async def film(_request: Request) -> StreamingResponse:
     return StreamingResponse(pieces())
 
 
+async def slow(_request: Request) -> PlainTextResponse:
+    await asyncio.sleep(2)
+    return PlainTextResponse("slowly")
+
+
 async def rpc(request: Request) -> PlainTextResponse:
     try:
         await read_body(request, max_bytes=MIB)
@@ -46,7 +51,7 @@ async def rpc(request: Request) -> PlainTextResponse:
     return PlainTextResponse("read")
 
 
-APP = Starlette(routes=[Route("/healthz", healthz), Route("/film", film), Route("/rpc", rpc, methods=["POST"])])
+APP = Starlette(routes=[Route("/healthz", healthz), Route("/film", film), Route("/slow", slow), Route("/rpc", rpc, methods=["POST"])])
 
 
 @pytest.fixture(autouse=True)
@@ -146,6 +151,17 @@ async def test_the_second_head_of_a_connection_is_due_as_well(connect, trickling
     trickling(opened)
 
     await statuses(opened)
+
+
+async def test_an_answer_is_not_cut_by_a_late_head_behind_its_request(connect):
+    """What stands behind a request may be the beginning of another, or nothing: the answer leaves whole."""
+    ((reader, writer),) = await connect(1, b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
+    await asyncio.sleep(0.2)
+    writer.write(b"\r\nGET /he")
+
+    answer = await said(reader)
+
+    assert answer.index(b"slowly") < answer.index(b"HTTP/1.1 408")
 
 
 async def test_a_body_that_trickles_is_refused_and_its_connection_ends(connect, trickling):
