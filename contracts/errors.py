@@ -174,6 +174,12 @@ class ValidationFailed(RpcError):
     errors: Annotated[list[dict[str, Any]], WithJsonSchema(_ISSUES)]
     field_errors: dict[str, list[str]]
 
+    @classmethod
+    def of(cls, code: str, message: str, field: str = "") -> Self:
+        """One issue, at a member of the input when one is to blame."""
+        issue = {"path": [field] if field else [], "code": code, "message": message}
+        return cls(field=field, errors=[issue], field_errors={field: [message]})
+
     @property
     def message(self) -> str:
         """The first issue's sentence."""

@@ -56,5 +56,4 @@ class Content:
 
 def unreadable(field: str, message: str) -> ValidationFailed:
     """The refusal of a request that brings bytes, at a field of its form when one is to blame."""
-    issue = {"path": [field] if field else [], "code": "content", "message": message}
-    return ValidationFailed(field=field, errors=[issue], field_errors={field: [message]})
+    return ValidationFailed.of("content", message, field)

@@ -35,6 +35,7 @@ Answered = tuple[Written | None, str | None]
 # Looked up once: an enum takes 0.4 us to find a member of its own.
 QUERY, MUTATION, SUBSCRIPTION = Kind.QUERY, Kind.MUTATION, Kind.SUBSCRIPTION
 MAX_MEMBERS = 10_000  # of an input, or of one of its members
+_SEVERAL = (list, dict)
 MAX_ISSUES = 20  # of an input, that are told
 # What stands in columns of the record, and a key by which a call can be repeated.
 _NOT_RECORDED = {"owner", "media_id", "media_ids", "idempotency_key"}
@@ -115,7 +116,7 @@ class Dispatcher:
         if procedure is None or procedure.kind is SUBSCRIPTION:
             raise UnknownProcedure(call.name)
         if procedure.alone and call.budget.calls > 1:
-            raise unreadable("", f"{procedure.name} answers a document: call it in a request of its own")
+            raise ValidationFailed.of("batch", f"{procedure.name} answers a document: call it in a request of its own")
         context, *arguments = await self._prepared(procedure, call, facts)
         async with self._turn(context):
             value = written(await procedure.run(context, *arguments))
@@ -242,10 +243,12 @@ def validate(procedure: Procedure, value: Any) -> Any:
 
 def _require_few(given: Any) -> None:
     """ValidationFailed for more members or items than any input has: to tell what is wrong with each takes long."""
-    if isinstance(given, dict):
-        inner = (len(value) for value in given.values() if isinstance(value, list | dict))
-        if max(len(given), *inner, 0) > MAX_MEMBERS:
-            raise unreadable("", f"The input has more than {MAX_MEMBERS} members")
+    if isinstance(given, dict) and (len(given) > MAX_MEMBERS or any(map(_has_many, given.values()))):
+        raise ValidationFailed.of("too_long", f"The input has more than {MAX_MEMBERS} members")
+
+
+def _has_many(value: Any) -> bool:
+    return isinstance(value, _SEVERAL) and len(value) > MAX_MEMBERS
 
 
 def _validation_failed(invalid: ValidationError) -> ValidationFailed:
