@@ -20,12 +20,12 @@ from typing import BinaryIO, TypedDict, Unpack
 import msgspec
 
 from contracts.disk import DiskFull, writing_to_disk
-from processing.cage import new_user
 from processing.cgroup import cores
 from processing.failures import SIGNALS, ProcessingFailed, Reason, tells_of_memory
 from processing.inspection import is_rendition
 from processing.processors import Limits, Processor, processor_of
 from processing.records import Answer, File, Order, Outcome, Policy, Task, from_json, to_json
+from processing.sandbox import new_user, variables
 
 PREFIX = "mediarpc-processing-"
 ORIGINAL = "original"  # in the folder of a child that is a user of its own
@@ -36,10 +36,6 @@ MAX_LOG_BYTES = 4096
 MAX_SEGMENTS = 20_000  # of a playlist, as many as a film of a day has
 ROOM_BYTES = 8 * 1024 * 1024  # a disk with less is full: files grow by more at a time
 NAME = re.compile("[A-Za-z0-9._-]{1,100}")  # of a file, which becomes a part of its key
-
-# Nothing of this process's environment, where its secrets are. Two arenas: each reserves address space.
-ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "VIPS_BLOCK_UNTRUSTED": "1"}
-HANDED_ON = ("IMAGEIO_FFMPEG_EXE",)  # but for which ffmpeg is to be run
 
 
 Listener = Callable[[float], Awaitable[None]]
@@ -147,7 +143,7 @@ async def _run(order: Order, tell: Listener) -> Outcome:
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
             cwd=order.task.folder,
-            env=_environment(order.task.folder),
+            env=variables(order.task.folder),
             start_new_session=True,
             limit=MAX_ANSWER_BYTES,
         )
@@ -164,11 +160,6 @@ async def _run(order: Order, tell: Listener) -> Outcome:
                 os.killpg(child.pid, signal.SIGKILL)
             status = await child.wait()
         return await asyncio.to_thread(_outcome, answer, status, log, order.task.folder)
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    handed_on = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
-    return {**ENVIRONMENT, **handed_on, "HOME": str(folder), "TMPDIR": str(folder)}
 
 
 async def _answer(child: asyncio.subprocess.Process, stall_seconds: float | None, tell: Listener) -> Answer | None:

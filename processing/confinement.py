@@ -39,6 +39,7 @@ def confine(order: Order) -> None:
         prctl(Option.NO_NEW_PRIVS, 1)
     _bind(order.limits)
     if sys.platform == "linux":
+        _limit(resource.RLIMIT_NPROC, _tasks() + MORE_PROCESSES)
         restrict(reachable(order))
         refuse_calls()
     os.umask(0o077)
@@ -88,7 +89,6 @@ def _folders_of(package: str) -> Iterable[str]:
 
 def _bind(limits: Limits) -> None:
     _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_NPROC, _tasks() + MORE_PROCESSES)
     _limit(resource.RLIMIT_AS, limits.memory_bytes)
     _limit(resource.RLIMIT_FSIZE, limits.file_bytes)
     resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))

@@ -15,8 +15,8 @@ from yarl import URL
 
 from contracts.errors import ServiceUnavailable, cause_of
 from jobs.scan import Scanner
-from processing.cage import Cage, tried
 from processing.cgroup import dies_as_one, memory_bytes
+from processing.sandbox import Sandbox, sandbox
 from rpc.context import Resources
 from server.lanes import MIB, Lanes
 from server.resources import open_resources
@@ -180,22 +180,22 @@ async def _scan(settings: Settings) -> Finding:
 
 
 async def _processing() -> Finding:
-    cage = await asyncio.to_thread(tried)
-    lacking = [sentence for holds, sentence in _holds(cage) if not holds]
+    found = await asyncio.to_thread(sandbox)
+    lacking = [sentence for holds, sentence in _holds(found) if not holds]
     if lacking:
         return Finding("processing", "warning", f"what looks into strangers' files {', and '.join(lacking)}")
-    guards = f"no network, and no file but its own (Landlock {cage.landlock})"
-    return Finding("processing", "ok", f"what looks into strangers' files has {guards}{_whose(cage)}")
+    guards = f"no network, and no file but its own (Landlock {found.landlock})"
+    return Finding("processing", "ok", f"what looks into strangers' files has {guards}{_whose(found)}")
 
 
-def _holds(cage: Cage) -> Iterator[tuple[bool, str]]:
-    yield cage.sockets, "has a network: this kernel or this container has no seccomp filters"
-    yield cage.files, "reads whatever this user can read: this kernel has no Landlock, or has it switched off"
-    yield cage.user is not None or os.getuid() != 0, "runs as root: give this container CAP_SETUID, or another user"
+def _holds(found: Sandbox) -> Iterator[tuple[bool, str]]:
+    yield found.sockets, "has a network: this kernel or this container has no seccomp filters"
+    yield found.files, "reads whatever this user can read: this kernel has no Landlock, or has it switched off"
+    yield found.user is not None or os.getuid() != 0, "runs as root: give this container CAP_SETUID, or another user"
 
 
-def _whose(cage: Cage) -> str:
-    return ", and is a user of its own" if cage.user is not None else ""
+def _whose(found: Sandbox) -> str:
+    return ", and is a user of its own" if found.user is not None else ""
 
 
 async def _memory(settings: Settings) -> Finding:

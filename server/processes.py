@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
+from processing.prctl import hide_memory
 from server.http import STOP_SIGNALS
 
 RESTART_SECONDS = 1.0
@@ -17,6 +18,7 @@ def run_processes(count: int, work: Callable[[], None]) -> None:
 
     Call it before any thread or event loop is started: the children are forks.
     """
+    hide_memory()
     children: set[int] = set()
     stopping = False
 

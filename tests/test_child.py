@@ -15,11 +15,11 @@ from typing import Any
 import psutil
 import pytest
 
-from processing.cage import tried
 from processing.child import PREFIX, processed, sweep_folders
 from processing.failures import SENTENCES, ProcessingFailed, Reason
 from processing.libvips import Image as Vips
 from processing.processors import MIB, PROCESSORS
+from processing.sandbox import sandbox
 from tests.images import encoded, scene
 from tests.processes import command_of
 
@@ -229,7 +229,7 @@ def _score(process: psutil.Process) -> int:
 
 
 def test_no_socket_opens_in_a_child():
-    assert tried().sockets
+    assert sandbox().sockets
 
 
 FORBIDDEN = """

@@ -6,7 +6,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from processing.cage import Cage, tried
+from processing.sandbox import Sandbox, sandbox
 from server import doctor
 from server.doctor import examine
 from server.embedded import free_port
@@ -28,7 +28,7 @@ async def test_what_runs_is_found_to_be_well(settings, resources):
         "storage": "ok",
         "renditions": "failed",
         "virus scan": "warning",
-        "processing": "ok" if os.getuid() or tried().user else "warning",
+        "processing": "ok" if os.getuid() or sandbox().user else "warning",
         "memory": "ok",
     }
 
@@ -89,16 +89,16 @@ async def test_a_cdn_that_serves_the_bucket_is_well(settings, resources):
 
 
 @pytest.mark.parametrize(
-    ("cage", "lacks"),
+    ("found", "lacks"),
     [
-        (Cage(files=True, landlock=7, user=61184), "has a network"),
-        (Cage(sockets=True, user=61184), "reads whatever this user can read"),
-        (Cage(sockets=True, files=True, landlock=7), "runs as root"),
-        (Cage(), "has a network"),
+        (Sandbox(files=True, landlock=7, user=61184), "has a network"),
+        (Sandbox(sockets=True, user=61184), "reads whatever this user can read"),
+        (Sandbox(sockets=True, files=True, landlock=7), "runs as root"),
+        (Sandbox(), "has a network"),
     ],
 )
-async def test_what_does_not_hold_a_decoder_here_is_told(settings, resources, monkeypatch, cage, lacks):
-    monkeypatch.setattr(doctor, "tried", lambda: cage)
+async def test_what_does_not_hold_a_decoder_here_is_told(settings, resources, monkeypatch, found, lacks):
+    monkeypatch.setattr(doctor, "sandbox", lambda: found)
     monkeypatch.setattr(os, "getuid", lambda: 0)
 
     (finding,) = [finding for finding in await examine(settings) if finding.what == "processing"]

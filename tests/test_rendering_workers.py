@@ -115,7 +115,7 @@ async def test_cancelling_ends_the_process_at_once(
 
 
 async def test_a_worker_has_no_more_processes_than_it_is_allowed(start, completed_media, call):
-    photos = [await completed_media(encoded(scene(1600, 1000))) for _ in range(6)]
+    photos = [await completed_media(encoded(scene(2400, 1600))) for _ in range(6)]
     at_once = []
     with start(IMAGE_CONCURRENCY="2") as worker:
         for photo in photos:

@@ -51,7 +51,14 @@ async def rpc(request: Request) -> PlainTextResponse:
     return PlainTextResponse("read")
 
 
-APP = Starlette(routes=[Route("/healthz", healthz), Route("/film", film), Route("/slow", slow), Route("/rpc", rpc, methods=["POST"])])
+APP = Starlette(
+    routes=[
+        Route("/healthz", healthz),
+        Route("/film", film),
+        Route("/slow", slow),
+        Route("/rpc", rpc, methods=["POST"]),
+    ]
+)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from processing.cage import tried
+from processing.sandbox import sandbox
 from tests.attacks import decoder
 from tests.films import film
 
@@ -86,7 +86,7 @@ def test_a_decoder_that_is_not_confined_gets_through(places):
 
 def test_one_that_was_taken_over_gets_through_nothing(places):
     """Of thirty ways out none is open, to root's decoder as to an ordinary user's."""
-    assert tried().landlock, "this kernel has no Landlock"
+    assert sandbox().landlock, "this kernel has no Landlock"
     variables = {
         **os.environ,
         "IMAGEIO_FFMPEG_EXE": str(places / "ffmpeg"),

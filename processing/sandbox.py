@@ -1,6 +1,6 @@
-"""What holds a child on this machine: tried with one, since kernels and containers differ.
+"""The sandbox of a child on this machine: tried with one, since kernels and containers differ.
 
-`python -m processing.cage ORDER` is that child: it confines itself, tries to get out, and says what it could not do.
+`python -m processing.sandbox ORDER` is that child: it confines itself, tries to get out, and says what it could not do.
 """
 
 import importlib
@@ -26,11 +26,14 @@ from processing.records import Order, Task, from_json, to_json
 USERS = range(61184, 65520)
 WRITTEN = "written"
 MODULE = PROCESSORS[0].module
-_TRYING = threading.Lock()
+# Two arenas: each reserves address space.
+ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "VIPS_BLOCK_UNTRUSTED": "1"}
+HANDED_ON = ("IMAGEIO_FFMPEG_EXE",)
+_TRIAL = threading.Lock()
 
 
-class Cage(Struct, frozen=True, kw_only=True):
-    """What a child cannot do: open a socket, read a file of others, write outside its folder; and that its user is new.
+class Sandbox(Struct, frozen=True, kw_only=True):
+    """What a child cannot do: open a socket, and read a file of others.
 
     `landlock` is the kernel's version of it, 0 where there is none; `user` the child's.
     """
@@ -41,39 +44,47 @@ class Cage(Struct, frozen=True, kw_only=True):
     user: int | None = None
 
 
+def variables(folder: Path) -> dict[str, str]:
+    """A child's variables. Of its parent's, among which are the secrets, it has the one that names ffmpeg."""
+    chosen = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
+    return {**ENVIRONMENT, **chosen, "HOME": str(folder), "TMPDIR": str(folder)}
+
+
 def new_user(folder: Path) -> int | None:
     """The id of a user for one child that works in this folder; none where this process may not change its user."""
-    if tried().user is None or not all(parent.stat().st_mode & 0o001 for parent in folder.parents):
+    if sandbox().user is None or not all(parent.stat().st_mode & 0o001 for parent in folder.parents):
         return None
     return random.choice(USERS)  # noqa: S311 - it keeps nothing secret
 
 
-def tried() -> Cage:
-    """What holds a child of this process: tried once, whoever asks."""
-    with _TRYING:
-        return _tried()
+def sandbox() -> Sandbox:
+    """The sandbox of this process's children: tried once, whoever asks."""
+    with _TRIAL:
+        return _try_once()
 
 
 @cache
-def _tried() -> Cage:
-    if os.getuid() == 0 and (cage := _try(random.choice(USERS))):  # noqa: S311 - it keeps nothing secret
-        return cage
-    return _try(None) or Cage()
+def _try_once() -> Sandbox:
+    if os.getuid() == 0 and (found := _try(random.choice(USERS))):  # noqa: S311 - it keeps nothing secret
+        return found
+    return _try(None) or Sandbox()
 
 
-def _try(user: int | None) -> Cage | None:
+def _try(user: int | None) -> Sandbox | None:
     """What a child says that it cannot do; None when it cannot even begin."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
-        if user is not None:
-            os.chown(folder, user, user)
         task = Task(source=folder / "original", mime_type="", folder=folder)
         order = Order(module=MODULE, task=task, limits=PROCESSORS[0].limits, parent=os.getpid(), user=user)
+        child = [sys.executable, "-I", "-m", "processing.sandbox", to_json(order).decode()]
         with suppress(OSError, subprocess.SubprocessError, DecodeError):
-            child = [sys.executable, "-I", "-m", "processing.cage", to_json(order).decode()]
-            said = subprocess.run(child, capture_output=True, cwd=folder, check=True, timeout=60)  # noqa: S603 - its own
+            if user is not None:
+                os.chown(folder, user, user)
+            said = subprocess.check_output(  # noqa: S603 - the command is its own
+                child, cwd=folder, env=variables(folder), stderr=subprocess.DEVNULL, timeout=60
+            )
             (folder / WRITTEN).read_bytes()
-            return from_json(Cage, said.stdout)
+            return from_json(Sandbox, said)
     return None
 
 
@@ -85,8 +96,8 @@ def main() -> int:
     importlib.import_module(order.module)
     if not os.access(os.environ.get("IMAGEIO_FFMPEG_EXE", sys.executable), os.X_OK):
         return 1
-    cage = Cage(sockets=_is_refused_a_socket(), files=_is_refused_a_file(), landlock=version(), user=order.user)
-    sys.stdout.buffer.write(to_json(cage))
+    held = Sandbox(sockets=_is_refused_a_socket(), files=_is_refused_a_file(), landlock=version(), user=order.user)
+    sys.stdout.buffer.write(to_json(held))
     return 0
 
 
