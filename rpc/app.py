@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 
 from rpc.auth import AuthConfig, Authenticator
+from rpc.concurrency import ConcurrencyLimits
 from rpc.context import Resources
 from rpc.dispatch import Dispatcher
 from rpc.endpoint import Endpoint
@@ -19,7 +20,6 @@ from rpc.openrpc import describe, discovery, file_of
 from rpc.origin import Origins
 from rpc.procedure import Procedure
 from rpc.trpc.endpoint import Trpc
-from rpc.turns import Turns
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -55,16 +55,16 @@ def create_app(
     table = {procedure.name: procedure for procedure in procedures}
     document = describe(tuple(table.values()))
     discover = discovery(document)
-    turns = Turns(calls=config.calls_per_caller, streams=config.streams_per_caller)
-    dispatcher = Dispatcher({**table, discover.name: discover}, resources, turns, rpc_path=config.rpc_path)
+    concurrency = ConcurrencyLimits(calls=config.calls_per_caller, streams=config.streams_per_caller)
+    dispatcher = Dispatcher({**table, discover.name: discover}, resources, concurrency, rpc_path=config.rpc_path)
     authenticator = Authenticator(
         config.auth,
         introspection=resources.introspection,
         origins=Origins(config.cors_origins, config.cors_origin_regex),
     )
     limits = {"max_body_bytes": config.max_body_bytes, "max_batch_calls": config.max_batch_calls}
-    endpoint = Endpoint(dispatcher, authenticator, turns, **limits)
-    trpc = Trpc(dispatcher, authenticator, turns, content_idle_seconds=config.content_idle_seconds, **limits)
+    endpoint = Endpoint(dispatcher, authenticator, concurrency, **limits)
+    trpc = Trpc(dispatcher, authenticator, concurrency, content_idle_seconds=config.content_idle_seconds, **limits)
     health = Health(resources)
     cors = Middleware(
         CORSMiddleware,

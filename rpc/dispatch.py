@@ -19,12 +19,12 @@ from contracts.errors import InternalError, RpcError, ServiceUnavailable, Unknow
 from contracts.wire import Wire
 from rpc.auth import Caller
 from rpc.budget import AnswerBudget
+from rpc.concurrency import ConcurrencyLimits
 from rpc.content import Content, ContentBrokenOff, ContentStalled, unreadable
 from rpc.context import Context, Resources
 from rpc.json import Written, encode, written
 from rpc.limits import RateLimit
 from rpc.procedure import Kind, Procedure
-from rpc.turns import Turns
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.call")
 
@@ -83,11 +83,16 @@ class Dispatcher:
     """Runs calls against a table of procedures."""
 
     def __init__(
-        self, procedures: Mapping[str, Procedure], resources: Resources, turns: Turns, *, rpc_path: str
+        self,
+        procedures: Mapping[str, Procedure],
+        resources: Resources,
+        concurrency: ConcurrencyLimits,
+        *,
+        rpc_path: str,
     ) -> None:
         self.procedures = procedures
         self.resources = resources
-        self._turns = turns
+        self._concurrency = concurrency
         self._rpc_path = rpc_path
 
     async def dispatch(self, call: Call) -> Outcome:
@@ -118,7 +123,7 @@ class Dispatcher:
         if procedure.alone and call.budget.calls > 1:
             raise ValidationFailed.of("batch", f"{procedure.name} answers a document: call it in a request of its own")
         context, *arguments = await self._prepared(procedure, call, facts)
-        async with self._turn(context):
+        async with self._slot(context):
             value = written(await procedure.run(context, *arguments))
         if procedure.kind is QUERY:
             call.budget.spend(len(value))
@@ -127,15 +132,15 @@ class Dispatcher:
     async def _events(self, call: Call, facts: Facts) -> AsyncGenerator[Answered, None]:
         procedure = self.procedures[call.name]
         context, params = await self._prepared(procedure, call, facts)
-        watching = self._turns.stream(context.identity.id) if context.identity else nullcontext()
+        watching = self._concurrency.stream(context.identity.id) if context.identity else nullcontext()
         with watching:
             async with aclosing(procedure.run(context, params)) as events:
                 async for event in events:
                     yield (None, None) if event is None else (written(event), event.id)
         yield _OVER
 
-    def _turn(self, context: Context) -> AbstractAsyncContextManager[None]:
-        return self._turns.of(context.identity.id) if context.identity else nullcontext()
+    def _slot(self, context: Context) -> AbstractAsyncContextManager[None]:
+        return self._concurrency.calls_of(context.identity.id) if context.identity else nullcontext()
 
     async def _prepared(self, procedure: Procedure, call: Call, facts: Facts) -> tuple[Any, ...]:
         """What the procedure is run with: its caller is known before anything of a content is read."""

@@ -16,11 +16,11 @@ from starlette.responses import JSONResponse, Response
 from contracts.errors import ErrorCode, RpcError
 from rpc.auth import Authenticator, Caller
 from rpc.body import CLOSE, TOO_SLOW, BodyTooLarge, BodyTooSlow, media_type, read_body
+from rpc.concurrency import ConcurrencyLimits
 from rpc.dispatch import Authenticate, Dispatcher
 from rpc.envelope import Envelope, is_envelope, refuse
 from rpc.json import ParseError, decode, encode
 from rpc.jsonrpc import INVALID_REQUEST, PARSE_ERROR, JsonRpc, error_document
-from rpc.turns import Turns
 
 CONTENT_TYPES = frozenset({"application/json", "application/json-rpc", "application/jsonrequest"})
 
@@ -32,13 +32,13 @@ class Endpoint:
         self,
         dispatcher: Dispatcher,
         authenticator: Authenticator,
-        turns: Turns,
+        concurrency: ConcurrencyLimits,
         *,
         max_body_bytes: int,
         max_batch_calls: int,
     ) -> None:
         self._authenticator = authenticator
-        self._turns = turns
+        self._concurrency = concurrency
         self._jsonrpc = JsonRpc(dispatcher)
         self._envelope = Envelope(dispatcher, max_batch_calls=max_batch_calls)
         self._max_batch_calls = max_batch_calls
@@ -72,7 +72,7 @@ class Endpoint:
     async def _answer(self, document: Any, request: Request) -> Response:
         authenticate = once(self._authenticator, request)
         if isinstance(document, list):
-            async with self._turn(request):
+            async with self._slot(request):
                 return await self._answer_array(document, authenticate)
         if not isinstance(document, dict):
             return _both(HTTPStatus.BAD_REQUEST, INVALID_REQUEST)
@@ -80,12 +80,12 @@ class Endpoint:
             (answer,) = await self._jsonrpc.answer_all([document], authenticate)
             return _json_unless_empty(answer)
         if "batch" in document and "procedure" not in document:
-            async with self._turn(request):
+            async with self._slot(request):
                 return _json(*await self._envelope.answer_batch(document["batch"], authenticate))
         return _json(*await self._envelope.answer(document, authenticate))
 
-    def _turn(self, request: Request) -> AbstractAsyncContextManager[None]:
-        return self._turns.of_batch(names_caller=self._authenticator.names_caller(request))
+    def _slot(self, request: Request) -> AbstractAsyncContextManager[None]:
+        return self._concurrency.batch_of(names_caller=self._authenticator.names_caller(request))
 
     async def _answer_array(self, members: list[Any], authenticate: Authenticate) -> Response:
         """The answers in the order of the calls, all run side by side; a notification has none."""

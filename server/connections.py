@@ -16,13 +16,13 @@ from rpc.peers import peer_of
 MAX_HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 10.0
 STALL_SECONDS = 30.0  # in which a client takes nothing of its answer
-LOOK_SECONDS = 2.0
-MAX_WAITING = 64  # connections whose clients are slow to take what they asked for: each holds up to an answer
+CHECK_SECONDS = 2.0
+MAX_SLOW = 64  # connections whose clients are slow to take what they asked for: each holds up to an answer
 REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 10\r\nconnection: close\r\n\r\n"
 TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
-class Room:
+class ConnectionLimits:
     """How many connections there may be, in all and of each peer, and who of them is slow to read."""
 
     def __init__(self, *, in_all: int, of_each: int) -> None:
@@ -30,7 +30,7 @@ class Room:
         self._of_each = of_each
         self._open: dict[str, int] = {}
         self._count = 0
-        self._waiting: dict[Connection, None] = {}
+        self._slow: dict[Connection, None] = {}
 
     def enter(self, connection: "Connection") -> bool:
         """Whether there is room for one more of this peer; it leaves in any case."""
@@ -44,29 +44,29 @@ class Room:
         self._open[connection.peer] -= 1
         if not self._open[connection.peer]:
             del self._open[connection.peer]
-        self._waiting.pop(connection, None)
+        self._slow.pop(connection, None)
 
-    def wait(self, connection: "Connection") -> None:
+    def note_slow(self, connection: "Connection") -> None:
         """Note a client that is slow to read; when there are too many, one goes, of the peer that has most of them."""
-        self._waiting[connection] = None
-        if len(self._waiting) > MAX_WAITING:
-            ((peer, _),) = Counter(waiting.peer for waiting in self._waiting).most_common(1)
-            slowest = next(waiting for waiting in self._waiting if waiting.peer == peer)
-            del self._waiting[slowest]
+        self._slow[connection] = None
+        if len(self._slow) > MAX_SLOW:
+            ((peer, _),) = Counter(slow.peer for slow in self._slow).most_common(1)
+            slowest = next(slow for slow in self._slow if slow.peer == peer)
+            del self._slow[slowest]
             slowest.hang_up()
 
-    def go_on(self, connection: "Connection") -> None:
+    def note_caught_up(self, connection: "Connection") -> None:
         """Note that a client has caught up."""
-        self._waiting.pop(connection, None)
+        self._slow.pop(connection, None)
 
 
 class Connection(HttpToolsProtocol):
     """uvicorn's protocol, with bounds."""
 
-    def __init__(self, room: Room, *arguments: Any, **named: Any) -> None:
+    def __init__(self, limits: ConnectionLimits, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.peer = ""
-        self._room = room
+        self._limits = limits
         self._unfinished_bytes = 0
         self._head_due: float | None = self.loop.time() + HEAD_SECONDS
         self._unsent_bytes = 0
@@ -77,12 +77,12 @@ class Connection(HttpToolsProtocol):
         """Take a place, or be refused."""
         super().connection_made(transport)
         self.peer = peer_of(self.client and self.client[0])
-        if not self._room.enter(self):
+        if not self._limits.enter(self):
             self._end(REFUSAL)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the place back."""
-        self._room.leave(self)
+        self._limits.leave(self)
         self._disconnect()
         super().connection_lost(exc)
 
@@ -115,12 +115,12 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Its client is slow to read."""
         super().pause_writing()
-        self._room.wait(self)
+        self._limits.note_slow(self)
 
     def resume_writing(self) -> None:
         """Its client has caught up."""
         super().resume_writing()
-        self._room.go_on(self)
+        self._limits.note_caught_up(self)
 
     def _is_between_requests(self) -> bool:
         """Whether what comes is no part of a request that anybody reads."""
@@ -129,7 +129,7 @@ class Connection(HttpToolsProtocol):
     def _is_answering(self) -> bool:
         return self._answering is not None and not self._answering.response_complete
 
-    def look(self, now: float) -> None:
+    def check(self, now: float) -> None:
         """Hang up on a head that is late, and on an answer of which nothing is taken."""
         unsent_bytes = self.transport.get_write_buffer_size()
         if unsent_bytes != self._unsent_bytes:
@@ -166,6 +166,6 @@ async def watch(connections: Collection[Any]) -> None:
     """Look after connections until cancelled."""
     clock = asyncio.get_running_loop().time
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(CHECK_SECONDS)
         for connection in tuple(connections):
-            connection.look(clock())
+            connection.check(clock())

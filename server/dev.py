@@ -19,7 +19,7 @@ from server.embedded_postgres import postgres
 from server.embedded_s3 import s3
 from server.http import STOP_SIGNALS, listen, run, run_until_stopped, serve_http
 from server.playlists import playlist_routes
-from server.resources import app_config, open_resources, room_of, store_config
+from server.resources import app_config, connection_limits, open_resources, store_config
 from server.settings import Settings
 from server.storage_proxy import storage_routes
 from server.token import sign_token
@@ -83,7 +83,7 @@ async def _run(settings: Settings, listener: socket.socket, embedded_s3: str | N
         shows_all = embedded_s3 and not settings.private_renditions
         served = await stack.enter_async_context(cdn_beside(app, store_config(settings))) if shows_all else app
         await run_until_stopped(
-            serve_http(served, listener, room_of(settings), before_draining=resources.bell.send_home),
+            serve_http(served, listener, connection_limits(settings), before_draining=resources.bell.send_home),
             work(resources, settings),
             ready=lambda: greet(settings, time.monotonic() - began),
         )

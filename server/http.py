@@ -17,13 +17,13 @@ from starlette.types import ASGIApp
 
 from processing.prctl import hide_memory
 from server.commands import CommandError
-from server.connections import Connection, Room, watch
+from server.connections import Connection, ConnectionLimits, watch
 
 DRAIN_SECONDS = 10
 CLOSING_SECONDS = 8  # how long a process may take to close what it works with, once its time to drain is over
 MAX_FILES = 65_536
-# The event loop accepts one connection of a socket at each turn, and in a flood of them the others would wait long: so
-# the same one has many names.
+# The event loop accepts one connection of a listening socket in each of its iterations. In a flood of them a new one
+# would wait for hundreds of iterations, so the loop polls as many duplicates of the socket.
 ACCEPTED_AT_ONCE = 32
 GC_THRESHOLDS = (100_000, 50, 100)  # sixteen batches of fifty calls have some 20,000 objects in hand
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -68,13 +68,13 @@ def _silent() -> None:
 
 
 async def serve_http(
-    app: ASGIApp, listener: socket.socket, room: Room, *, before_draining: Callable[[], None] = _silent
+    app: ASGIApp, listener: socket.socket, limits: ConnectionLimits, *, before_draining: Callable[[], None] = _silent
 ) -> None:
-    """Serve as many connections as there is room for, until cancelled; requests under way are given `DRAIN_SECONDS`."""
+    """Serve within these limits of connections until cancelled; requests under way are given `DRAIN_SECONDS`."""
     server = _Server(
         uvicorn.Config(
             app,
-            http=partial(Connection, room),  # type: ignore[arg-type] # it is called as a class is
+            http=partial(Connection, limits),  # type: ignore[arg-type] # it is called as a class is
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -82,8 +82,8 @@ async def serve_http(
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
     )
-    names = [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
-    serving = asyncio.create_task(server.serve(sockets=names))
+    listeners = [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
+    serving = asyncio.create_task(server.serve(sockets=listeners))
     watching = asyncio.create_task(watch(server.server_state.connections))
     try:
         await asyncio.shield(serving)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rpc.app import AppConfig
 from rpc.auth import AuthConfig
 from rpc.context import Resources, UploadPolicy
-from server.connections import Room
+from server.connections import ConnectionLimits
 from server.settings import Settings
 from sql.bell import Bell
 from sql.database import Database
@@ -109,9 +109,9 @@ def store_config(settings: Settings) -> StoreConfig:
     )
 
 
-def room_of(settings: Settings) -> Room:
+def connection_limits(settings: Settings) -> ConnectionLimits:
     """The connections that settings allow a process."""
-    return Room(in_all=settings.max_connections, of_each=settings.max_connections_per_address)
+    return ConnectionLimits(in_all=settings.max_connections, of_each=settings.max_connections_per_address)
 
 
 def app_config(settings: Settings, *, cors_origin_regex: str | None = None) -> AppConfig:

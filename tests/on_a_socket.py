@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from starlette.types import ASGIApp
 
-from server.connections import Room
+from server.connections import ConnectionLimits
 from server.http import listen, serve_http
 
 
@@ -22,9 +22,11 @@ def origin_of(listener: socket.socket) -> str:
 
 
 @contextlib.asynccontextmanager
-async def served_on(listener: socket.socket, app: ASGIApp, room: Room | None = None) -> AsyncIterator[str]:
+async def served_on(
+    listener: socket.socket, app: ASGIApp, limits: ConnectionLimits | None = None
+) -> AsyncIterator[str]:
     """The origin of an application that is served as in production, until the end of the block."""
-    serving = asyncio.create_task(serve_http(app, listener, room or Room(in_all=4096, of_each=512)))
+    serving = asyncio.create_task(serve_http(app, listener, limits or ConnectionLimits(in_all=4096, of_each=512)))
     try:
         yield origin_of(listener)
     finally:

@@ -12,6 +12,7 @@ from rpc.auth import Authenticator
 from rpc.batch import side_by_side
 from rpc.body import Arriving, media_type
 from rpc.budget import AnswerBudget
+from rpc.concurrency import ConcurrencyLimits, within
 from rpc.dispatch import Authenticate, Call, Dispatcher
 from rpc.endpoint import once
 from rpc.json import encode
@@ -23,7 +24,6 @@ from rpc.trpc.lines import lines
 from rpc.trpc.request import BINARY, JSON_LINES, Asked, is_batch, path_of, read
 from rpc.trpc.shape import Answer, Refused, answer
 from rpc.trpc.subscription import input_of_subscription, with_token
-from rpc.turns import Turns, within
 from rpc.unread import Unread
 
 # A query may be sent as a POST: clients do so by `methodOverride`, for inputs that no URL can hold.
@@ -42,7 +42,7 @@ class Trpc:
         self,
         dispatcher: Dispatcher,
         authenticator: Authenticator,
-        turns: Turns,
+        concurrency: ConcurrencyLimits,
         *,
         max_body_bytes: int,
         max_batch_calls: int,
@@ -50,7 +50,7 @@ class Trpc:
     ) -> None:
         self._dispatcher = dispatcher
         self._authenticator = authenticator
-        self._turns = turns
+        self._concurrency = concurrency
         self._content_idle_seconds = content_idle_seconds
         self._read: Callable[[Request], Coroutine[Any, Any, Asked]] = partial(
             read, max_body_bytes=max_body_bytes, max_batch_calls=max_batch_calls
@@ -89,10 +89,10 @@ class Trpc:
         authenticate = once(self._authenticator, request)
         budget = AnswerBudget(len(asked.paths))
         calls = [self._answer(asked, position, authenticate, budget) for position in range(len(asked.paths))]
-        turn = self._turns.of_batch(names_caller=not asked.batched or self._authenticator.names_caller(request))
+        slot = self._concurrency.batch_of(names_caller=not asked.batched or self._authenticator.names_caller(request))
         if asked.streamed:
-            return Stream(lines(within(turn, call) for call in calls), media_type=JSON_LINES, headers=VARY)
-        async with turn:
+            return Stream(lines(within(slot, call) for call in calls), media_type=JSON_LINES, headers=VARY)
+        async with slot:
             answers = await side_by_side(calls)
         return _batch(answers) if asked.batched else _single(answers[0])
 

@@ -12,7 +12,7 @@ from server.http import CLOSING_SECONDS, DRAIN_SECONDS, listen, run_until_stoppe
 from server.http import run as run_loop
 from server.playlists import playlist_routes
 from server.processes import leave, run_processes
-from server.resources import REQUIRED, app_config, open_resources, room_of, wind_down
+from server.resources import REQUIRED, app_config, connection_limits, open_resources, wind_down
 from server.settings import Settings
 
 
@@ -36,7 +36,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         app = create_app(resources, PROCEDURES, app_config(settings), routes=playlist_routes(resources))
         address = f"mediarpc serves on {settings.host}:{settings.port}"
         await run_until_stopped(
-            serve_http(app, listener, room_of(settings), before_draining=lambda: wind_down(resources)),
+            serve_http(app, listener, connection_limits(settings), before_draining=lambda: wind_down(resources)),
             ready=lambda: print(address, file=sys.stderr, flush=True),
             ends_within=DRAIN_SECONDS + CLOSING_SECONDS,
         )

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from rpc import body
 from rpc.body import BodyTooSlow, read_body
 from server import connections
-from server.connections import MAX_WAITING, Room
+from server.connections import MAX_SLOW, ConnectionLimits
 from tests.on_a_socket import free_listener, served_on
 
 MIB = 1024 * 1024
@@ -65,18 +65,18 @@ APP = Starlette(
 def hasty(monkeypatch):
     """Deadlines that a test can wait for."""
     monkeypatch.setattr(connections, "HEAD_SECONDS", 1.0)
-    monkeypatch.setattr(connections, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "CHECK_SECONDS", 0.05)
     monkeypatch.setattr(body, "FIRST_SECONDS", 1.0)
 
 
 @pytest.fixture
-def room() -> Room:
-    return Room(in_all=1000, of_each=300)
+def limits() -> ConnectionLimits:
+    return ConnectionLimits(in_all=1000, of_each=300)
 
 
 @pytest.fixture
-async def url(room):
-    async with served_on(free_listener(), APP, room) as origin:
+async def url(limits):
+    async with served_on(free_listener(), APP, limits) as origin:
         yield origin
 
 
@@ -197,11 +197,11 @@ async def test_a_slow_client_may_take_as_long_as_its_bytes(connect):
     assert (await reader.readline()).startswith(b"HTTP/1.1 200")
 
 
-async def test_an_address_has_its_share_of_connections(connect, room, monkeypatch):
+async def test_an_address_has_its_share_of_connections(connect, limits, monkeypatch):
     """One more is refused, another address's is not, and one that has ended makes room."""
     monkeypatch.setattr(connections, "HEAD_SECONDS", DEADLINE_SECONDS)
     opened = await connect(300, b"GET ")
-    await until(lambda: room._count == 300)
+    await until(lambda: limits._count == 300)
     (refused,) = await connect(1, GET)
     assert (await said(refused[0]))[9:12] == b"503"
 
@@ -209,16 +209,16 @@ async def test_an_address_has_its_share_of_connections(connect, room, monkeypatc
     assert (await other[0].readline()).startswith(b"HTTP/1.1 200")
     for _, writer in opened:
         writer.close()
-    await until(lambda: room._count <= 1)
+    await until(lambda: limits._count <= 1)
     (again,) = await connect(1, GET)
     assert (await again[0].readline()).startswith(b"HTTP/1.1 200")
 
 
-async def test_there_are_no_more_connections_than_the_setting_says(connect, room, monkeypatch):
+async def test_there_are_no_more_connections_than_the_setting_says(connect, limits, monkeypatch):
     monkeypatch.setattr(connections, "HEAD_SECONDS", DEADLINE_SECONDS)
     for address in range(2, 6):
         await connect(250, b"GET ", f"127.0.0.{address}")
-    await until(lambda: room._count == 1000)
+    await until(lambda: limits._count == 1000)
     (refused,) = await connect(1, GET)
 
     assert (await said(refused[0]))[9:12] == b"503"
@@ -237,12 +237,12 @@ async def test_an_answer_of_which_nothing_is_taken_is_given_up(connect, monkeypa
     assert taken + len(await said(slow[0])) > 64 * MIB
 
 
-async def test_of_those_who_take_nothing_only_so_many_are_waited_for(connect, room):
+async def test_of_those_who_take_nothing_only_so_many_are_waited_for(connect, limits):
     """The one that goes is of the address that has most of them."""
     (other,) = await connect(1, FILM, "127.0.0.2")
-    await until(lambda: len(room._waiting) == 1)
-    await connect(2 * MAX_WAITING, FILM)
-    await until(lambda: room._count == MAX_WAITING)
+    await until(lambda: len(limits._slow) == 1)
+    await connect(2 * MAX_SLOW, FILM)
+    await until(lambda: limits._count == MAX_SLOW)
 
-    assert len(room._waiting) == MAX_WAITING
+    assert len(limits._slow) == MAX_SLOW
     assert len(await said(other[0])) > 64 * MIB

@@ -8,8 +8,8 @@ import pytest
 from contracts.errors import RateLimitExceeded, UploadIncomplete
 from jobs import publish
 from processing.header import dimensions
+from rpc.concurrency import ConcurrencyLimits
 from rpc.in_flight import InFlight
-from rpc.turns import Turns
 
 MIB = 1024 * 1024
 
@@ -22,11 +22,11 @@ def many_segments(size: int) -> bytes:
 
 async def test_more_calls_of_a_caller_than_its_share_wait_and_others_do_not():
     """All of them are answered in the end."""
-    turns, running, most = Turns(calls=3, streams=1), 0, 0
+    concurrency, running, most = ConcurrencyLimits(calls=3, streams=1), 0, 0
 
     async def call(caller: str) -> None:
         nonlocal running, most
-        async with turns.of(caller):
+        async with concurrency.calls_of(caller):
             running += caller == "ada"
             most = max(most, running)
             await asyncio.sleep(0.01)
@@ -39,17 +39,17 @@ async def test_more_calls_of_a_caller_than_its_share_wait_and_others_do_not():
     assert not ada.done()
     await ada
     assert most == 3
-    assert not turns._under_way
+    assert not concurrency._under_way
 
 
 def test_one_more_stream_than_the_share_is_refused_until_one_ends():
-    turns = Turns(calls=1, streams=2)
-    with turns.stream("ada"):
-        with turns.stream("ada"), pytest.raises(RateLimitExceeded), turns.stream("ada"):
+    concurrency = ConcurrencyLimits(calls=1, streams=2)
+    with concurrency.stream("ada"):
+        with concurrency.stream("ada"), pytest.raises(RateLimitExceeded), concurrency.stream("ada"):
             pass
-        with turns.stream("ada"), turns.stream("grace"):
+        with concurrency.stream("ada"), concurrency.stream("grace"):
             pass
-    assert not turns._open
+    assert not concurrency._open
 
 
 async def test_who_wants_the_same_meanwhile_shares_its_outcome():

@@ -1,4 +1,4 @@
-"""How much of a process one caller has at a time: calls take turns, streams are counted."""
+"""How much of a process one caller has at a time: calls wait for each other, streams are counted."""
 
 import asyncio
 from collections import Counter
@@ -12,13 +12,13 @@ from contracts.errors import RateLimitExceeded
 Answer = TypeVar("Answer")
 
 STREAM_RETRY_SECONDS = 30
-BATCHES_OF_NOBODY = 2
+ANONYMOUS_BATCHES = 2
 
 
-class Turns:
+class ConcurrencyLimits:
     """So many calls under way and so many open streams of each caller; one more call waits, one more stream may not.
 
-    Batches whose requests name no caller take turns together: what they may call is answered at once.
+    Batches whose requests name no caller wait for each other: what they may call is answered at once.
     """
 
     def __init__(self, *, calls: int, streams: int) -> None:
@@ -26,18 +26,18 @@ class Turns:
         self._streams = streams
         self._under_way: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._open = Counter[str]()
-        self._of_nobody = asyncio.Semaphore(BATCHES_OF_NOBODY)
+        self._anonymous = asyncio.Semaphore(ANONYMOUS_BATCHES)
 
-    def of(self, caller_id: str) -> asyncio.Semaphore:
-        """The turns of a caller's calls: enter it for one."""
-        turns = self._under_way.get(caller_id)
-        if turns is None:
-            turns = self._under_way[caller_id] = asyncio.Semaphore(self._calls)
-        return turns
+    def calls_of(self, caller_id: str) -> asyncio.Semaphore:
+        """The slots of a caller's calls: enter it for one."""
+        slots = self._under_way.get(caller_id)
+        if slots is None:
+            slots = self._under_way[caller_id] = asyncio.Semaphore(self._calls)
+        return slots
 
-    def of_batch(self, *, names_caller: bool) -> AbstractAsyncContextManager[None]:
-        """The turn of a batch: enter it for all of its calls."""
-        return nullcontext() if names_caller else self._of_nobody
+    def batch_of(self, *, names_caller: bool) -> AbstractAsyncContextManager[None]:
+        """The slot of a batch: enter it for all of its calls."""
+        return nullcontext() if names_caller else self._anonymous
 
     @contextmanager
     def stream(self, caller_id: str) -> Iterator[None]:
@@ -53,7 +53,7 @@ class Turns:
                 del self._open[caller_id]
 
 
-async def within(turn: AbstractAsyncContextManager[None], call: Awaitable[Answer]) -> Answer:
-    """What a call answers in its turn."""
-    async with turn:
+async def within(slot: AbstractAsyncContextManager[None], call: Awaitable[Answer]) -> Answer:
+    """What a call answers once it has the slot."""
+    async with slot:
         return await call
