@@ -225,7 +225,8 @@ class Settings:
         parse=_number(1, 30 * 24 * 3600),
     )
     content_idle_seconds: int = setting(
-        "How long the server waits for the next bytes of a file that is sent through it, in seconds.",
+        "How long the server waits for the next bytes of a file that is sent through it, in seconds; one that comes "
+        "slower than 1 KiB a second is given up.",
         default=60,
         parse=_number(1, 3600),
     )

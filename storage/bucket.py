@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
 
@@ -14,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from contracts.errors import ServiceUnavailable
 from storage import multipart
-from storage.calls import Calls, ObjectsRemain, StoreError, error_code, is_outage, whole
+from storage.calls import Calls, ObjectsRemain, StoreError, error_code, is_outage, status, whole
 from storage.conditions import Conditions, enforced
 from storage.renditions import kind_of
 
@@ -34,8 +35,9 @@ class ObjectChanged(RuntimeError):
 
 
 MISSING: dict[str, type[Exception]] = dict.fromkeys(("NoSuchKey", "NotFound"), ObjectMissing)
-# Of a copy: what the store is told instead of taking it from the source.
-ALONE = {"MetadataDirective": "REPLACE", "TaggingDirective": "REPLACE", "Tagging": "", "StorageClass": "STANDARD"}
+# Of a copy: what the store is told instead of taking it from the source. Some stores have no tags, and refuse theirs.
+ALONE = {"MetadataDirective": "REPLACE", "StorageClass": "STANDARD"}
+NO_TAGS = {"TaggingDirective": "REPLACE", "Tagging": ""}
 NO_WORDS = "404"  # of a refusal without a body, or with a part of one
 
 
@@ -54,6 +56,7 @@ class Bucket:
     def __init__(self, name: str, client: Any, calls: Calls) -> None:
         self.name = name
         self.conditions: Conditions | None = None
+        self._no_tags = NO_TAGS
         self._client = client
         self._calls = calls
 
@@ -156,16 +159,18 @@ class Bucket:
     def _copy(self, source: str, target: str, etag: str, content_type: str) -> None:
         if self.conditions is None:
             self.conditions = enforced(self._client, self.name, probe=f"{target}.probe")
-        copied = {"Bucket": self.name, "Key": source}
+        told = {"ContentType": content_type, **ALONE, **self._no_tags, **self.conditions.headers(etag)}
         try:
             self._client.copy_object(
-                Bucket=self.name, Key=target, CopySource=copied, ContentType=content_type, **ALONE,
-                **self.conditions.headers(etag),
-            )  # fmt: skip
+                Bucket=self.name, Key=target, CopySource={"Bucket": self.name, "Key": source}, **told
+            )
         except ClientError as error:
             if error_code(error) == "PreconditionFailed":
                 raise ObjectChanged from None
-            raise
+            if status(error) != HTTPStatus.NOT_IMPLEMENTED or not self._no_tags:
+                raise
+            self._no_tags = {}
+            self._copy(source, target, etag, content_type)
 
     def _keys_under(self, prefix: str) -> list[str]:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)

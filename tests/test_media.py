@@ -225,8 +225,8 @@ async def test_pixels_are_as_displayed(completed_media):
     assert (media.width, media.height) == (60, 90)
 
 
-async def test_pixels_are_found_behind_a_long_profile(completed_media):
-    """A header pushed down by large metadata segments is read further, but no further than a mebibyte."""
+async def test_pixels_are_found_behind_a_long_profile(completed_media, call, run_pending):
+    """A header pushed down by large metadata segments is read further, up to a mebibyte, and behind it by a worker."""
     body = photo(90, 60)
     segment = b"\xff\xed" + (65_000).to_bytes(2, "big") + b"\0" * 64_998
     media = await completed_media(body[:2] + segment * 15 + body[2:])
@@ -234,6 +234,9 @@ async def test_pixels_are_found_behind_a_long_profile(completed_media):
 
     assert (media.width, media.height) == (90, 60)
     assert (behind.width, behind.height) == (None, None)
+    await run_pending()
+    found = (await call("media.getMedia", mediaId=str(behind.id))).media
+    assert (found.width, found.height) == (90, 60)
 
 
 async def test_an_image_without_a_readable_header_has_no_pixels(completed_media):

@@ -5,6 +5,7 @@ import hashlib
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -241,6 +242,27 @@ async def test_a_copy_has_the_bytes_and_its_type_and_nothing_else(store, request
     kept = {"ContentEncoding", "CacheControl", "ContentLanguage", "TagCount"} & head.keys()
     assert not kept or request.node.callspec.params["config"] == "embedded"
     assert await store.read("copy", 0, 9) == b"bytes"
+
+
+async def test_a_store_without_tags_copies_without_them(store):
+    """It refuses the first copy, and is asked for none of them again."""
+    refused = []
+
+    def refuse(params, **_):
+        if "x-amz-tagging-directive" not in params["headers"]:
+            return None
+        refused.append(params)
+        answer = {"Error": {"Code": "NotImplemented"}, "ResponseMetadata": {"HTTPStatusCode": 501}}
+        return SimpleNamespace(status_code=501), answer
+
+    store._client.meta.events.register("before-call.s3.CopyObject", refuse)
+    store._client.put_object(Bucket=store.name, Key="staged", Body=b"bytes")
+    staged = await store.head("staged")
+    for target in ("one", "two"):
+        await store.copy("staged", target, etag=staged.etag, content_type="image/png")
+
+    assert len(refused) == 1
+    assert await store.read("two", 0, 9) == b"bytes"
 
 
 async def test_more_keys_than_a_page_are_listed_and_removed(store):

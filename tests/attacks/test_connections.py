@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +13,8 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from rpc import body
-from rpc.body import BodyTooSlow, read_body
+from rpc.body import Arriving, BodyTooSlow, read_body
+from rpc.content import ContentStalled
 from server import connections
 from server.connections import MAX_SLOW, ConnectionLimits
 from tests.on_a_socket import free_listener, served_on
@@ -195,6 +197,19 @@ async def test_a_slow_client_may_take_as_long_as_its_bytes(connect):
         await asyncio.sleep(0.1)
 
     assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_content_that_trickles_is_given_up():
+    """Byte by byte none of its pauses is long, but all of them together are."""
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.05)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        with pytest.raises(ContentStalled):
+            async for _ in Arriving(receive, idle_seconds=0.5):
+                pass
 
 
 async def test_an_address_has_its_share_of_connections(connect, limits, monkeypatch):
