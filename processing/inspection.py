@@ -90,7 +90,7 @@ def _chunks(opened: BinaryIO, end: int) -> Iterator[bytes]:
 def _is_mp4(path: Path) -> bool:
     with path.open("rb") as opened:
         names = list(_boxes(opened, path.stat().st_size))
-    return names[:1] != [] and names[0] in MP4_BEGINNINGS and MP4_BOXES.issuperset(names)
+    return bool(names) and names[0] in MP4_BEGINNINGS and MP4_BOXES.issuperset(names)
 
 
 def _boxes(opened: BinaryIO, end: int) -> Iterator[bytes]:

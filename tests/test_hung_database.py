@@ -17,7 +17,8 @@ from tests.own_postgres import database_url, own_postgres, postgres
 __all__ = ["database_url", "own_postgres", "postgres"]
 
 PROMISE_SECONDS = 3.0
-LATE_SECONDS = 2.0  # for a busy machine
+LATE_SECONDS = 0.5  # for a busy machine
+TRIES = 3  # one of which such a machine does not hold up
 PROBES = 40
 NO_DATABASE = {"status": "unavailable", "database": "unreachable", "storage": "ok"}
 NO_STORAGE = {"status": "unavailable", "database": "ok", "storage": "unreachable"}
@@ -142,9 +143,14 @@ async def test_storage_that_hangs_keeps_readiness_waiting_no_longer(postgres, st
         await resources.store.create_buckets()
         hangs.set()
 
-        for answer, seconds in await asyncio.gather(*(timed(http.get("/readyz")) for _ in range(PROBES))):
-            assert answer.json() == NO_STORAGE
-            assert seconds < PROMISE_SECONDS + LATE_SECONDS
+        longest = []
+        for _ in range(TRIES):
+            probes = await asyncio.gather(*(timed(http.get("/readyz")) for _ in range(PROBES)))
+            assert [answer.json() for answer, _ in probes] == [NO_STORAGE] * PROBES
+            longest.append(max(seconds for _, seconds in probes))
+            if longest[-1] < PROMISE_SECONDS + LATE_SECONDS:
+                break
+        assert min(longest) < PROMISE_SECONDS + LATE_SECONDS
         assert len(resources.store._threads._threads) <= 2
 
         hangs.clear()

@@ -85,7 +85,7 @@ def test_a_decoder_that_is_not_confined_gets_through(places):
 
 
 def test_one_that_was_taken_over_gets_through_nothing(places):
-    """Of thirty ways out none is open, to root's decoder as to an ordinary user's."""
+    """Of all ways out none is open, to root's decoder as to an ordinary user's."""
     assert sandbox().landlock, "this kernel has no Landlock"
     variables = {
         **os.environ,
