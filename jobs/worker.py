@@ -55,6 +55,17 @@ async def run_worker(db: Database, policy: WorkPolicy, listening: Pool) -> None:
 
     Each lane needs connections of `listening` to fetch its jobs, and holds one besides.
     """
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(run_lanes(db, policy, listening))
+        try:
+            await asyncio.Event().wait()  # until cancelled
+        finally:
+            for pool in (db.pool, listening):
+                pool.hurry(LAST_ANSWER_SECONDS)
+
+
+async def run_lanes(db: Database, policy: WorkPolicy, listening: Pool) -> None:
+    """Run every lane, and what is done now and then, once the database is there."""
     await wait_until_migrated(db)
     async with open_queue(listening), asyncio.TaskGroup() as tasks:
         log.info("worker started", jobs=[job.name for job in JOBS], at_once=policy.lanes)
@@ -64,11 +75,6 @@ async def run_worker(db: Database, policy: WorkPolicy, listening: Pool) -> None:
         tasks.create_task(every(STALLED_SECONDS, rescue_stalled))
         tasks.create_task(every(FOLDERS_SECONDS, sweep_folders_once))
         tasks.create_task(every(FORGET_SECONDS, forget_ended))
-        try:
-            await asyncio.Event().wait()  # until cancelled
-        finally:
-            for pool in (db.pool, listening):
-                pool.hurry(LAST_ANSWER_SECONDS)
 
 
 async def wait_until_migrated(db: Database) -> None:

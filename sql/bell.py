@@ -101,7 +101,7 @@ class Bell:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _pass_on(self) -> None:
-        async with await psycopg.AsyncConnection.connect(
+        async with await Connection.connect(
             self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
         ) as connection:
             self._connection = connection

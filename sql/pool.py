@@ -18,14 +18,21 @@ from psycopg_pool import AsyncConnectionPool
 
 from sql.outages import NoAnswer, is_of_the_server, is_outage
 
-Connection = psycopg.AsyncConnection[Any]
-
 CONNECT_TIMEOUT_SECONDS = 5
 CHECKOUT_TIMEOUT_SECONDS = 5.0
 RECONNECT_SECONDS = 5.0  # then the next who wants a connection has it tried anew, at once
 STATEMENT_TIMEOUT_SECONDS = 15  # then the server gives up
 ANSWER_TIMEOUT_SECONDS = 20.0  # then we do, on a server that does not answer at all
 CLOSE_TIMEOUT_SECONDS = 1.0  # for connections that are just being made
+CANCEL_TIMEOUT_SECONDS = 1.0  # how long it may take to tell the server that nobody waits for a statement any more
+
+
+class Connection(psycopg.AsyncConnection[Any]):
+    """A connection that does not wait long for a server to take a cancellation."""
+
+    async def cancel_safe(self, *, timeout: float = CANCEL_TIMEOUT_SECONDS) -> None:  # noqa: ASYNC109 - the signature is the driver's
+        """Ask the server to cancel the statement under way."""
+        await super().cancel_safe(timeout=min(timeout, CANCEL_TIMEOUT_SECONDS))
 
 
 class Pool(AsyncConnectionPool[Connection]):
@@ -123,6 +130,7 @@ def create_pool(url: str, *, size: int) -> Pool:
     return Pool(
         url,
         open=False,
+        connection_class=Connection,
         min_size=min(2, size),
         max_size=size,
         timeout=CHECKOUT_TIMEOUT_SECONDS,

@@ -74,7 +74,7 @@ async def test_a_worker_outlives_eight_photos_that_need_twice_its_memory(
                 assert worker.process.poll() is None, worker.output
                 await asyncio.sleep(0.2)
         assert await states() == ["ready"] * AT_ONCE
-        assert bounded.kills() > 0
+        assert bounded.kills() > 0, worker.output
 
 
 async def test_a_worker_takes_on_what_fits_its_memory(start_bounded):
