@@ -136,11 +136,14 @@ def until(holds: Callable[[], object], timeout_seconds: float = TIMEOUT_SECONDS)
 
 
 def processes_of(folder: Path) -> dict[str, int]:
-    """The id of each process whose command line names a folder or something in it, by the program's name."""
+    """The id of each process whose command line names a folder or something in it, by the program's name.
+
+    Of several it is the oldest: a process that was forked just now has its parent's command line still.
+    """
     found: dict[str, int] = {}
     for process in psutil.process_iter(["cmdline", "name"]):
         if any(str(folder) in argument for argument in process.info["cmdline"] or ()):
-            found[process.info["name"]] = process.pid
+            found.setdefault(process.info["name"], process.pid)
     return found
 
 
