@@ -1,4 +1,4 @@
-"""A film is shown by its poster first, and then made to play, quality by quality.
+"""A film that is shown by its poster is made to play, quality by quality.
 
 What is published is in the row at once: a run that takes over from one that died makes only what is not there.
 """
@@ -7,40 +7,39 @@ import asyncio
 from pathlib import Path
 
 from contracts.processing import Stage
-from contracts.renditions import MASTER, OF_VIDEO, PLAYLIST_TYPE, POSTER
+from contracts.renditions import MASTER, OF_VIDEO, PLAYLIST_TYPE
 from jobs.job import Bench
-from jobs.renditions import BEGUN_AT, NO_FACTS, Overtaken, Told, as_json, facts_of, note, publish
+from jobs.renditions import BEGUN_AT, NO_FACTS, Overtaken, Told, as_json, note, publish
 from processing.child import own_folder, processed
 from processing.failures import ProcessingFailed, Reason
-from processing.processors import LADDERS
+from processing.processors import LADDERS, Limits
 from processing.records import File, Outcome
 from sql.rows import MediaRow
 from storage.playlists import MAX_BYTES, PlaylistDamaged, master_playlist, read_own
 
 ENCODED_AT = BEGUN_AT[Stage.PUBLISHING]
+ENCODING_SECONDS, SLOWEST = 120, 30  # what encoding a film may take, and for each second of it besides
 
 
-async def make_film(bench: Bench, media: MediaRow, source: Path, mime_type: str) -> None:
-    """Publish what is made of a film, and make it ready. Raises Overtaken."""
-    if POSTER not in _names(media):
-        await note(bench, media, Stage.RENDERING)
-        async with processed(source, mime_type, policy=bench.policy) as outcome:
-            media = await _add(bench, media, outcome.files, facts_of(outcome.facts))
-    await _make_it_play(bench, media, source, mime_type)
-
-
-async def _make_it_play(bench: Bench, media: MediaRow, source: Path, mime_type: str) -> None:
+async def make_it_play(bench: Bench, media: MediaRow, source: Path, mime_type: str) -> None:
+    """Publish the qualities that a film lacks, and make it ready. Raises Overtaken."""
     await note(bench, media, Stage.ENCODING)
     async with processed(
         source,
         mime_type,
         processor=LADDERS,
         tell=_Progress(bench, media).tell,
+        limits=_limits(bench, media),
         made=_names(media),
         policy=bench.policy,
     ) as outcome:
         media = await _publish_qualities(bench, media, outcome)
     await _finish(bench, media, {**NO_FACTS, "duration": outcome.facts.duration})
+
+
+def _limits(bench: Bench, media: MediaRow) -> Limits:
+    seconds = media.duration or bench.policy.video_seconds
+    return LADDERS.limits.within(ENCODING_SECONDS + SLOWEST * seconds)
 
 
 class _Progress:
@@ -65,7 +64,7 @@ async def _publish_qualities(bench: Bench, media: MediaRow, outcome: Outcome) ->
     qualities = [outcome.files[at : at + 2] for at in range(0, len(outcome.files), 2)]
     for number, files in enumerate(qualities):
         await note(bench, media, Stage.PUBLISHING, ENCODED_AT + (100 - ENCODED_AT) * number // len(qualities))
-        media = await _add(bench, media, files, NO_FACTS)
+        media = await _add(bench, media, files)
     return media
 
 
@@ -80,10 +79,9 @@ def _require_own(files: tuple[File, ...]) -> None:
         raise ProcessingFailed(Reason.CRASHED, "a playlist of another's") from error
 
 
-async def _add(bench: Bench, media: MediaRow, files: tuple[File, ...], facts: Told) -> MediaRow:
+async def _add(bench: Bench, media: MediaRow, files: tuple[File, ...]) -> MediaRow:
     made = as_json(await publish(bench, media, files))
-    told = {"renditions": made, "now": bench.now, **facts}
-    row = await bench.db.one(MediaRow, "add_renditions", id=media.id, run=media.run, **told)
+    row = await bench.db.one(MediaRow, "add_renditions", id=media.id, run=media.run, renditions=made, now=bench.now)
     if row is None:
         raise Overtaken
     return row

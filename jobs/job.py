@@ -100,11 +100,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def enqueue(tx: Transaction, job: Job, *media_ids: UUID, queue: str = "default") -> None:
-    """Add a run of `job` per media, to be started once the transaction commits."""
+async def enqueue(tx: Transaction, job: Job, *media_ids: UUID, queue: str = "default", priority: int = 0) -> None:
+    """Add a run of `job` per media, to be started once the transaction commits; the higher the priority, the sooner."""
     if not media_ids:
         return
-    deferrer = job.task.configure(connection=tx.open_connection, queue=queue)
+    deferrer = job.task.configure(connection=tx.open_connection, queue=queue, priority=priority)
     try:
         runs: list[dict[str, JSONValue]] = [{"media_id": str(media_id)} for media_id in media_ids]
         await deferrer.batch_defer_async(*runs)

@@ -11,13 +11,13 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from contracts.formats import MediaType
 from contracts.media import Purpose
 from contracts.processing import Stage
-from jobs.films import make_film
-from jobs.job import Bench, enqueue, job
+from jobs.films import make_it_play
+from jobs.job import Bench, job
 from jobs.purge import tidy
-from jobs.renditions import Overtaken, as_json, facts_of, note, publish
+from jobs.renditions import BEGUN_AT, Overtaken, as_json, facts_of, note, publish
+from jobs.turns import enqueue_in_turn, has_poster, turn
 from processing.child import own_folder, processed
 from processing.failures import ProcessingFailed, Reason
 from processing.processors import FILMS
@@ -30,7 +30,6 @@ log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.proc
 
 ATTEMPTS = 3  # at what may pass by itself: a run that took too long, or crashed
 ATTEMPTS_WHEN_KILLED = 6  # until the others that needed the memory have ended, further apart each time
-QUEUES = {MediaType.IMAGE: "image", MediaType.VIDEO: "video", MediaType.AUDIO: "audio"}
 
 
 @job
@@ -38,15 +37,15 @@ async def process_media(bench: Bench, media_id: UUID) -> str:
     """Make a completed media ready, or failed with a reason; then what its row does not name goes from storage."""
     media = await bench.db.one(MediaRow, "begin_processing", id=media_id, run=uuid4(), now=bench.now)
     if media is not None:
-        with suppress(Overtaken):
+        async with turn(bench, media):
             await _process(bench, media)
     left = await tidy(bench, media_id)
     return left.state if left else "gone"
 
 
 async def enqueue_processing(tx: Transaction, media: MediaRow) -> None:
-    """Have a media processed, among those of its type."""
-    await enqueue(tx, process_media, media.id, queue=QUEUES[media.type])
+    """Have a media processed when it is its owner's turn."""
+    await enqueue_in_turn(tx, process_media, media)
 
 
 async def enqueue_lost(bench: Bench, media: MediaRow) -> bool:
@@ -60,7 +59,8 @@ async def enqueue_lost(bench: Bench, media: MediaRow) -> bool:
 
 async def _process(bench: Bench, media: MediaRow) -> None:
     try:
-        await _make(bench, media)
+        with suppress(Overtaken):
+            await _make(bench, media)
     except ProcessingFailed as failed:
         attempts = ATTEMPTS_WHEN_KILLED if failed.reason == Reason.KILLED else ATTEMPTS
         if failed.may_pass and media.failures + 1 < attempts:
@@ -80,16 +80,35 @@ async def _make(bench: Bench, media: MediaRow) -> None:
             await bench.store.fetch(media.original_key, source)
         except ObjectMissing:
             raise ProcessingFailed(Reason.ORIGINAL_MISSING) from None
-        if bench.scanner:
-            await note(bench, media, Stage.SCANNING)
-            await bench.scanner.require_clean(source)
-        mime_type = _type_of(source)
-        make = make_film if mime_type in FILMS else _render
-        await make(bench, media, source, mime_type)
+        if has_poster(media):
+            await make_it_play(bench, media, source, _type_of(source))
+        else:
+            await _show(bench, media, source)
+
+
+async def _show(bench: Bench, media: MediaRow, source: Path) -> None:
+    """What is to be seen of an original, once it is known to be clean."""
+    if bench.scanner:
+        await note(bench, media, Stage.SCANNING)
+        await bench.scanner.require_clean(source)
+    mime_type = _type_of(source)
+    await note(bench, media, Stage.RENDERING)
+    show = _show_film if mime_type in FILMS else _render
+    await show(bench, media, source, mime_type)
+
+
+async def _show_film(bench: Bench, media: MediaRow, source: Path, mime_type: str) -> None:
+    """Show a film by its poster, and have it made to play when it is its owner's turn at that."""
+    async with processed(source, mime_type, policy=bench.policy) as outcome:
+        told = {"renditions": as_json(await publish(bench, media, outcome.files)), **facts_of(outcome.facts)}
+    told |= {"progress": BEGUN_AT[Stage.ENCODING], "now": bench.now}
+    async with bench.db.transaction() as tx:
+        film = await tx.one(MediaRow, "show_film", id=media.id, run=media.run, **told)
+        if film is not None:
+            await enqueue_processing(tx, film)
 
 
 async def _render(bench: Bench, media: MediaRow, source: Path, mime_type: str) -> None:
-    await note(bench, media, Stage.RENDERING)
     square = media.purpose == Purpose.PROFILE
     async with processed(source, mime_type, square=square, policy=bench.policy) as outcome:
         await note(bench, media, Stage.PUBLISHING)

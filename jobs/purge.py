@@ -39,7 +39,13 @@ async def purge_user(db: Database, user_id: str, now: datetime) -> int:
     owner_id, deleted = key_of_user(user_id), 0
     while some := await _delete_some(db, owner_id, now):
         deleted += some
-    for what in ("forget_profile_image", "forget_idempotency_keys", "forget_rate_windows", "forget_quota"):
+    for what in (
+        "forget_profile_image",
+        "forget_idempotency_keys",
+        "forget_rate_windows",
+        "forget_turns",
+        "forget_quota",
+    ):
         async with db.transaction() as tx:
             await tx.run(what, owner_id=owner_id, user_id=user_id)
     await db.run("forget_usage", owner_id=owner_id)

@@ -30,6 +30,7 @@ async def sweep(db: Database, now: datetime) -> int:
     """One pass: enqueue a settling for every row that is due, and forget what has aged out; how many rows."""
     await db.run("clean_rate_windows", now=now)
     await db.run("clean_idempotency_keys", key_from=now - IDEMPOTENCY_KEY_LIFETIME)
+    await db.run("clean_turns")
     swept = 0
     while True:
         async with db.transaction() as tx:

@@ -13,6 +13,7 @@ from contracts.errors import ServiceUnavailable
 from jobs import JOBS
 from jobs.job import QUEUE, Bench, utc_now
 from jobs.sweep import sweep
+from jobs.turns import AUDIO, IMAGE, LANES, POSTERS, VIDEO
 from processing.child import sweep_folders
 from sql.database import Database
 from sql.migrate import missing
@@ -20,7 +21,7 @@ from sql.pool import Pool
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.worker")
 
-QUEUES = ("default", "image", "audio", "video")
+QUEUES = ("default", *LANES)
 CONCURRENCY = 8
 POLL_SECONDS = 5.0  # NOTIFY wakes a worker; polling is the net beneath it
 STALLED_SECONDS = 30.0  # without a heartbeat for so long, a worker counts as dead and its jobs go to others
@@ -40,14 +41,20 @@ class WorkPolicy:
     sweep_interval_seconds: float
     image_concurrency: int
     audio_concurrency: int
+    poster_concurrency: int
     video_concurrency: int
     bench: Callable[[], Bench]
 
     @property
     def lanes(self) -> dict[str, int]:
         """How many jobs of each queue run at once; none waits for those of another."""
-        at_once = (CONCURRENCY, self.image_concurrency, self.audio_concurrency, self.video_concurrency)
-        return dict(zip(QUEUES, at_once, strict=True))
+        concurrency = {
+            IMAGE: self.image_concurrency,
+            AUDIO: self.audio_concurrency,
+            POSTERS: self.poster_concurrency,
+            VIDEO: self.video_concurrency,
+        }
+        return {"default": CONCURRENCY, **concurrency}
 
 
 async def run_worker(db: Database, policy: WorkPolicy, listening: Pool) -> None:

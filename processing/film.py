@@ -25,6 +25,7 @@ SOUND_DECODERS = DECODERS_OF_SOUND | {"ac3", "eac3", "mp2", "mp2float", "amrnb",
 MICROSECONDS = 1_000_000
 MOST_STRETCHED = 8
 MOST_FRAMES = 1000  # a second; headers of films whose frames come as they like tell more
+MOST_PIXELS = 4096 * 2304 * 60  # a second, if it were as long as films may be
 # How much light a value means, where that is more than a screen of everybody's gives (ITU-R BT.2100).
 HIGH_RANGES = frozenset({ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67})
 # How libvips turns a picture by so many degrees, clockwise.
@@ -166,14 +167,29 @@ def _require_size(shown: VideoStream | VideoFrame, policy: Policy) -> None:
         raise ProcessingFailed(Reason.VIDEO_TOO_LARGE)
 
 
-def measured(film: Film, policy: Policy) -> float:
-    """How many seconds there are of a film just opened, whatever its header says; its packets are read, not decoded."""
-    begin, end = (film.container.start_time or 0) / MICROSECONDS, 0.0
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many seconds there are of a film, and how many frames."""
+
+    seconds: float
+    frames: int
+
+
+def measured(film: Film, policy: Policy) -> Extent:
+    """How much there is of a film just opened, whatever its header says; its packets are read, not decoded."""
+    begin, end, frames = (film.container.start_time or 0) / MICROSECONDS, 0.0, 0
     for packet in _packets(film):
         end = max(end, _end(packet) - begin)
+        frames += packet.stream is film.stream
         if end > policy.video_seconds + 1:
             raise ProcessingFailed(Reason.VIDEO_TOO_LONG, "longer than its header says")
-    return end
+    return Extent(end, frames)
+
+
+def require_work(extent: Extent, frame: VideoFrame, policy: Policy) -> None:
+    """ProcessingFailed for a film that has more pixels, over all its frames, than the longest may have."""
+    if extent.frames * frame.width * frame.height > policy.video_seconds * MOST_PIXELS:
+        raise ProcessingFailed(Reason.VIDEO_TOO_LARGE, "too many pixels over all its frames")
 
 
 def _packets(film: Film) -> Iterator["av.Packet[Any]"]:

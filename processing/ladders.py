@@ -17,7 +17,16 @@ from contracts.renditions import PLAYLIST_TYPE
 from processing.confinement import die_with
 from processing.failures import SIGNALS, ProcessingFailed, Reason, tells_of_memory
 from processing.ffmpeg import refusing
-from processing.film import MICROSECONDS, MOST_FRAMES, bounded, displayed, measured, open_film, require_bounds
+from processing.film import (
+    MICROSECONDS,
+    MOST_FRAMES,
+    bounded,
+    displayed,
+    measured,
+    open_film,
+    require_bounds,
+    require_work,
+)
 from processing.ladder import Run, Rung, command, rungs, steady
 from processing.records import Facts, File, Outcome, Shown, Task, Tell, Variant, unheard
 
@@ -43,8 +52,10 @@ def _planned(task: Task) -> Run:
     with refusing(Reason.VIDEO_DAMAGED), open_film(task.source, task.mime_type) as film:
         require_bounds(film, task.policy)
         rate = steady(film.stream.base_rate, film.stream.average_rate)
-        frames = max(1, round(measured(film, task.policy) * rate))
-        wanted = rungs(*displayed(film, bounded(film.still(0.0), task.policy)))
+        extent, first = measured(film, task.policy), bounded(film.still(0.0), task.policy)
+        require_work(extent, first, task.policy)
+        frames = max(1, round(extent.seconds * rate))
+        wanted = rungs(*displayed(film, first))
         return Run(
             source=task.source,
             mime_type=task.mime_type,

@@ -1,6 +1,7 @@
 """Which processor takes which file, and what it may use. Naming one here loads none: each is imported in its child."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from processing.failures import ProcessingFailed, Reason
 
@@ -19,6 +20,10 @@ class Limits:
     wall_seconds: float
     file_bytes: int
     stall_seconds: float | None = None
+
+    def within(self, wall_seconds: float) -> Self:
+        """The same, with no more time than this."""
+        return replace(self, wall_seconds=min(wall_seconds, self.wall_seconds))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +66,7 @@ PROCESSORS = (
     ),
 )
 
-# What follows for films: hours, for the longest and largest on few cores.
+# What follows for films: for a long one with all its qualities, on few cores, hours.
 LADDERS = Processor(
     module="processing.ladders",
     mime_types=FILMS,

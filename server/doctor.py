@@ -201,10 +201,10 @@ def _whose(found: Sandbox) -> str:
 async def _memory(settings: Settings) -> Finding:
     """Whether a worker here has room for what it processes at once; where another machine works, look there."""
     lanes, there = Lanes.of(settings), memory_bytes()
-    at_once = f"images {lanes.images}, recordings {lanes.recordings}, films {lanes.films}"
+    at_once = f"images {lanes.images}, recordings {lanes.recordings}, posters {lanes.posters}, films {lanes.films}"
     takes = f"a worker here takes about {lanes.memory_bytes // MIB} MiB of {there // MIB} MiB (at once: {at_once})"
     if lanes.memory_bytes > there:
-        advice = "give it more memory, or lower IMAGE_CONCURRENCY, AUDIO_CONCURRENCY or VIDEO_CONCURRENCY"
+        advice = "give it more memory, or lower what it does at once (IMAGE_CONCURRENCY and its like)"
         return Finding("memory", "warning", f"{takes}: {advice}")
     if dies_as_one():
         return Finding(

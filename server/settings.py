@@ -254,7 +254,10 @@ class Settings:
     audio_concurrency: int = setting(
         "How many recordings each worker processes at once.", default=1, parse=_number(1, 64)
     )
-    video_concurrency: int = setting("How many films each worker processes at once.", default=1, parse=_number(1, 64))
+    poster_concurrency: int = setting(
+        "Of how many films each worker makes the poster at once.", default=1, parse=_number(1, 64)
+    )
+    video_concurrency: int = setting("How many films each worker encodes at once.", default=1, parse=_number(1, 64))
     keep_location: bool = setting(
         "Whether the place where a photo was taken is kept, in the database alone; no rendition ever holds it.",
         default=False,

@@ -43,6 +43,7 @@ def policy_of(resources: Resources, settings: Settings) -> WorkPolicy:
         sweep_interval_seconds=settings.sweep_interval_seconds,
         image_concurrency=lanes.images,
         audio_concurrency=lanes.recordings,
+        poster_concurrency=lanes.posters,
         video_concurrency=lanes.films,
         bench=bench,
     )

@@ -16,12 +16,19 @@ returning id;
 -- Remember that a run failed in a way that may pass.
 update media set failures = failures + 1 where id = %(id)s and run = %(run)s;
 
--- name: add_renditions :one
--- Show what is published already of a media that is being processed; no row when it is not, or by another run.
+-- name: show_film :one
+-- Show a film by its pictures, and let it wait for the next run, which is no other attempt; no row when it counts no more.
 update media set
-    renditions = renditions || %(renditions)s::jsonb, updated_at = %(now)s,
+    renditions = renditions || %(renditions)s::jsonb, stage = null, attempts = attempts - 1, failures = 0,
+    progress = greatest(progress, %(progress)s::smallint), updated_at = %(now)s,
     metadata = coalesce(%(metadata)s::jsonb, metadata), capture = coalesce(%(capture)s::jsonb, capture),
     width = coalesce(%(width)s, width), height = coalesce(%(height)s, height), duration = coalesce(%(duration)s, duration)
+where id = %(id)s and state = 'processing' and run = %(run)s
+returning {media};
+
+-- name: add_renditions :one
+-- Show what is published already of a film that is being encoded; no row when it is not, or by another run.
+update media set renditions = renditions || %(renditions)s::jsonb, updated_at = %(now)s
 where id = %(id)s and state = 'processing' and run = %(run)s
 returning {media};
 

@@ -93,6 +93,12 @@ class MediaIdRow(Struct, frozen=True):
     id: UUID
 
 
+class TurnRow(Struct, frozen=True):
+    """A turn in a lane of the queue, in seconds of its work."""
+
+    turn: int
+
+
 class DeletionRow(Struct, frozen=True):
     """A deletion that the log remembers."""
 

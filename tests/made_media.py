@@ -11,9 +11,10 @@ import pytest
 
 from contracts.media import Media, UploadTicket
 from jobs.job import Bench
-from jobs.worker import open_queue, run_jobs
+from jobs.worker import open_queue
 from rpc.context import Resources
 from tests import media_files
+from tests.due_jobs import run_due_jobs
 from tests.fork import fork
 
 Call = Callable[..., Awaitable[Any]]
@@ -77,8 +78,8 @@ def run_pending(resources: Resources, rendered_once: None) -> Callable[..., Awai
 
     async def run(now: datetime | None = None, **told: Any) -> None:
         async with open_queue(resources.db.pool):
-            await run_jobs(
-                lambda: Bench(db=resources.db, store=resources.store, now=now or datetime.now(UTC), **told), wait=False
+            await run_due_jobs(
+                lambda: Bench(db=resources.db, store=resources.store, now=now or datetime.now(UTC), **told)
             )
 
     return run

@@ -80,8 +80,8 @@ def laddered(
 ) -> Outcome:
     """What becomes of a film, in a folder of its own."""
     source, target = folder / "source", folder / "made"
+    target.mkdir(parents=True)
     source.write_bytes(body)
-    target.mkdir()
     return process(Task(source=source, mime_type=MIME_TYPES[kind], folder=target, made=made), tell)
 
 

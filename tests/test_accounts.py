@@ -188,7 +188,7 @@ async def test_a_purge_leaves_nothing_but_the_log_and_the_audit(
     (part,) = (await call("media.signParts", caller=GRACE, mediaId=str(film.media_id), partNumbers=[1])).parts
     assert (await client.put(part.upload_url, content=body[: part.size], headers=part.headers)).status_code == 200
     assert set(named_in(GRACE.id)) == {
-        "media", "storage_usage", "events", "idempotency_keys", "rate_windows", "audit",
+        "media", "storage_usage", "events", "idempotency_keys", "rate_windows", "lane_turns", "audit",
     }  # fmt: skip
 
     assert (await call("media.purgeUser", caller=SERVICE, userId=GRACE.id)).deleted == 4

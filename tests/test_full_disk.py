@@ -74,6 +74,8 @@ async def test_what_finds_no_room_is_ready_once_there_is_some(
     make, filename, content_type = FILES[what]
     body = make()
     media = await completed_media(body, filename=filename, contentType=content_type)
+    if what == "a film":
+        assert await process_media.run(bench, media.id) == "processing"  # it has its poster
     filler = fill(len(body) + ROOM)
 
     for _ in range(ATTEMPTS + 1):

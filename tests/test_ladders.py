@@ -7,7 +7,9 @@ from itertools import pairwise
 import m3u8
 import pytest
 
+from processing.failures import ProcessingFailed, Reason
 from processing.ladder import rungs
+from processing.records import Policy
 from tests.films import KINDS, QUARTER_TURNS, beep, edited, film, shown, turned
 from tests.images import CORNERS, difference, likeness
 from tests.played import Played, hls, laddered, mp4, named
@@ -39,6 +41,16 @@ def assert_plays(played: Played, size: tuple[int, int], rung: tuple[int, int], f
         assert picture.size == rung
         assert likeness(picture, expected) > 0.95
         assert difference(picture, expected) < 10
+
+
+def test_a_film_has_no_more_pixels_over_its_frames_than_the_longest_may_have(tmp_path, monkeypatch):
+    """Many frames a second are as good as many seconds."""
+    monkeypatch.setattr("processing.film.MOST_PIXELS", 320 * 240 * 10 // Policy().video_seconds + 1)
+
+    assert named(laddered(tmp_path / "ten", film(seconds=1.0, fps=10)), "mp4-360p")
+    with pytest.raises(ProcessingFailed) as failed:
+        laddered(tmp_path / "eleven", film(seconds=1.0, fps=11))
+    assert failed.value.reason == Reason.VIDEO_TOO_LARGE
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -26,10 +26,10 @@ def machine(monkeypatch):
     [(600, 8, 1), (100, 8, 1), (1024, 8, 1), (2048, 8, 6), (4096, 8, 8), (4096, 2, 2), (65536, 64, 64)],
 )
 def test_images_are_one_per_core_as_far_as_the_memory_goes(machine, mebibytes, cores, images):
-    """That a recording and a film leave at their side; one in any case."""
+    """That a recording, a poster and a film leave at their side; one in any case."""
     machine(mebibytes, cores)
 
-    assert Lanes.of(Settings()) == Lanes(images=images, recordings=1, films=1)
+    assert Lanes.of(Settings()) == Lanes(images=images, recordings=1, posters=1, films=1)
 
 
 def test_films_leave_less_for_images(machine):
@@ -40,15 +40,15 @@ def test_films_leave_less_for_images(machine):
 
 def test_what_is_set_stays_as_it_is_set(machine):
     machine(600, 8)
-    settings = Settings(image_concurrency=8, audio_concurrency=4, video_concurrency=2)
+    settings = Settings(image_concurrency=8, audio_concurrency=4, poster_concurrency=3, video_concurrency=2)
 
-    assert Lanes.of(settings) == Lanes(images=8, recordings=4, films=2)
+    assert Lanes.of(settings) == Lanes(images=8, recordings=4, posters=3, films=2)
 
 
 async def test_a_worker_has_these_lanes(machine, resources, settings):
     machine(1024, 8)
 
-    assert policy_of(resources, settings).lanes == {"default": 8, "image": 1, "audio": 1, "video": 1}
+    assert policy_of(resources, settings).lanes == {"default": 8, "image": 1, "audio": 1, "poster": 1, "video": 1}
 
 
 async def memory(settings: Settings) -> str:
@@ -60,7 +60,8 @@ async def test_the_doctor_tells_what_a_worker_takes(machine, settings):
     machine(2048, 4)
 
     assert await memory(settings) == (
-        "ok       memory: a worker here takes about 1540 MiB of 2048 MiB (at once: images 4, recordings 1, films 1)"
+        "ok       memory: a worker here takes about 1640 MiB of 2048 MiB "
+        "(at once: images 4, recordings 1, posters 1, films 1)"
     )
 
 

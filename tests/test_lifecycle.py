@@ -19,7 +19,7 @@ from contracts.media import UploadTicket
 from contracts.plans import Plan
 from jobs.job import Bench
 from jobs.sweep import sweep
-from jobs.worker import open_queue, run_jobs
+from jobs.worker import open_queue
 from procedures import PROCEDURES
 from rpc.auth import Caller
 from rpc.dispatch import context_of, validate
@@ -28,6 +28,7 @@ from server.resources import open_resources
 from server.settings import Settings
 from tests import sampling
 from tests.databases import new_database
+from tests.due_jobs import run_due_jobs
 from tests.media_files import HTML, padded, photo
 from tests.services import Servers
 
@@ -298,9 +299,7 @@ class Lifecycle(RuleBasedStateMachine):
         await sweep(self.resources.db, self.now)
         async with open_queue(self.resources.db.pool):
             while await self.fetch("select from procrastinate_jobs"):
-                await run_jobs(
-                    lambda: Bench(db=self.resources.db, store=self.resources.store, now=self.now), wait=False
-                )
+                await run_due_jobs(lambda: Bench(db=self.resources.db, store=self.resources.store, now=self.now))
 
     @invariant()
     def usage_is_what_exists(self) -> None:

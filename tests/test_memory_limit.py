@@ -78,12 +78,12 @@ async def test_a_worker_outlives_eight_photos_that_need_twice_its_memory(
 
 
 async def test_a_worker_takes_on_what_fits_its_memory(start_bounded):
-    """An image at a time beside a recording and a film, however many cores there are."""
+    """An image at a time beside a recording, a poster and a film, however many cores there are."""
     with start_bounded() as worker:
         worker.wait_for("worker started")
         (started,) = (line for line in map(json.loads, worker.output.splitlines()) if line["event"] == "worker started")
 
-    assert started["at_once"] == {"default": 8, "image": 1, "audio": 1, "video": 1}
+    assert started["at_once"] == {"default": 8, "image": 1, "audio": 1, "poster": 1, "video": 1}
 
 
 def test_the_doctor_says_what_does_not_fit(bounded, configured):
@@ -92,8 +92,8 @@ def test_the_doctor_says_what_does_not_fit(bounded, configured):
     found = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60).stdout
 
     (line,) = (line for line in found.splitlines() if "memory:" in line)
-    assert line.startswith("warning  memory: a worker here takes about 2340 MiB of 600 MiB")
-    assert "lower IMAGE_CONCURRENCY" in line
+    assert line.startswith("warning  memory: a worker here takes about 2440 MiB of 600 MiB")
+    assert "lower what it does at once (IMAGE_CONCURRENCY" in line
 
 
 def score_of(process: psutil.Process) -> str:
@@ -130,6 +130,7 @@ async def test_an_encoder_that_was_killed_is_tried_again_six_times(
     killed.chmod(0o755)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(killed))
     media = await completed_media(walk, filename="walk.mp4", contentType="video/mp4")
+    assert await process_media.run(bench, media.id) == "processing"
 
     for _ in range(ATTEMPTS_WHEN_KILLED - 1):
         with pytest.raises(ProcessingFailed, match="killed"):

@@ -8,6 +8,7 @@ import pytest
 from contracts.errors import (
     MediaNotFound,
     MediaProcessed,
+    RateLimitExceeded,
     ServiceUnavailable,
     UploadPending,
 )
@@ -174,6 +175,21 @@ async def test_what_was_cancelled_can_be_begun_anew(completed_media, call, run_p
 
     shown = (await call("media.retryProcessing", mediaId=str(media.id))).media
     assert (shown.status, len(shown.renditions)) == ("ready", len(OF_IMAGES))
+
+
+async def test_a_media_is_begun_anew_three_times_an_hour(completed_media, call, jobs):
+    """A fourth time is refused, and leaves it as it was; another media has its own three."""
+    for media in (await completed_media(), await completed_media()):
+        for _ in range(3):
+            await call("media.cancelProcessing", mediaId=str(media.id))
+            await call("media.retryProcessing", mediaId=str(media.id))
+        await call("media.cancelProcessing", mediaId=str(media.id))
+
+        with pytest.raises(RateLimitExceeded) as refused:
+            await call("media.retryProcessing", mediaId=str(media.id))
+        assert 0 < refused.value.retry_after <= 3600 + 60
+        assert (await call("media.getMedia", mediaId=str(media.id))).media.status == "failed"
+    assert jobs() == []
 
 
 async def test_a_failed_media_that_is_begun_anew_fails_anew(ready_media, call, run_pending, events):

@@ -17,7 +17,7 @@ from contracts.errors import (
 from contracts.renditions import OF_IMAGES
 from jobs.job import Bench
 from jobs.sweep import sweep
-from jobs.worker import open_queue, run_jobs
+from jobs.worker import open_queue
 from processing.records import Policy
 from rpc.auth import Caller
 from server.resources import open_resources
@@ -25,6 +25,7 @@ from sql.migrate import migrate
 from sql.rows import MediaRow
 from tests.databases import database_before, drift
 from tests.deployment import new_settings
+from tests.due_jobs import run_due_jobs
 from tests.images import capture_exif, difference, encoded, oriented, scene
 from tests.media_files import photo
 
@@ -241,7 +242,7 @@ async def test_what_was_ready_before_there_were_renditions_gets_them(servers, st
             async with open_queue(resources.db.pool):
                 for _ in range(2):
                     await sweep(resources.db, bench.now)
-                    await run_jobs(lambda: bench, wait=False)
+                    await run_due_jobs(lambda: bench)
 
             media = await resources.db.one(MediaRow, "read_media", id=media_id)
             assert media

@@ -99,6 +99,7 @@ def test_an_empty_environment_gives_the_defaults():
         "quarantine_hours": 24,
         "image_concurrency": None,
         "audio_concurrency": 1,
+        "poster_concurrency": 1,
         "video_concurrency": 1,
         "keep_location": False,
         "private_renditions": False,

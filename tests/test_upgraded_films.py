@@ -10,13 +10,14 @@ import pytest
 from contracts.renditions import OF_VIDEO
 from jobs.job import Bench
 from jobs.sweep import sweep
-from jobs.worker import open_queue, run_jobs
+from jobs.worker import open_queue
 from processing.records import Policy
 from server.resources import open_resources
 from sql.migrate import migrate
 from sql.rows import MediaRow
 from tests.databases import database_before, drift
 from tests.deployment import new_settings
+from tests.due_jobs import run_due_jobs
 from tests.films import film
 
 PICTURES = OF_VIDEO[: OF_VIDEO.index("poster") + 1]
@@ -67,7 +68,7 @@ async def upgraded(servers, store_server):
                 async with open_queue(resources.db.pool):
                     for _ in range(2):
                         await sweep(resources.db, bench.now)
-                        await run_jobs(lambda: bench, wait=False)
+                        await run_due_jobs(lambda: bench)
                 return await resources.db.one(MediaRow, "read_media", id=media_id)
 
             yield resources, work

@@ -720,12 +720,15 @@ export declare namespace MediaProcedures {
   /**
    * Begin the processing of a failed media anew; of any other, answer it as it is. Twice is the same answer.
    *
-   * Raises MediaNotFound, UploadPending before completion, and MediaInfected.
+   * Raises MediaNotFound, UploadPending before completion, MediaInfected, and RateLimitExceeded for what was begun anew
+   * three times within the hour.
    *
    * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
    * the same.
    * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
    * @throws CONFLICT (MediaInfected): The file holds malware: nobody gets it any more, and soon it goes.
+   * @throws RATE_LIMIT_EXCEEDED (RateLimitExceeded): The caller's window for this procedure is full; in `retryAfter`
+   * seconds it has room.
    */
   interface RetryProcessing {
     input: RetryProcessing.Input;
@@ -1461,12 +1464,15 @@ export type AppRouter = TRPCBuiltRouter<
       /**
        * Begin the processing of a failed media anew; of any other, answer it as it is. Twice is the same answer.
        *
-       * Raises MediaNotFound, UploadPending before completion, and MediaInfected.
+       * Raises MediaNotFound, UploadPending before completion, MediaInfected, and RateLimitExceeded for what was begun anew
+       * three times within the hour.
        *
        * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
        * the same.
        * @throws CONFLICT (UploadPending): The media has no verified bytes yet, so there is nothing to download.
        * @throws CONFLICT (MediaInfected): The file holds malware: nobody gets it any more, and soon it goes.
+       * @throws RATE_LIMIT_EXCEEDED (RateLimitExceeded): The caller's window for this procedure is full; in `retryAfter`
+       * seconds it has room.
        */
       retryProcessing: Mutation<MediaProcedures.RetryProcessing.Input, MediaProcedures.RetryProcessing.Output>;
       /**

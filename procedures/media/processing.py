@@ -1,16 +1,18 @@
 """What becomes of an original: `media.getProcessingStatus`, `media.retryProcessing`, `media.cancelProcessing`."""
 
-from contracts.errors import MediaInfected, MediaNotFound, MediaProcessed, UploadPending
+from contracts.errors import MediaInfected, MediaNotFound, MediaProcessed, RateLimitExceeded, UploadPending
 from contracts.media import MediaAnswer, MediaReference, MediaState, Success
 from contracts.processing import INFECTED, ProcessingStatus
 from jobs.process import enqueue_processing, process_media
 from procedures.media.answer import answer, failure
 from procedures.media.library import find_media
 from rpc.context import Context
+from rpc.limits import RateLimit
 from rpc.procedure import mutation, query
 from sql.database import Transaction
 from sql.rows import MediaRow
 
+RETRIES = RateLimit(calls=3, seconds=3600)  # of each media
 CANCELLED = {"error_code": "cancelled", "error_reason": "Processing was cancelled."}
 
 
@@ -28,21 +30,34 @@ async def get_processing_status(ctx: Context, params: MediaReference) -> Process
     )
 
 
-@mutation("media.retryProcessing", raises=(MediaNotFound, UploadPending, MediaInfected))
+@mutation("media.retryProcessing", raises=(MediaNotFound, UploadPending, MediaInfected, RateLimitExceeded))
 async def retry_processing(ctx: Context, params: MediaReference) -> MediaAnswer:
     """Begin the processing of a failed media anew; of any other, answer it as it is. Twice is the same answer.
 
-    Raises MediaNotFound, UploadPending before completion, and MediaInfected.
+    Raises MediaNotFound, UploadPending before completion, MediaInfected, and RateLimitExceeded for what was begun anew
+    three times within the hour.
     """
     async with ctx.db.transaction() as tx:
         media = await tx.one(MediaRow, "retry_processing", id=params.media_id, owners=ctx.owners, now=ctx.now)
         if media is not None:
+            await _count_retry(ctx, tx, media)
             await enqueue_processing(tx, media)
         else:
             media = await _find_completed(ctx, tx, params)
             if media.error_code == INFECTED:
                 raise MediaInfected
     return answer(ctx, media)
+
+
+async def _count_retry(ctx: Context, tx: Transaction, media: MediaRow) -> None:
+    await tx.run(
+        "count_call",
+        caller_id=str(media.id),
+        procedure="media.retryProcessing",
+        limit_calls=RETRIES.calls,
+        limit_seconds=RETRIES.seconds,
+        now=ctx.now,
+    )
 
 
 @mutation("media.cancelProcessing", raises=(MediaNotFound, UploadPending, MediaProcessed))

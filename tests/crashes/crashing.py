@@ -23,7 +23,7 @@ from contracts.errors import RpcError, ServiceOnly
 from contracts.plans import Plan
 from jobs.job import Bench
 from jobs.sweep import sweep
-from jobs.worker import open_queue, run_jobs
+from jobs.worker import open_queue
 from procedures import PROCEDURES
 from rpc.auth import Caller
 from rpc.content import Content
@@ -34,6 +34,7 @@ from server.settings import Settings
 from sql.database import Database, Transaction
 from storage.s3 import ObjectStore, StoreConfig, create_client
 from tests.callers import SERVICE
+from tests.due_jobs import run_due_jobs
 from tests.rendered import Rendered
 
 DONE, FAILED, CRASHED = 0, 1, 70
@@ -132,7 +133,7 @@ async def work(order: dict[str, Any], crash: Crash) -> None:
             await sweep(resources.db, now)
         elif order["operation"] == "jobs":
             async with open_queue(resources.db.pool):
-                await run_jobs(lambda: Bench(db=resources.db, store=resources.store, now=now), wait=False)
+                await run_due_jobs(lambda: Bench(db=resources.db, store=resources.store, now=now))
         else:
             await call(resources, order["operation"], order["params"], now, order.get("content"))
 

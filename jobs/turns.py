@@ -1,0 +1,62 @@
+"""Whose turn it is in a lane of the queue: of the owners who wait, whoever has had least of it goes first.
+
+Turns are handed out when files join the queue, by what each is expected to take, so that they hold whichever worker
+looks next. What a file takes beyond that is counted when its run ends (start-time fair queueing: Goyal, Vin and Cheng,
+1996).
+"""
+
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from contracts.formats import MediaType
+from contracts.renditions import POSTER
+from jobs.job import Bench, Job, enqueue
+from sql.database import Transaction
+from sql.rows import MediaRow, TurnRow
+
+IMAGE, AUDIO, POSTERS, VIDEO = LANES = ("image", "audio", "poster", "video")
+LATEST_TURN = 2**31 - 1  # what a priority can say, after lifetimes of work
+
+
+def lane_of(media: MediaRow) -> str:
+    """Where a media waits to be processed: a film for its poster first, and then to be made to play."""
+    if media.type == MediaType.VIDEO:
+        return VIDEO if has_poster(media) else POSTERS
+    return IMAGE if media.type == MediaType.IMAGE else AUDIO
+
+
+def has_poster(media: MediaRow) -> bool:
+    """Whether the poster of a film is published."""
+    return any(made["name"] == POSTER for made in media.renditions)
+
+
+async def enqueue_in_turn(tx: Transaction, job: Job, media: MediaRow) -> None:
+    """Add a run of `job` for a media to its lane, once it is its owner's turn there."""
+    place = {"queue": lane_of(media), "owner_id": media.owner_id, "seconds": _expected_seconds(media)}
+    row = await tx.one(TurnRow, "take_turn", **place)
+    assert row
+    await enqueue(tx, job, media.id, queue=lane_of(media), priority=-min(row.turn, LATEST_TURN))
+
+
+@asynccontextmanager
+async def turn(bench: Bench, media: MediaRow) -> AsyncIterator[None]:
+    """The turn of a media, and what it takes: all of it when it fails, since it may be repeated."""
+    place = {"id": media.id, "queue": lane_of(media)}
+    await bench.db.run("begin_turn", **place)
+    began, expected = time.monotonic(), _expected_seconds(media)
+    try:
+        yield
+    except BaseException:
+        expected = 0
+        raise
+    finally:
+        seconds = max(0, math.ceil(time.monotonic() - began) - expected)
+        if seconds:
+            await bench.db.run("end_turn", **place, owner_id=media.owner_id, seconds=seconds)
+
+
+def _expected_seconds(media: MediaRow) -> int:
+    """A film is encoded in about its length, and all else in a second."""
+    return math.ceil(media.duration or 1) if lane_of(media) == VIDEO else 1
