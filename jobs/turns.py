@@ -53,8 +53,7 @@ async def turn(bench: Bench, media: MediaRow) -> AsyncIterator[None]:
         raise
     finally:
         seconds = max(0, math.ceil(time.monotonic() - began) - expected)
-        if seconds:
-            await bench.db.run("end_turn", **place, owner_id=media.owner_id, seconds=seconds)
+        await bench.db.run("end_turn", **place, owner_id=media.owner_id, seconds=seconds)
 
 
 def _expected_seconds(media: MediaRow) -> int:

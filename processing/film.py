@@ -180,7 +180,7 @@ def measured(film: Film, policy: Policy) -> Extent:
     begin, end, frames = (film.container.start_time or 0) / MICROSECONDS, 0.0, 0
     for packet in _packets(film):
         end = max(end, _end(packet) - begin)
-        frames += packet.stream is film.stream
+        frames += packet.stream is film.stream and packet.size > 0
         if end > policy.video_seconds + 1:
             raise ProcessingFailed(Reason.VIDEO_TOO_LONG, "longer than its header says")
     return Extent(end, frames)
