@@ -78,8 +78,8 @@ def load_media(connection: Connection, held: int, size: int) -> None:
                 copy.write(lines)
         connection.execute("truncate storage_usage, events")
         connection.execute(
-            "insert into storage_usage (owner_id, quota_bytes, image_bytes)"
-            " select owner_id, %s, sum(media_used_bytes(media)) from media group by owner_id",
+            "insert into storage_usage (owner_id, quota_bytes, image_bytes, media_count)"
+            " select owner_id, %s, sum(media_used_bytes(media)), count(*) from media group by owner_id",
             [QUOTA_BYTES],
         )
         connection.execute(

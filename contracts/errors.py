@@ -421,6 +421,24 @@ class StorageLimitExceeded(RpcError):
 
 
 @dataclass(kw_only=True)
+class MediaLimitExceeded(StorageLimitExceeded):
+    """The owner has `media` of `maxMedia` media, deleted ones until they are gone; so no byte is `available`."""
+
+    sentence = "The owner has too many media"
+    media: int
+    max_media: int
+
+
+@dataclass(kw_only=True)
+class PendingUploadLimitExceeded(StorageLimitExceeded):
+    """The owner has `pendingUploads` of `maxPendingUploads` uploads to complete; so no byte is `available`."""
+
+    sentence = "Too many uploads are not completed"
+    pending_uploads: int
+    max_pending_uploads: int
+
+
+@dataclass(kw_only=True)
 class InvalidFileType(RpcError):
     """The first bytes say another type than the declared one, or none; the upload is refused and its object goes."""
 

@@ -41,8 +41,8 @@ LONGEST_WAIT_SECONDS = 600
 class Bench:
     """What a job works with.
 
-    `scanner` has to find every file clean; what it does not is kept for `quarantine`, out of everybody's reach.
-    `policy` is what settings say of processing.
+    `scanner` has to find every file clean; what it does not is kept for `quarantine`, out of everybody's reach. What
+    failed otherwise is kept for `failed_kept`. `policy` is what settings say of processing.
     """
 
     db: Database
@@ -50,6 +50,7 @@ class Bench:
     now: datetime
     scanner: Scanner | None = None
     quarantine: timedelta = timedelta(hours=24)
+    failed_kept: timedelta = timedelta(hours=24)
     policy: Policy = Policy()
 
 

@@ -1,4 +1,4 @@
-"""What happens without a client: uploads that nobody completed, tombstones whose URL has ended, late bytes.
+"""What happens without a client: uploads that nobody completed, media that failed, tombstones, late bytes.
 
 A row says itself when storage has to be looked at for it (`sweep_at`). One pass takes the rows that are due, puts
 their next look off, and enqueues a `settle_media` for each; so any number of workers may sweep at once, and a row whose
@@ -80,19 +80,17 @@ async def _bury(bench: Bench, upload: MediaRow) -> str:
 
 async def _settle(bench: Bench, media: MediaRow) -> str:
     await tidy(bench, media.id)
-    if media.error_code == INFECTED:
-        return await _keep_or_bury(bench, media)
-    await bench.db.run("settle_media", id=media.id, now=bench.now)
-    return "settled"
+    if await bench.db.one(MediaIdRow, "settle_media", id=media.id, now=bench.now):
+        return "settled"
+    return await _keep_or_bury(bench, media)
 
 
-async def _keep_or_bury(bench: Bench, infected: MediaRow) -> str:
-    """Keep what holds malware for as long as it is to be kept, then have it taken away."""
-    until = infected.updated_at + bench.quarantine
-    if bench.now < until:
-        await bench.db.run("keep_in_quarantine", id=infected.id, until=until)
-        return "in quarantine"
+async def _keep_or_bury(bench: Bench, failed: MediaRow) -> str:
+    """Keep what failed for as long as it may be begun anew, and malware in quarantine; then have it taken away."""
+    kept = bench.quarantine if failed.error_code == INFECTED else bench.failed_kept
     async with bench.db.transaction() as tx:
-        await tx.many(MediaRow, "delete_media", ids=[infected.id], owners=None, now=bench.now)
-        await enqueue(tx, purge_media, infected.id)
-    return "buried"
+        if await tx.one(MediaIdRow, "bury_failed", id=failed.id, kept=kept, now=bench.now):
+            await enqueue(tx, purge_media, failed.id)
+            return "buried"
+    await bench.db.run("keep_failed", id=failed.id, kept=kept)
+    return "kept"

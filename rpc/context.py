@@ -38,6 +38,14 @@ class UploadPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerLimits:
+    """How many media an owner may have, and how many of them as uploads that are not completed."""
+
+    media: int
+    pending_uploads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
     """What outlives a call: opened once per process, by `server/resources.py`.
 
@@ -53,6 +61,7 @@ class Resources:
     renditions_count: bool
     scans: bool
     uploads: UploadPolicy
+    owner_limits: OwnerLimits
     post_media_limit: int
     limits: RateLimits
     bell: Bell

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rpc.app import AppConfig
 from rpc.auth import AuthConfig
-from rpc.context import Resources, UploadPolicy
+from rpc.context import OwnerLimits, Resources, UploadPolicy
 from server.connections import ConnectionLimits
 from server.settings import Settings
 from sql.bell import Bell
@@ -49,6 +49,9 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                     url_ttl_seconds=settings.upload_url_ttl_seconds,
                     grace_seconds=settings.upload_grace_seconds,
                     multipart_ttl_seconds=settings.multipart_ttl_seconds,
+                ),
+                owner_limits=OwnerLimits(
+                    media=settings.max_media_per_owner, pending_uploads=settings.max_pending_uploads
                 ),
                 post_media_limit=settings.post_media_limit,
                 limits=settings.rate_limits,

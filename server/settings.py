@@ -234,6 +234,19 @@ class Settings:
         "Whether renditions weigh on their owner's quota, as originals do.", default=False, parse=_flag
     )
     post_media_limit: int = setting("The most media of one post.", default=10, parse=_number(1, 1000))
+    max_media_per_owner: int = setting(
+        "The most media of one owner, whatever they weigh; those count that are deleted and not yet gone.",
+        default=100_000,
+        parse=_number(1, 1_000_000_000),
+    )
+    max_pending_uploads: int = setting(
+        "The most of them that are uploads which are not completed.", default=10_000, parse=_number(1, 1_000_000_000)
+    )
+    failed_media_ttl_hours: int = setting(
+        "How long a media is kept that failed and never was `ready`, for its owner to begin anew, in hours.",
+        default=24,
+        parse=_number(1, 24 * 365),
+    )
     clamav_url: str | None = setting(
         "The clamd that has to find every file clean before anything of it is published, like `tcp://clamd:3310`; "
         "while it is away, files wait.",

@@ -32,6 +32,7 @@ def policy_of(resources: Resources, settings: Settings) -> WorkPolicy:
             now=utc_now(),
             scanner=scanner,
             quarantine=timedelta(hours=settings.quarantine_hours),
+            failed_kept=timedelta(hours=settings.failed_media_ttl_hours),
             policy=Policy(
                 keep_location=settings.keep_location,
                 video_seconds=settings.video_max_seconds,

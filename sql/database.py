@@ -23,10 +23,12 @@ from psycopg.rows import class_row
 
 from contracts.errors import (
     AttachedElsewhere,
+    MediaLimitExceeded,
     MediaNotFound,
     MediaUnusable,
     NoImage,
     OtherPurpose,
+    PendingUploadLimitExceeded,
     PostFull,
     RateLimitExceeded,
     RpcError,
@@ -49,6 +51,8 @@ CHANGES = frozenset({"INSERT", "UPDATE", "DELETE"})
 # The constraints whose violation is the caller's doing, each with the error that says so.
 RULES: dict[str, Callable[..., RpcError]] = {
     "storage_usage_within_quota": StorageLimitExceeded,
+    "owner_has_room_for_media": MediaLimitExceeded,
+    "owner_has_room_for_uploads": PendingUploadLimitExceeded,
     "rate_windows_have_room": RateLimitExceeded,
     "media_is_there": MediaNotFound,
     "media_serves_its_purpose": OtherPurpose,

@@ -132,10 +132,25 @@ where id in (
 )
 returning id;
 
--- name: settle_media :run
--- Nothing but the original is left in storage and no URL can bring more: stop looking.
+-- name: settle_media :one
+-- Nothing but the original is left in storage and no URL can bring more: stop looking. No row for what is to go, having
+-- failed and never been ready, or holding malware.
 update media set sweep_at = null
-where id = %(id)s and state in ('ready', 'failed') and url_ends_at <= %(now)s;
+where id = %(id)s and url_ends_at <= %(now)s
+    and (state = 'ready' or (state = 'failed' and was_ready and error_code <> 'infected'))
+returning id;
+
+-- name: bury_failed :one
+-- Bury a media that failed so long ago; no row when it was later, or when it is failed no more.
+update media set
+    state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s,
+    sweep_at = next_look_after_deletion(state, url_ends_at, %(now)s)
+where id = %(id)s and state = 'failed' and updated_at + %(kept)s::interval <= %(now)s
+returning id;
+
+-- name: keep_failed :run
+-- Look at a failed media again when it has been kept so long.
+update media set sweep_at = updated_at + %(kept)s::interval where id = %(id)s and state = 'failed';
 
 -- name: remove_tombstone :one
 -- Drop a deleted row whose storage is clean and whose URL has ended; no row when it is too early.

@@ -63,10 +63,6 @@ returning {media};
 select procrastinate_cancel_job_v1(id, true, true) from procrastinate_jobs
 where task_name = %(task)s and args ->> 'media_id' = %(id)s::text and status in ('todo', 'doing');
 
--- name: keep_in_quarantine :run
--- Look at an infected media again when its quarantine ends.
-update media set sweep_at = %(until)s where id = %(id)s and state = 'failed';
-
 -- name: retry_processing :one
 -- Begin anew with a failed media of these owners; no row when it is none, or holds malware.
 update media set

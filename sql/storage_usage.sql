@@ -35,14 +35,18 @@ where owner_id = %(owner_id)s
 -- Owners whose usage is not the sum over their media rows: none, by construction.
 select owner_id, storage_usage.used_bytes, storage_usage.reserved_bytes, held.used_bytes as held_used_bytes,
     held.reserved_bytes as held_reserved_bytes, storage_usage.rendition_bytes,
-    held.rendition_bytes as held_rendition_bytes
+    held.rendition_bytes as held_rendition_bytes, storage_usage.media_count, held.media_count as held_media_count,
+    storage_usage.pending_count, held.pending_count as held_pending_count
 from storage_usage
 full join (
     select owner_id, sum(media_used_bytes(media))::bigint as used_bytes,
         sum(media_reserved_bytes(media))::bigint as reserved_bytes,
-        sum(media_rendition_bytes(media))::bigint as rendition_bytes
+        sum(media_rendition_bytes(media))::bigint as rendition_bytes,
+        count(*) as media_count, count(*) filter (where state = 'pending') as pending_count
     from media group by owner_id
 ) as held using (owner_id)
 where (coalesce(storage_usage.used_bytes, 0), coalesce(storage_usage.reserved_bytes, 0),
-        coalesce(storage_usage.rendition_bytes, 0))
-    <> (coalesce(held.used_bytes, 0), coalesce(held.reserved_bytes, 0), coalesce(held.rendition_bytes, 0));
+        coalesce(storage_usage.rendition_bytes, 0), coalesce(storage_usage.media_count, 0),
+        coalesce(storage_usage.pending_count, 0))
+    <> (coalesce(held.used_bytes, 0), coalesce(held.reserved_bytes, 0), coalesce(held.rendition_bytes, 0),
+        coalesce(held.media_count, 0), coalesce(held.pending_count, 0));

@@ -106,6 +106,11 @@ class Lifecycle(RuleBasedStateMachine):
         used = sum(upload.size for upload in mine if upload.state == "completed")
         return used, sum(upload.size for upload in mine if upload.state in {"pending", "deleted"})
 
+    def counted(self, owner: str) -> tuple[int, int]:
+        """How many rows the model says there are, and how many of them are pending."""
+        states = [upload.state for upload in self.model.values() if upload.owner == owner and upload.state != "gone"]
+        return len(states), states.count("pending")
+
     @rule(target=uploads, owner=OWNERS, kind=strategies.sampled_from(["photo", "photo", "portrait", "video"]))
     def initiate(self, owner: str, kind: str) -> Any:
         size, mime = (24 * 1024**2, "video/mp4") if kind == "video" else (len(PHOTO), "image/jpeg")
@@ -303,11 +308,11 @@ class Lifecycle(RuleBasedStateMachine):
 
     @invariant()
     def usage_is_what_exists(self) -> None:
-        query = "select owner_id, used_bytes, reserved_bytes from storage_usage"
+        query = "select owner_id, used_bytes, reserved_bytes, media_count, pending_count from storage_usage"
         rows = self.runner.run(self.fetch(query))
-        found = {owner: (used, reserved) for owner, used, reserved in rows}
+        found = {owner: tuple(counted) for owner, *counted in rows}
         for owner in ("ada", "ben"):
-            assert found.get(owner, (0, 0)) == self.held(owner)
+            assert found.get(owner, (0, 0, 0, 0)) == (*self.held(owner), *self.counted(owner))
 
     @invariant()
     def every_post_is_as_it_was_left(self) -> None:

@@ -268,6 +268,23 @@ class TestWithLimits:
         assert await refused("media.getStorageUsage") == ["RateLimitExceeded"]
 
 
+class TestFull:
+    """Where an owner has as many media, or uploads to complete, as may be."""
+
+    @pytest.fixture
+    def settings(self, settings):
+        return replace(settings, max_media_per_owner=2, max_pending_uploads=1)
+
+    async def test_one_too_many_is_answered_as_described(self, refused, pending_upload, call):
+        """Each limit has an error of its own, under the number of the quota's."""
+        told = {"filename": "photo.jpg", "contentType": "image/jpeg", "size": 3}
+        ticket = await pending_upload()
+        assert await refused("media.initiateUpload", **told) == ["PendingUploadLimitExceeded"]
+        await call("media.cancelUpload", mediaId=str(ticket.media_id))
+        await pending_upload()
+        assert await refused("media.initiateUpload", **told) == ["MediaLimitExceeded"]
+
+
 async def test_a_media_that_is_not_there_is_answered_as_described(refused):
     """Every method that takes an id has its error for one that is nobody's."""
     for name in OF_ONE_MEDIA:

@@ -71,6 +71,14 @@ class Callers:
         answer = await self.clients[self.calls % 3].post("/rpc", json=document, headers=headers)
         return answer.json()
 
+    async def batch(self, name: str, inputs: list[dict[str, Any]]) -> list[Any]:
+        """The envelopes of a batch, in its order."""
+        self.calls += 1
+        headers = {"authorization": f"Bearer {sign_token(self.settings, user='ada')}"}
+        document = [{"procedure": name, "input": params} for params in inputs]
+        answers: list[Any] = (await self.clients[self.calls % 3].post("/rpc", json=document, headers=headers)).json()
+        return answers
+
 
 def outcomes(answers: list[Any]) -> Counter[Any]:
     return Counter("ok" if answer["success"] else answer["error"]["code"] for answer in answers)
@@ -96,6 +104,32 @@ async def test_a_thousand_initiates_at_the_boundary_fit_to_the_byte(processes):
     assert outcomes(answers) == {"ok": 199, 1600: 801}
     check_refusals(answers, SIZE, {FREE})
     assert (usage["used"], usage["reserved"], usage["limit"]) == (0, 199 * SIZE, FREE)
+
+
+async def test_the_numbers_of_uploads_and_of_media_are_exact_across_processes(processes, database_url):
+    """Two hundred at once, half of them in batches: forty are pending; once those are given up, sixty media there."""
+    async with processes(MAX_PENDING_UPLOADS="40", MAX_MEDIA_PER_OWNER="60") as call:
+        first = await initiate_at_once(call)
+        let_in = [answer["data"]["mediaId"] for answer in first if answer["success"]]
+        await at_once(*(call("media.cancelUpload", mediaId=media_id) for media_id in let_in))
+        second = await initiate_at_once(call)
+
+    assert outcomes(first) == {"ok": 40, 1600: 160}
+    assert outcomes(second) == {"ok": 20, 1600: 180}
+    facts = [[answer["error"]["details"] for answer in answers if not answer["success"]] for answers in (first, second)]
+    assert {(fact["pendingUploads"], fact["available"]) for fact in facts[0]} == {(40, 0)}
+    assert {(fact["media"], fact["available"]) for fact in facts[1]} == {(60, 0)}
+    with psycopg.connect(database_url) as connection:
+        counted = connection.execute("select count(*), count(*) filter (where state = 'pending') from media")
+        assert counted.fetchall() == [(60, 20)]
+
+
+async def initiate_at_once(call: Callers) -> list[Any]:
+    """A hundred calls and five batches of twenty."""
+    singles = [call("media.initiateUpload", **declared(3)) for _ in range(100)]
+    batches = [call.batch("media.initiateUpload", [declared(3)] * 20) for _ in range(5)]
+    answers, batched = await at_once(at_once(*singles), at_once(*batches))
+    return [*answers, *(answer for batch in batched for answer in batch)]
 
 
 async def test_plans_that_change_between_calls_each_hold(processes, database_url):

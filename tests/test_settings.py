@@ -112,6 +112,9 @@ def test_an_empty_environment_gives_the_defaults():
         "multipart_ttl_seconds": 86400,
         "content_idle_seconds": 60,
         "post_media_limit": 10,
+        "max_media_per_owner": 100_000,
+        "max_pending_uploads": 10_000,
+        "failed_media_ttl_hours": 24,
         "sweep_interval_seconds": 60,
     }
 

@@ -1,7 +1,7 @@
 """Films that were ready when nothing but their poster was made of them: they keep it, and come to play."""
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import psycopg
@@ -63,8 +63,8 @@ async def upgraded(servers, store_server):
                 )
             migrate(url)
 
-            async def work(**told):
-                bench = Bench(db=resources.db, store=resources.store, now=datetime.now(UTC), **told)
+            async def work(now=None, **told):
+                bench = Bench(db=resources.db, store=resources.store, now=now or datetime.now(UTC), **told)
                 async with open_queue(resources.db.pool):
                     for _ in range(2):
                         await sweep(resources.db, bench.now)
@@ -90,9 +90,12 @@ async def test_they_keep_their_poster_and_come_to_play(upgraded):
 
 
 async def test_one_that_cannot_be_made_to_play_keeps_its_poster_too(upgraded):
+    """For good: it was ready once."""
     resources, work = upgraded
     media = await work(policy=Policy(video_seconds=1))
 
     assert (media.state, media.error_code) == ("failed", "video_too_long")
     assert sorted(await resources.store.public.keys_under("")) == sorted(made["key"] for made in media.renditions)
     assert [made["name"] for made in media.renditions] == list(PICTURES)
+    late = datetime.now(UTC) + timedelta(days=3)
+    assert (await work(now=late, policy=Policy(video_seconds=1))).state == "failed"

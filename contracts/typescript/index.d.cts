@@ -369,13 +369,17 @@ export declare namespace MediaProcedures {
    * Reserve room for one object and sign the PUT that fills it.
    *
    * With an idempotency key, the same input finds the same upload again, with a fresh URL. Raises FileTooLarge over the
-   * type's ceiling, StorageLimitExceeded when the quota has no room, RateLimitExceeded, IdempotencyKeyTaken and
-   * ForeignOwner.
+   * type's ceiling, StorageLimitExceeded when the quota has no room, MediaLimitExceeded and PendingUploadLimitExceeded
+   * when the owner has too many, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
    *
    * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
    * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
    * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
    * bytes, and renditions that count, leave of the quota.
+   * @throws STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
+   * they are gone; so no byte is `available`.
+   * @throws STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
+   * uploads to complete; so no byte is `available`.
    * @throws CONFLICT (IdempotencyKeyTaken): The key named another input before, or an upload that was deleted since.
    */
   interface InitiateUpload {
@@ -429,12 +433,17 @@ export declare namespace MediaProcedures {
    * Reserve room for one object that comes in parts, and say how large they are.
    *
    * With an idempotency key, the same input finds the same upload again. Raises FileTooLarge over the type's ceiling,
-   * StorageLimitExceeded when the quota has no room, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
+   * StorageLimitExceeded when the quota has no room, MediaLimitExceeded and PendingUploadLimitExceeded when the owner
+   * has too many, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
    *
    * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
    * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
    * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
    * bytes, and renditions that count, leave of the quota.
+   * @throws STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
+   * they are gone; so no byte is `available`.
+   * @throws STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
+   * uploads to complete; so no byte is `available`.
    * @throws CONFLICT (IdempotencyKeyTaken): The key named another input before, or an upload that was deleted since.
    */
   interface InitiateMultipartUpload {
@@ -512,14 +521,19 @@ export declare namespace MediaProcedures {
   /**
    * Store bytes as they arrive, reserve room for them as they do, and answer the verified media.
    *
-   * Raises FileTooLarge and StorageLimitExceeded as soon as it is so, InvalidFileType, SizeDiffers and DigestDiffers,
-   * and leaves nothing then, nor when the client breaks off. With an idempotency key a repetition answers the media of
-   * the first call: IdempotencyKeyTaken for another input, UploadPending while that call is under way.
+   * Raises FileTooLarge and StorageLimitExceeded as soon as it is so, MediaLimitExceeded, PendingUploadLimitExceeded,
+   * InvalidFileType, SizeDiffers and DigestDiffers, and leaves nothing then, nor when the client breaks off. With an
+   * idempotency key a repetition answers the media of the first call: IdempotencyKeyTaken for another input,
+   * UploadPending while that call is under way.
    *
    * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
    * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
    * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
    * bytes, and renditions that count, leave of the quota.
+   * @throws STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
+   * they are gone; so no byte is `available`.
+   * @throws STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
+   * uploads to complete; so no byte is `available`.
    * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
    * upload is refused and its object goes.
    * @throws INVALID_INPUT (SizeDiffers): Storage holds another number of bytes than declared; the upload stays pending,
@@ -1203,10 +1217,14 @@ export interface RpcErrorDetails {
   1501: { limitBytes: number };
   1502: undefined;
   /**
+   * MediaLimitExceeded: The owner has `media` of `maxMedia` media, deleted ones until they are gone; so no byte is
+   * `available`.
+   * PendingUploadLimitExceeded: The owner has `pendingUploads` of `maxPendingUploads` uploads to complete; so no byte is
+   * `available`.
    * StorageLimitExceeded: `required` bytes do not fit into what used and reserved bytes, and renditions that count,
    * leave of the quota.
    */
-  1600: { used: number; reserved: number; quota: number; available: number; required: number };
+  1600: { used: number; reserved: number; quota: number; available: number; required: number } | { used: number; reserved: number; quota: number; available: number; required: number; media: number; maxMedia: number } | { used: number; reserved: number; quota: number; available: number; required: number; pendingUploads: number; maxPendingUploads: number };
   /**
    * InvalidFileType: The first bytes say another type than the declared one, or none; the upload is refused and its
    * object goes.
@@ -1287,13 +1305,17 @@ export type AppRouter = TRPCBuiltRouter<
        * Reserve room for one object and sign the PUT that fills it.
        *
        * With an idempotency key, the same input finds the same upload again, with a fresh URL. Raises FileTooLarge over the
-       * type's ceiling, StorageLimitExceeded when the quota has no room, RateLimitExceeded, IdempotencyKeyTaken and
-       * ForeignOwner.
+       * type's ceiling, StorageLimitExceeded when the quota has no room, MediaLimitExceeded and PendingUploadLimitExceeded
+       * when the owner has too many, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
        *
        * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
        * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
        * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
        * bytes, and renditions that count, leave of the quota.
+       * @throws STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
+       * they are gone; so no byte is `available`.
+       * @throws STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
+       * uploads to complete; so no byte is `available`.
        * @throws CONFLICT (IdempotencyKeyTaken): The key named another input before, or an upload that was deleted since.
        */
       initiateUpload: Mutation<MediaProcedures.InitiateUpload.Input, MediaProcedures.InitiateUpload.Output>;
@@ -1321,12 +1343,17 @@ export type AppRouter = TRPCBuiltRouter<
        * Reserve room for one object that comes in parts, and say how large they are.
        *
        * With an idempotency key, the same input finds the same upload again. Raises FileTooLarge over the type's ceiling,
-       * StorageLimitExceeded when the quota has no room, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
+       * StorageLimitExceeded when the quota has no room, MediaLimitExceeded and PendingUploadLimitExceeded when the owner
+       * has too many, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
        *
        * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
        * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
        * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
        * bytes, and renditions that count, leave of the quota.
+       * @throws STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
+       * they are gone; so no byte is `available`.
+       * @throws STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
+       * uploads to complete; so no byte is `available`.
        * @throws CONFLICT (IdempotencyKeyTaken): The key named another input before, or an upload that was deleted since.
        */
       initiateMultipartUpload: Mutation<MediaProcedures.InitiateMultipartUpload.Input, MediaProcedures.InitiateMultipartUpload.Output>;
@@ -1365,14 +1392,19 @@ export type AppRouter = TRPCBuiltRouter<
       /**
        * Store bytes as they arrive, reserve room for them as they do, and answer the verified media.
        *
-       * Raises FileTooLarge and StorageLimitExceeded as soon as it is so, InvalidFileType, SizeDiffers and DigestDiffers,
-       * and leaves nothing then, nor when the client breaks off. With an idempotency key a repetition answers the media of
-       * the first call: IdempotencyKeyTaken for another input, UploadPending while that call is under way.
+       * Raises FileTooLarge and StorageLimitExceeded as soon as it is so, MediaLimitExceeded, PendingUploadLimitExceeded,
+       * InvalidFileType, SizeDiffers and DigestDiffers, and leaves nothing then, nor when the client breaks off. With an
+       * idempotency key a repetition answers the media of the first call: IdempotencyKeyTaken for another input,
+       * UploadPending while that call is under way.
        *
        * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
        * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
        * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
        * bytes, and renditions that count, leave of the quota.
+       * @throws STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
+       * they are gone; so no byte is `available`.
+       * @throws STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
+       * uploads to complete; so no byte is `available`.
        * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
        * upload is refused and its object goes.
        * @throws INVALID_INPUT (SizeDiffers): Storage holds another number of bytes than declared; the upload stays pending,

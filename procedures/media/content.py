@@ -33,7 +33,7 @@ from jobs.publish import complete_upload, refuse_upload
 from jobs.purge import remove_objects
 from procedures.media.answer import answer
 from procedures.media.arrival import Arrival, waiting_room
-from procedures.media.reservation import Plan, reserve
+from procedures.media.reservation import OVER_LIMIT, Plan, reserve
 from procedures.media.usage import held_bytes
 from processing.sniff import HEAD_BYTES, detect
 from rpc.content import Content, unreadable
@@ -59,7 +59,7 @@ _FILENAME: TypeAdapter[str] = TypeAdapter(Filename)
     raises=(
         ForeignOwner,
         FileTooLarge,
-        StorageLimitExceeded,
+        *OVER_LIMIT,
         InvalidFileType,
         SizeDiffers,
         DigestDiffers,
@@ -71,9 +71,10 @@ _FILENAME: TypeAdapter[str] = TypeAdapter(Filename)
 async def upload(ctx: Context, params: Upload, content: Content) -> MediaAnswer:
     """Store bytes as they arrive, reserve room for them as they do, and answer the verified media.
 
-    Raises FileTooLarge and StorageLimitExceeded as soon as it is so, InvalidFileType, SizeDiffers and DigestDiffers,
-    and leaves nothing then, nor when the client breaks off. With an idempotency key a repetition answers the media of
-    the first call: IdempotencyKeyTaken for another input, UploadPending while that call is under way.
+    Raises FileTooLarge and StorageLimitExceeded as soon as it is so, MediaLimitExceeded, PendingUploadLimitExceeded,
+    InvalidFileType, SizeDiffers and DigestDiffers, and leaves nothing then, nor when the client breaks off. With an
+    idempotency key a repetition answers the media of the first call: IdempotencyKeyTaken for another input,
+    UploadPending while that call is under way.
     """
     await _admit(ctx, params)
     arrival = Arrival(content)

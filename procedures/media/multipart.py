@@ -12,7 +12,6 @@ from contracts.errors import (
     PartDiffers,
     PartUnknown,
     ServiceUnavailable,
-    StorageLimitExceeded,
     UploadCompleted,
     UploadExpired,
     UploadNotFound,
@@ -31,7 +30,7 @@ from contracts.multipart import (
     SignParts,
 )
 from jobs.parts import ATTEMPTS, is_assembled, size_of_part, stored_parts, total_parts
-from procedures.media.reservation import Plan, extend, find_upload, reserve, url_end, url_expiry
+from procedures.media.reservation import OVER_LIMIT, Plan, extend, find_upload, reserve, url_end, url_expiry
 from procedures.media.upload import complete_upload
 from rpc.context import Context
 from rpc.procedure import mutation
@@ -43,13 +42,14 @@ from storage.multipart import Part, UploadGone
 @mutation(
     "media.initiateMultipartUpload",
     counts_itself=True,
-    raises=(ForeignOwner, FileTooLarge, StorageLimitExceeded, IdempotencyKeyTaken),
+    raises=(ForeignOwner, FileTooLarge, *OVER_LIMIT, IdempotencyKeyTaken),
 )
 async def initiate_multipart_upload(ctx: Context, params: InitiateMultipartUpload) -> MultipartTicket:
     """Reserve room for one object that comes in parts, and say how large they are.
 
     With an idempotency key, the same input finds the same upload again. Raises FileTooLarge over the type's ceiling,
-    StorageLimitExceeded when the quota has no room, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
+    StorageLimitExceeded when the quota has no room, MediaLimitExceeded and PendingUploadLimitExceeded when the owner
+    has too many, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
     """
     accepted = FORMATS[params.content_type]
     if params.size > accepted.multipart_max_bytes:

@@ -1,5 +1,6 @@
 """Room for an upload, and the upload that it was made for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,8 @@ from contracts.errors import (
     DigestDiffers,
     IdempotencyKeyTaken,
     InvalidFileType,
+    MediaLimitExceeded,
+    PendingUploadLimitExceeded,
     RateLimitExceeded,
     RpcError,
     StorageLimitExceeded,
@@ -18,7 +21,18 @@ from contracts.formats import FORMATS
 from contracts.media import InitiateUpload, MediaState
 from jobs.sweep import IDEMPOTENCY_KEY_LIFETIME
 from rpc.context import Context
+from sql.database import RULES
 from sql.rows import MediaRow, ReservationRow, Transfer
+
+# Why an owner gets no more: for the bytes, for the number of media, for that of pending uploads.
+OVER_LIMIT = (StorageLimitExceeded, MediaLimitExceeded, PendingUploadLimitExceeded)
+# Outcomes by which nothing is reserved.
+REFUSALS: dict[str, Callable[..., RpcError]] = {
+    **RULES,
+    "limited": RateLimitExceeded,
+    "over quota": StorageLimitExceeded,
+    "taken": IdempotencyKeyTaken,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +52,12 @@ class Plan:
 async def reserve(ctx: Context, params: InitiateUpload, plan: Plan) -> UUID | None:
     """Add a pending upload to its owner's reserved bytes; the id of the earlier one that the idempotency key finds.
 
-    Raises RateLimitExceeded, StorageLimitExceeded and IdempotencyKeyTaken, and nothing is reserved.
+    Raises RateLimitExceeded, one of OVER_LIMIT, or IdempotencyKeyTaken, and nothing is reserved.
     """
     reservation = await ctx.db.shared(ReservationRow, "reserve_upload", **_row(ctx, params, plan))
-    match reservation.outcome:
-        case "limited":
-            raise RateLimitExceeded(**reservation.facts or {})
-        case "over quota":
-            raise StorageLimitExceeded(**reservation.facts or {})
-        case "taken":
-            raise IdempotencyKeyTaken
-        case "known":
-            return reservation.id
-    return None
+    if reservation.outcome in REFUSALS:
+        raise REFUSALS[reservation.outcome](**reservation.facts or {})
+    return reservation.id if reservation.outcome == "known" else None
 
 
 async def extend(ctx: Context, media_id: UUID, *, upload_expires_at: datetime | None = None) -> MediaRow:
@@ -107,6 +114,8 @@ def _row(ctx: Context, params: InitiateUpload, plan: Plan) -> dict[str, Any]:
         "user_id": ctx.caller.id,
         "quota_bytes": ctx.quota_of(plan.owner),
         "renditions_count": ctx.resources.renditions_count,
+        "max_media": ctx.resources.owner_limits.media,
+        "max_pending": ctx.resources.owner_limits.pending_uploads,
         "type": FORMATS[params.content_type].type,
         "purpose": params.purpose,
         "filename": params.filename,

@@ -14,7 +14,6 @@ from contracts.errors import (
     PartDiffers,
     PartsMissing,
     SizeDiffers,
-    StorageLimitExceeded,
     UploadCompleted,
     UploadExpired,
     UploadIncomplete,
@@ -34,7 +33,7 @@ from jobs.job import enqueue
 from jobs.publish import complete_upload as publish_upload
 from jobs.purge import purge_media
 from procedures.media.answer import answer
-from procedures.media.reservation import Plan, extend, find_upload, reserve, url_expiry
+from procedures.media.reservation import OVER_LIMIT, Plan, extend, find_upload, reserve, url_expiry
 from rpc.context import Context
 from rpc.procedure import mutation
 from sql.rows import DeletionRow, MediaRow, Transfer
@@ -44,14 +43,14 @@ from storage.keys import staging_key
 @mutation(
     "media.initiateUpload",
     counts_itself=True,
-    raises=(ForeignOwner, FileTooLarge, StorageLimitExceeded, IdempotencyKeyTaken),
+    raises=(ForeignOwner, FileTooLarge, *OVER_LIMIT, IdempotencyKeyTaken),
 )
 async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
     """Reserve room for one object and sign the PUT that fills it.
 
     With an idempotency key, the same input finds the same upload again, with a fresh URL. Raises FileTooLarge over the
-    type's ceiling, StorageLimitExceeded when the quota has no room, RateLimitExceeded, IdempotencyKeyTaken and
-    ForeignOwner.
+    type's ceiling, StorageLimitExceeded when the quota has no room, MediaLimitExceeded and PendingUploadLimitExceeded
+    when the owner has too many, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
     """
     accepted = FORMATS[params.content_type]
     if params.size > accepted.max_bytes:

@@ -52,12 +52,13 @@ ONE_DELETED = Ended(None, [DELETED], [])
 
 @dataclass(frozen=True)
 class Operation:
-    """What is broken off: `run` now or `late`, past the end of the URL, after these steps."""
+    """What is broken off: `run` now or `late`, past the end of the URL or of what failed, after these steps."""
 
     run: str
     steps: str
     end: Ended
     late: bool = False
+    later_by: timedelta = timedelta(seconds=900 + 60 + 5)
     doubled: tuple[str, ...] = ()  # crashes after which a repetition reserves anew, and the sweep buries the first
     limits: str = "off"
 
@@ -123,6 +124,13 @@ OPERATIONS = {
     "settle another digest": Operation("jobs", "other-digest initiate smuggle sweep", ONE_BURIED, late=True),
     "settle a media": Operation("jobs", "initiate put complete jobs put sweep", ONE_READY, late=True),
     "settle a tombstone": Operation("jobs", "initiate put cancel jobs put sweep", ONE_BURIED, late=True),
+    "settle what failed a day ago": Operation(
+        "jobs",
+        "initiate put complete stop sweep",
+        Ended(None, [[*FAILED, "media.deleted"]], []),
+        late=True,
+        later_by=timedelta(hours=24, seconds=5),
+    ),
     "sweep an upload": Operation("sweep", "initiate put", ONE_READY, late=True),
     "sweep a tombstone": Operation("sweep", "initiate put cancel jobs put", ONE_BURIED, late=True),
 }
@@ -256,7 +264,7 @@ def broken_off(crashing, variables, prepared, repeated, recovered, standing, fet
 
     async def die(name: str, number: int, n: int, when: str) -> dict[str, Any]:
         operation = OPERATIONS[name]
-        late = datetime.now(UTC) + timedelta(seconds=900 + 60 + 5)
+        late = datetime.now(UTC) + operation.later_by
         now = late if operation.late else None
         since = fetch("select coalesce(max(id), 0) from events")[0][0]
         params = await prepared(operation.run, operation.steps, number, late)

@@ -121,6 +121,13 @@ export function available(error: RpcErrorData): number | string | undefined {
   // @ts-expect-error other errors have no such detail
   return error.details.available;
 }
+
+// A refusal for a number has its own facts beside those of the quota.
+export function tooMany({ details }: RpcErrorData<typeof ErrorCode.STORAGE_LIMIT_EXCEEDED>): number {
+  if ('maxMedia' in details) return details.maxMedia - details.media;
+  if ('maxPendingUploads' in details) return details.maxPendingUploads - details.pendingUploads;
+  return details.quota - details.used - details.reserved;
+}
 holds<Same<RpcErrorDetails[1601], { declared: string; reason: string }>>();
 holds<Same<RpcErrorDetails[1000], undefined>>();
 
