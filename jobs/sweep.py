@@ -18,7 +18,6 @@ from jobs.purge import purge_media, tidy
 from sql.database import Database
 from sql.rows import MediaIdRow, MediaRow, Transfer
 
-IDEMPOTENCY_KEY_LIFETIME = timedelta(hours=24)
 LEASE = timedelta(minutes=10)
 BATCH_ROWS = 500
 
@@ -27,10 +26,7 @@ _UNFINISHED = (UploadIncomplete, PartsMissing, PartDiffers, SizeDiffers, DigestD
 
 
 async def sweep(db: Database, now: datetime) -> int:
-    """One pass: enqueue a settling for every row that is due, and forget what has aged out; how many rows."""
-    await db.run("clean_rate_windows", now=now)
-    await db.run("clean_idempotency_keys", key_from=now - IDEMPOTENCY_KEY_LIFETIME)
-    await db.run("clean_turns")
+    """One pass: enqueue a settling for every row that is due; how many rows."""
     swept = 0
     while True:
         async with db.transaction() as tx:

@@ -12,6 +12,7 @@ from procrastinate.exceptions import ConnectorException
 from contracts.errors import ServiceUnavailable
 from jobs import JOBS
 from jobs.job import QUEUE, Bench, utc_now
+from jobs.retention import Retention, forget
 from jobs.sweep import sweep
 from jobs.turns import AUDIO, IMAGE, LANES, POSTERS, VIDEO
 from processing.child import sweep_folders
@@ -26,8 +27,6 @@ CONCURRENCY = 8
 POLL_SECONDS = 5.0  # NOTIFY wakes a worker; polling is the net beneath it
 STALLED_SECONDS = 30.0  # without a heartbeat for so long, a worker counts as dead and its jobs go to others
 FOLDERS_SECONDS = 300.0
-FORGET_SECONDS = 3600.0
-KEPT_HOURS = 7 * 24  # what failed or was cancelled, for whoever runs the server to look at
 RECONNECT_SECONDS = 2.0
 DRAIN_SECONDS = 20.0  # how long running jobs may take to end when the worker is told to stop
 LAST_ANSWER_SECONDS = 2.0  # and how long each answer of the database may take from then on
@@ -36,9 +35,10 @@ UNHURRIED_SECONDS = 24 * 3600.0  # and when it ends by itself, having no more to
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkPolicy:
-    """How a worker works: how often it sweeps, how much of each kind it processes at once, on what benches."""
+    """How a worker works: how often it sweeps, how long it keeps logs, how much it processes at once, and on what."""
 
     sweep_interval_seconds: float
+    retention: Retention
     image_concurrency: int
     audio_concurrency: int
     poster_concurrency: int
@@ -81,7 +81,7 @@ async def run_lanes(db: Database, policy: WorkPolicy, listening: Pool) -> None:
         tasks.create_task(every(policy.sweep_interval_seconds, lambda: sweep_once(db)))
         tasks.create_task(every(STALLED_SECONDS, rescue_stalled))
         tasks.create_task(every(FOLDERS_SECONDS, sweep_folders_once))
-        tasks.create_task(every(FORGET_SECONDS, forget_ended))
+        tasks.create_task(every(policy.sweep_interval_seconds, lambda: forget_once(db, policy.retention)))
 
 
 async def wait_until_migrated(db: Database) -> None:
@@ -152,11 +152,11 @@ async def rescue_stalled() -> None:
         await manager.retry_job(stalled)
 
 
-async def forget_ended() -> None:
-    """Remove jobs from the queue that ended long ago: those that succeed go at once."""
-    await QUEUE.job_manager.delete_old_jobs(
-        nb_hours=KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
-    )
+async def forget_once(db: Database, retention: Retention) -> None:
+    """One pass over what is old."""
+    forgotten = await forget(db, retention, utc_now())
+    if forgotten:
+        log.info("forgotten", rows=forgotten)
 
 
 async def every(seconds: float, run_once: Callable[[], Awaitable[None]]) -> None:

@@ -283,9 +283,17 @@ class Settings:
         "The largest film that is processed, in pixels of its longer side.", default=4096, parse=_number(16, 8192)
     )
     sweep_interval_seconds: int = setting(
-        "How often each worker looks for uploads that nobody finished, in seconds.",
+        "How often each worker looks for uploads that nobody finished, and for what is kept no longer, in seconds.",
         default=60,
         parse=_number(1, 24 * 3600),
+    )
+    events_retention_days: int = setting(
+        "How far back the log of events reaches, in days; for as long it is known what was deleted.",
+        default=30,
+        parse=_number(1, 36_500),
+    )
+    audit_retention_days: int = setting(
+        "How far back the audit reaches, in days.", default=90, parse=_number(1, 36_500)
     )
 
     @property

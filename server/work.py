@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from jobs.job import Bench, utc_now
+from jobs.retention import Retention
 from jobs.scan import Scanner
 from jobs.worker import WorkPolicy, run_worker
 from processing.records import Policy
@@ -42,6 +43,9 @@ def policy_of(resources: Resources, settings: Settings) -> WorkPolicy:
 
     return WorkPolicy(
         sweep_interval_seconds=settings.sweep_interval_seconds,
+        retention=Retention(
+            events=timedelta(days=settings.events_retention_days), audit=timedelta(days=settings.audit_retention_days)
+        ),
         image_concurrency=lanes.images,
         audio_concurrency=lanes.recordings,
         poster_concurrency=lanes.posters,

@@ -11,9 +11,9 @@ where media_id = %(media_id)s and owner_id = %(owner_id)s and id > %(after)s
 order by id
 limit %(limit)s;
 
--- name: find_event :one read
--- The first that happened to this media of these owners, null for anybody's.
-select {event} from events
-where media_id = %(media_id)s and owned_by(owner_id, %(owners)s)
-order by id
+-- name: find_owner :one read
+-- Whose this media of these owners is, null for anybody's, as its row knows, or the log of one that is gone.
+select owner_id from media where id = %(media_id)s and owned_by(owner_id, %(owners)s)
+union all
+select owner_id from events where media_id = %(media_id)s and owned_by(owner_id, %(owners)s)
 limit 1;

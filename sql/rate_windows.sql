@@ -7,18 +7,6 @@ select rate_windows_toll(
     %(now)s::timestamptz
 );
 
--- name: clean_rate_windows :run
--- Forget windows that hold no call any more, some at a time.
-delete from rate_windows where (caller_id, procedure) in (
-    select caller_id, procedure from rate_windows where ends_at < %(now)s limit 10000 for update skip locked
-);
-
--- name: clean_idempotency_keys :run
--- Forget keys that have aged out, some at a time.
-delete from idempotency_keys where (user_id, key) in (
-    select user_id, key from idempotency_keys where created_at <= %(key_from)s limit 10000 for update skip locked
-);
-
 -- name: forget_rate_windows :run
 -- Forget how often a caller called.
 delete from rate_windows where (caller_id, procedure) in (

@@ -99,6 +99,18 @@ class TurnRow(Struct, frozen=True):
     turn: int
 
 
+class OwnerRow(Struct, frozen=True):
+    """Whose a media is, or was."""
+
+    owner_id: str
+
+
+class CountRow(Struct, frozen=True):
+    """How many rows a statement removed."""
+
+    rows: int
+
+
 class DeletionRow(Struct, frozen=True):
     """A deletion that the log remembers."""
 

@@ -24,13 +24,6 @@ with owed as (
 update procrastinate_jobs set priority = greatest(priority - %(seconds)s::bigint, -2147483647)
 where args ->> 'media_id' = %(id)s::text and queue_name = %(queue)s and status = 'doing';
 
--- name: clean_turns :run
--- Forget what owners have had of lanes that are beyond it, or in which nobody waits.
-delete from lane_turns where turn <= (select turn from lane_clocks where lane_clocks.queue = lane_turns.queue)
-    or not exists (
-        select from procrastinate_jobs where queue_name = lane_turns.queue and status in ('todo', 'doing')
-    );
-
 -- name: forget_turns :run
 -- Forget what an owner has had of lanes.
 delete from lane_turns where owner_id = %(owner_id)s;

@@ -8,6 +8,7 @@ import pytest
 
 from contracts.errors import IdempotencyKeyTaken, MediaNotFound, UploadCompleted, UploadNotFound, ValidationFailed
 from contracts.media import MediaState
+from jobs.retention import Retention, forget
 from jobs.sweep import sweep
 from rpc.auth import Caller
 from server.resources import open_resources
@@ -101,7 +102,7 @@ async def test_keys_age_out(pending_upload, resources, database_url):
     second = await pending_upload(idempotencyKey="k", now=tomorrow)
     assert second.media_id != first.media_id
 
-    await sweep(resources.db, tomorrow + timedelta(hours=24))
+    await forget(resources.db, Retention(), tomorrow + timedelta(hours=24))
     with psycopg.connect(database_url) as connection:
         assert connection.execute("select count(*) from idempotency_keys").fetchone() == (0,)
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from contracts.errors import RateLimitExceeded
-from jobs.sweep import sweep
+from jobs.retention import Retention, forget
 from procedures import PROCEDURES
 from rpc.app import create_app
 from rpc.auth import Caller
@@ -182,7 +182,7 @@ async def test_old_windows_are_cleaned(initiate, resources, database_url):
     await initiate(0)
     await initiate(50, caller=Caller("ben"))
 
-    await sweep(resources.db, NOON + timedelta(seconds=70))
+    assert await forget(resources.db, Retention(), NOON + timedelta(seconds=70)) == 1
 
     with psycopg.connect(database_url) as connection:
         assert connection.execute("select caller_id from rate_windows").fetchall() == [("ben",)]

@@ -22,6 +22,7 @@ MEDIA_ID = uuid7()
 LAST_ID = UUID(int=2**128 - 1)
 PAGE = {"owner_id": OWNER, "type": None, "state": None, "search": None, "limit": 21}
 RECORDS = {"before": 2**62, "limit": 21}
+OLD = {"before": NOW - timedelta(days=1)}
 
 # A statement's parameters, and the indexes that it goes by.
 CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
@@ -69,6 +70,20 @@ CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "forget_profile_image": ("forget_profile_image", {"owner_id": OWNER}, {"profile_images_pkey"}),
     "forget_usage": ("forget_usage", {"owner_id": OWNER}, {"storage_usage_pkey"}),
     "remove_tombstone": ("remove_tombstone", {"id": MEDIA_ID, "now": NOW}, {"media_pkey"}),
+    "find_owner": ("find_owner", {"media_id": MEDIA_ID, "owners": [OWNER]}, {"media_pkey", "events_of_media"}),
+    "clean_rate_windows": ("clean_rate_windows", OLD, {"rate_windows_by_end", "rate_windows_pkey"}),
+    "clean_idempotency_keys": (
+        "clean_idempotency_keys",
+        OLD,
+        {"idempotency_keys_by_age", "idempotency_keys_pkey"},
+    ),
+    "clean_events": ("clean_events", OLD, {"events_pkey"}),
+    "clean_audit": ("clean_audit", OLD, {"audit_pkey"}),
+    "clean_jobs": (
+        "clean_jobs",
+        OLD,
+        {"jobs_that_ended", "procrastinate_jobs_pkey", "procrastinate_events_job_id_fkey_v1"},
+    ),
     "find_deletion": ("find_deletion", {"id": MEDIA_ID, "owners": [OWNER]}, {"events_of_media"}),
 }
 

@@ -14,7 +14,6 @@ from contracts.errors import (
 )
 from contracts.renditions import OF_IMAGES
 from jobs.process import ATTEMPTS, process_media
-from jobs.worker import forget_ended, open_queue
 from processing import processors
 from rpc.auth import Caller
 from tests.media_files import photo
@@ -249,18 +248,3 @@ async def test_a_media_whose_original_storage_has_lost_fails(
 
     told = await call("media.getProcessingStatus", mediaId=str(media.id))
     assert (told.status, told.attempts, told.error.code) == ("failed", ATTEMPTS, "original_missing")
-
-
-async def test_what_is_left_of_jobs_that_failed_goes_after_a_week(completed_media, resources, database_url, jobs):
-    await completed_media()
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("update procrastinate_jobs set status = 'doing'")
-        connection.execute("update procrastinate_jobs set status = 'failed'")
-        connection.execute("update procrastinate_events set at = now() - interval '167 hours'")
-        async with open_queue(resources.db.pool):
-            await forget_ended()
-            assert jobs() == [("process_media", "failed", 0)]
-
-            connection.execute("update procrastinate_events set at = now() - interval '169 hours'")
-            await forget_ended()
-    assert jobs() == []

@@ -116,6 +116,8 @@ def test_an_empty_environment_gives_the_defaults():
         "max_pending_uploads": 10_000,
         "failed_media_ttl_hours": 24,
         "sweep_interval_seconds": 60,
+        "events_retention_days": 30,
+        "audit_retention_days": 90,
     }
 
 

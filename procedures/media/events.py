@@ -15,7 +15,7 @@ from procedures.media.progress import note_progress
 from rpc.context import Context
 from rpc.procedure import query, subscription
 from sql.bell import Ring
-from sql.rows import EventRow
+from sql.rows import EventRow, OwnerRow
 
 PAGE = 200
 LOOK_SECONDS = 15
@@ -93,10 +93,10 @@ async def _log(ctx: Context, params: WatchMedia | PollEvents, *, after: str | No
     if params.media_id is None:
         return Log(ctx, owner, None, int(after or 0))
     owners = [owner] if params.owner else ctx.owners
-    event = await ctx.db.one(EventRow, "find_event", owners=owners, media_id=params.media_id)
-    if event is None:
+    found = await ctx.db.one(OwnerRow, "find_owner", owners=owners, media_id=params.media_id)
+    if found is None:
         raise MediaNotFound
-    return Log(ctx, event.owner_id, params.media_id, int(after or 0))
+    return Log(ctx, found.owner_id, params.media_id, int(after or 0))
 
 
 def _shown(row: EventRow) -> MediaEvent:

@@ -19,7 +19,7 @@ from contracts.errors import (
 )
 from contracts.formats import FORMATS
 from contracts.media import InitiateUpload, MediaState
-from jobs.sweep import IDEMPOTENCY_KEY_LIFETIME
+from jobs.retention import IDEMPOTENCY_KEYS_KEPT
 from rpc.context import Context
 from sql.database import RULES
 from sql.rows import MediaRow, ReservationRow, Transfer
@@ -130,7 +130,7 @@ def _row(ctx: Context, params: InitiateUpload, plan: Plan) -> dict[str, Any]:
         "part_bytes": plan.part_bytes,
         "upload_expires_at": plan.upload_expires_at,
         "idempotency_key": params.idempotency_key,
-        "key_from": ctx.now - IDEMPOTENCY_KEY_LIFETIME,
+        "key_from": ctx.now - IDEMPOTENCY_KEYS_KEPT,
         "limit_calls": limit and limit.calls,
         "limit_seconds": limit and limit.seconds,
         "now": ctx.now,

@@ -222,3 +222,6 @@ alter table media
 -- What has failed by now has another day.
 update media set was_ready = unpublished.was_ready, sweep_at = coalesce(sweep_at, now() + interval '24 hours')
 from unpublished where unpublished.id = media.id;
+
+-- Jobs that ended, and not well: those that did well are gone.
+create index jobs_that_ended on procrastinate_jobs (id) where status in ('failed', 'cancelled', 'aborted');
