@@ -60,14 +60,16 @@ def _each_once(parts: list[Any]) -> list[Any]:
     return parts
 
 
-Checksums = Annotated[list[PartChecksum], Field(max_length=MAX_PARTS), AfterValidator(_each_once)]
+Checksums = Annotated[list[PartChecksum], Field(max_length=MAX_PARTS, fail_fast=True), AfterValidator(_each_once)]
 
 
 class SignParts(Wire):
     """Input of `media.signParts`: any parts, in any order, again and again."""
 
     media_id: MediaId
-    part_numbers: Annotated[list[PartNumber], Field(min_length=1, max_length=MAX_PARTS), AfterValidator(_once_each)]
+    part_numbers: Annotated[
+        list[PartNumber], Field(min_length=1, max_length=MAX_PARTS, fail_fast=True), AfterValidator(_once_each)
+    ]
     checksums: Checksums = Field(default_factory=list)
 
 
@@ -96,7 +98,7 @@ class SentPart(Wire):
     size: ByteCount | None = None
 
 
-SentParts = Annotated[list[SentPart], Field(max_length=MAX_PARTS), AfterValidator(_each_once)]
+SentParts = Annotated[list[SentPart], Field(max_length=MAX_PARTS, fail_fast=True), AfterValidator(_each_once)]
 
 
 class CompleteMultipartUpload(Wire):

@@ -1,5 +1,6 @@
 """Bytes to JSON values and back: strict (no NaN, no BOM, no broken UTF-8), integers kept exact whatever their size."""
 
+import math
 import re
 from itertools import accumulate
 from typing import Any
@@ -9,11 +10,22 @@ from pydantic import BaseModel
 
 MAX_DEPTH = 512
 MAX_BRACKETS = 20_000
+MAX_COMMAS = 50_000
 
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # possessive: one that does not end is passed over once
 _BRACKET = re.compile(rb"[][{}]")
+
+
+def _float(text: str) -> float:
+    """A number with a fraction or an exponent; msgspec's own way takes forty times as long for one near the limits."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError
+    return number
+
+
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder()
+_decoder = msgspec.json.Decoder(float_hook=_float)
 
 
 # JSON text that stands in a value to be encoded as it is.
@@ -25,8 +37,8 @@ class ParseError(ValueError):
 
 
 def decode(body: bytes) -> Any:
-    """The value that `body` writes; ParseError when it is not JSON, or nested deeper than a parser should follow."""
-    if nested_too_deep(body):
+    """The value that `body` writes; ParseError when it is not JSON, is nested too deep, or holds too many values."""
+    if nested_too_deep(body) or body.count(b",") > MAX_COMMAS:
         raise ParseError
     try:
         return _decoder.decode(body)

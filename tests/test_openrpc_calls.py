@@ -23,6 +23,9 @@ from storage.keys import staging_key
 from tests.described import Described, Json
 from tests.media_files import HTML, padded, photo, video
 from tests.sample_procedures import Null, boom, serving
+from tests.steps import steps
+
+__all__ = ["steps"]
 
 PHOTO = padded(photo(640, 480), PHOTO_BYTES)
 FILM = padded(video(), FILM_BYTES)
@@ -128,6 +131,7 @@ def as_service(http: httpx.AsyncClient, bearer: Callable[..., Json]) -> Call:
 
 
 @pytest.mark.embedded
+@pytest.mark.usefixtures("steps")
 async def test_every_example_is_what_the_application_answers(
     ask: Call,
     as_service: Call,
@@ -136,7 +140,10 @@ async def test_every_example_is_what_the_application_answers(
     client: httpx.AsyncClient,
     run_pending: Callable[[], Awaitable[None]],
 ):
-    """From the accepted formats to the user's end, to the letter but for ids, signatures and times."""
+    """From the accepted formats to the user's end, to the letter but for ids, signatures and times.
+
+    Not one of these calls holds the event loop for long.
+    """
     story = Story(ask)
 
     await story.tell("media.getSupportedFormats")
