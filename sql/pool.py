@@ -153,8 +153,9 @@ class Share:
             self._turns.release()
 
     async def _turn(self) -> None:
+        patience = self._pool.timeout if self._turns.locked() else None
         try:
-            async with asyncio.timeout(self._pool.timeout):
+            async with asyncio.timeout(patience):
                 await self._turns.acquire()
         except TimeoutError:
             raise PoolTimeout("its caller has all of its share") from None
