@@ -230,7 +230,10 @@ class ListMedia(Wire):
 
 
 class MediaPage(Wire):
-    """Newest first; `nextCursor` is null on the last page."""
+    """Newest first; `nextCursor` is null on the last page.
+
+    A page of a search may hold less than asked for, or nothing, and yet not be the last.
+    """
 
     items: list[Media]
     next_cursor: Cursor | None

@@ -193,14 +193,14 @@ def _logged(error: RpcError | None) -> int | str:
 def context_of(
     resources: Resources, procedure: Procedure, params: Wire, *, caller: Caller | None, request_id: str, now: datetime
 ) -> Context:
-    """The context of one call; one whose rate is limited, or that changes something, gets a database of its own."""
-    db = resources.db
-    if caller is not None and not procedure.counts_itself:
-        limit = resources.limits.of(procedure.name)
-        toll = _toll(procedure, caller, limit, now) if limit else None
-        record = _record(procedure, caller, request_id, now, params) if procedure.kind is MUTATION else None
-        if toll or record:
-            db = db.for_call(toll=toll, record=record)
+    """The context of one call; that of a caller has a database of its own."""
+    db, toll, record = resources.db, None, None
+    if caller is not None:
+        if not procedure.counts_itself:
+            limit = resources.limits.of(procedure.name)
+            toll = _toll(procedure, caller, limit, now) if limit else None
+            record = _record(procedure, caller, request_id, now, params) if procedure.kind is MUTATION else None
+        db = db.for_call(caller.id, toll=toll, record=record)
     return Context(identity=caller, now=now, request_id=request_id, resources=resources, db=db)
 
 

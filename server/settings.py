@@ -207,7 +207,8 @@ class Settings:
         parse=RateLimits.parse,
     )
     database_pool_size: int = setting(
-        "The most database connections of one process; a worker has up to eight more, to hear of its jobs.",
+        "The most database connections of one process, half of them for one caller; a worker has up to eight more, to "
+        "hear of its jobs.",
         default=10,
         parse=_number(2, 1000),
     )

@@ -38,7 +38,7 @@ from contracts.errors import (
 )
 from sql import QUERIES, Query
 from sql.outages import has_broken, has_no_effect, is_outage
-from sql.pool import Connection, Pool
+from sql.pool import Connection, Pool, Share
 from sql.rows import MediaRow
 from sql.shared import Parameters, Shared
 
@@ -181,8 +181,9 @@ class Database(Statements):
     effect; a transaction is when it has not begun. Anything else raises ServiceUnavailable: it may have taken effect.
     """
 
-    def __init__(self, pool: Pool) -> None:
-        super().__init__(pool.connection)
+    def __init__(self, pool: Pool, lender: Pool | Share | None = None) -> None:
+        self._lender = lender or pool
+        super().__init__(self._lender.connection)
         self.pool = pool
         self._shared: dict[str, Shared] = {}
 
@@ -195,9 +196,9 @@ class Database(Statements):
             self._shared[name] = Shared(partial(self._run_shared, row, name))
         return self._shared[name].one(parameters)
 
-    def for_call(self, *, toll: Parameters | None, record: Parameters | None) -> "CallDatabase":
-        """The same database for one call, which `count_call` counts and `append_audit` records by these."""
-        return CallDatabase(self.pool, toll, record)
+    def for_call(self, caller_id: str, *, toll: Parameters | None, record: Parameters | None) -> "CallDatabase":
+        """The same database for one call of a caller, which `count_call` counts and `append_audit` records by these."""
+        return CallDatabase(self, caller_id, toll, record)
 
     def hurried(self, seconds: float) -> "Database":
         """The same database for whoever can wait only so long for a connection, and for an answer."""
@@ -233,7 +234,7 @@ class Database(Statements):
 
     async def _begin_once(self, stack: AsyncExitStack) -> Connection:
         async with AsyncExitStack() as begun:
-            connection = await begun.enter_async_context(self.pool.connection())
+            connection = await begun.enter_async_context(self._lender.connection())
             await begun.enter_async_context(connection.transaction())
             stack.push_async_exit(begun.pop_all())
             return connection
@@ -253,21 +254,24 @@ class Database(Statements):
 
 
 class CallDatabase(Database):
-    """The database for one call that is counted, recorded, or both.
+    """The database for one call, out of its caller's share of the pool.
 
     A call whose rate is limited takes the count along with its first statement: they take effect together, and a full
     window raises RateLimitExceeded, and then the statement has not run. A call that changes something does so in a
     transaction, and the first one that does takes the record along: one for each media that it changed, or one alone.
     """
 
-    def __init__(self, pool: Pool, toll: Parameters | None, record: Parameters | None) -> None:
-        super().__init__(pool)
+    def __init__(self, database: Database, caller_id: str, toll: Parameters | None, record: Parameters | None) -> None:
+        super().__init__(database.pool, database.pool.share_of(caller_id))
         self.connection = self._counting
+        self._database = database
         self._toll = toll
         self._record = record
 
     async def shared(self, row: type[Row], name: str, **parameters: Any) -> Row:
-        """The row of this call alone, since its count is its own."""
+        """The row of this call, alone when it is counted, since its count is its own."""
+        if self._toll is None:
+            return await self._database.shared(row, name, **parameters)
         (answer,) = await self._run_shared(row, name, [parameters])
         return answer
 
@@ -286,7 +290,7 @@ class CallDatabase(Database):
 
     @asynccontextmanager
     async def _counting(self) -> AsyncIterator[Connection]:
-        async with self.pool.connection() as connection:
+        async with self._lender.connection() as connection:
             if self._toll is None:
                 yield connection
                 return

@@ -34,8 +34,36 @@ where owner_id = %(owner_id)s
     and (%(before)s::uuid is null or id < %(before)s::uuid)
     and (%(type)s::text is null or type = %(type)s::text)
     and case when %(state)s::text is null then state <> 'pending' else state = %(state)s::text end
-    and case when %(search)s::text is null then true else regexp_like(normalize(filename), %(search)s::text) end
 order by id desc
+limit %(limit)s;
+
+-- name: search_media :many read
+-- The same of those whose names hold a part, as far as the budget of a call goes through their names; the last one that
+-- was looked at is answered as well, found or not, when the budget ended there.
+select found.*, is_found, is_last
+from (
+    select
+        id,
+        spent >= %(budget)s as is_last,
+        (%(type)s::text is null or type = %(type)s::text)
+            and case when %(state)s::text is null then state <> 'pending' else state = %(state)s::text end
+            and name_holds(filename, %(part)s, %(variants)s, %(plain)s) as is_found
+    from (
+        select
+            id, type, state, filename, cost,
+            sum(cost) over (order by id desc rows unbounded preceding) as spent
+        from media
+        cross join lateral (select 500 + octet_length(filename) * (10 + char_length(%(part)s)) as cost) as looked_at
+        where owner_id = %(owner_id)s and state <> 'deleted' and (%(before)s::uuid is null or id < %(before)s::uuid)
+        order by id desc
+        limit 1 + %(budget)s / 500
+    ) as named
+    where spent - cost < %(budget)s
+) as judged
+-- By its key, one by one, whatever the planner expects: a limit of one is nothing that can be joined in another way.
+cross join lateral (select {media} from media where media.id = judged.id limit 1) as found
+where is_found or is_last
+order by judged.id desc
 limit %(limit)s;
 
 -- name: list_media_of_post :many read
@@ -46,7 +74,7 @@ where owner_id = %(owner_id)s
     and (%(before)s::uuid is null or id < %(before)s::uuid)
     and (%(type)s::text is null or type = %(type)s::text)
     and (%(state)s::text is null or state = %(state)s::text)
-    and (%(search)s::text is null or regexp_like(normalize(filename), %(search)s::text))
+    and (%(part)s::text is null or name_holds(filename, %(part)s::text, %(variants)s::text, %(plain)s::text))
 order by id desc
 limit %(limit)s;
 

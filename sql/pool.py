@@ -2,6 +2,8 @@
 
 What one connection meets is taken for all: when the server went away, or takes no writes any more, the idle ones are
 closed with it, so that no statement after the first has to find out.
+
+One caller has half of them at the most, whatever its statements take, so that others find one.
 """
 
 import asyncio
@@ -11,10 +13,10 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from sql.outages import NoAnswer, is_of_the_server, is_outage
 
@@ -48,6 +50,14 @@ class Pool(AsyncConnectionPool[Connection]):
         self._lent: dict[Connection, asyncio.TimerHandle] = {}
         self._unanswered: WeakSet[Connection] = WeakSet()
         self._doubted: WeakSet[Connection] = WeakSet()
+        self._shares: WeakValueDictionary[str, Share] = WeakValueDictionary()
+
+    def share_of(self, caller_id: str) -> "Share":
+        """What a caller may have of it."""
+        share = self._shares.get(caller_id)
+        if share is None:
+            share = self._shares[caller_id] = Share(self, max(1, self.max_size // 2))
+        return share
 
     @asynccontextmanager
     async def connection(
@@ -123,6 +133,32 @@ class Pool(AsyncConnectionPool[Connection]):
     def _hang_up(self, connection: Connection) -> None:
         self._unanswered.add(connection)
         hang_up(connection)
+
+
+class Share:
+    """So many connections of a pool at a time; one more is lent when one of them has come back."""
+
+    def __init__(self, pool: Pool, size: int) -> None:
+        self._pool = pool
+        self._turns = asyncio.Semaphore(size)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection of the pool; PoolTimeout as well when none of the share comes back in time."""
+        await self._turn()
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        finally:
+            self._turns.release()
+
+    async def _turn(self) -> None:
+        patience = self._pool.timeout if self._turns.locked() else None
+        try:
+            async with asyncio.timeout(patience):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise PoolTimeout("its caller has all of its share") from None
 
 
 def create_pool(url: str, *, size: int) -> Pool:

@@ -67,6 +67,13 @@ class MediaRow(Struct, frozen=True, kw_only=True):
         return self.upload_expires_at or self.url_expires_at
 
 
+class ListedRow(MediaRow, frozen=True, kw_only=True):
+    """A media of a page; a search answers the last one that it looked at, too, found or not."""
+
+    is_found: bool = True
+    is_last: bool = False
+
+
 class ReservationRow(Struct, frozen=True):
     """What came of one initiate: reserved, known or taken (its idempotency key), limited or over quota, with facts."""
 

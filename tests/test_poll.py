@@ -289,6 +289,8 @@ async def _until_idle(resources) -> None:
 
 def _connections_in_use(resources) -> int:
     """How many connections of the pool are out, or waited for."""
-    stats = resources.db.pool.get_stats()
-    used: int = stats["pool_size"] - stats["pool_available"] + stats["requests_waiting"]
+    pool = resources.db.pool
+    stats = pool.get_stats()
+    for_a_turn = sum(len(share._turns._waiters or ()) for share in pool._shares.values())
+    used: int = stats["pool_size"] - stats["pool_available"] + stats["requests_waiting"] + for_a_turn
     return used

@@ -140,7 +140,11 @@ export interface MediaEvents {
   lastEventId: EventId;
 }
 
-/** Newest first; `nextCursor` is null on the last page. */
+/**
+ * Newest first; `nextCursor` is null on the last page.
+ *
+ * A page of a search may hold less than asked for, or nothing, and yet not be the last.
+ */
 export interface MediaPage {
   items: Media[];
   nextCursor: Cursor | null;
@@ -663,7 +667,7 @@ export declare namespace MediaProcedures {
   /**
    * Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
    *
-   * Raises ForeignOwner.
+   * A page of a search goes on where names are left that it has not looked at, full or not. Raises ForeignOwner.
    *
    * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
    */
@@ -1464,7 +1468,7 @@ export type AppRouter = TRPCBuiltRouter<
       /**
        * Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
        *
-       * Raises ForeignOwner.
+       * A page of a search goes on where names are left that it has not looked at, full or not. Raises ForeignOwner.
        *
        * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
        */

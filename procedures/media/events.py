@@ -48,7 +48,7 @@ class Log:
         try:
             async with asyncio.timeout(within):
                 while True:
-                    sending = await note_progress(self.ctx.resources, self.owner, self.media_id)
+                    sending = await note_progress(self.ctx, self.owner, self.media_id)
                     if await ring.heard(within=PROGRESS_SECONDS if sending else None):
                         return True
         except TimeoutError:

@@ -10,7 +10,7 @@ from contracts.media import MediaReference, MediaState
 from contracts.multipart import ListUploads, StoredPart, UnfinishedUpload, UploadPage, UploadStatus
 from jobs.parts import is_assembled, missing_parts, stored_parts, total_parts
 from procedures.media.reservation import find_upload
-from rpc.context import Context, Resources
+from rpc.context import Context
 from rpc.procedure import query
 from sql.database import Database
 from sql.rows import MediaRow, Transfer
@@ -66,22 +66,22 @@ async def list_uploads(ctx: Context, params: ListUploads) -> UploadPage:
     return UploadPage(items=[_unfinished(row) for row in page], next_cursor=page[-1].id if more else None)
 
 
-async def note_progress(resources: Resources, owner: str, media_id: UUID | None) -> bool:
+async def note_progress(ctx: Context, owner: str, media_id: UUID | None) -> bool:
     """Tell the log how far the uploads in parts are that an owner is sending: whether there are any.
 
     What storage does not tell now, it will tell later. However many ask, a process looks at an upload once at a time.
     """
     now = datetime.now(UTC)
-    sending = await resources.db.many(MediaRow, "list_sending", owner_id=owner, media_id=media_id, now=now)
+    sending = await ctx.db.many(MediaRow, "list_sending", owner_id=owner, media_id=media_id, now=now)
     for upload in sending:
-        await resources.looks.share(upload.id, partial(_look, resources, upload, now))
+        await ctx.resources.looks.share(upload.id, partial(_look, ctx, upload, now))
     return bool(sending)
 
 
-async def _look(resources: Resources, upload: MediaRow, now: datetime) -> bool:
+async def _look(ctx: Context, upload: MediaRow, now: datetime) -> bool:
     """Whether storage has told how far an upload is."""
     try:
-        await _note(resources.db, upload, _bytes_of(await stored_parts(resources.store, upload), upload), now)
+        await _note(ctx.db, upload, _bytes_of(await stored_parts(ctx.store, upload), upload), now)
     except (UploadGone, ServiceUnavailable):
         return False
     return True

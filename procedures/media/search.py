@@ -3,19 +3,41 @@
 import unicodedata
 from collections import defaultdict
 from functools import cache
+from typing import TypedDict
 
 PLANES_WITH_CASES = 0x20000  # the two that have scripts with letters
 
 
-def in_any_case(text: str) -> str:
-    """The regular expression of PostgreSQL that finds this text in normalised (NFC) text, in upper or lower case."""
-    return "".join(_either(character) for character in unicodedata.normalize("NFC", text))
+class Part(TypedDict):
+    """What `name_holds` looks for in normalised (NFC) names, with each of `variants` as its counterpart in `plain`."""
+
+    part: str | None
+    variants: str
+    plain: str
 
 
-def _either(character: str) -> str:
-    """One character in each of its cases; told by numbers, so that none of them is a wildcard."""
-    cases = _cases().get(character.casefold(), set()) | {character}
-    return "[" + "".join(f"\\U{ord(case):08x}" for case in sorted(cases)) + "]"
+def in_any_case(text: str | None) -> Part:
+    """This text, and the characters that differ by case alone from one of its own; nothing is in every name."""
+    if text is None:
+        return Part(part=None, variants="", plain="")
+    normal = unicodedata.normalize("NFC", text)
+    plain = {case: _plain(character) for character in normal for case in _cases_of(character)}
+    variants = {case: stands_for for case, stands_for in plain.items() if case != stands_for}
+    return Part(
+        part="".join(map(_plain, normal)),
+        variants="".join(variants),
+        plain="".join(variants.values()),
+    )
+
+
+def _plain(character: str) -> str:
+    """The one that stands for a character in each of its cases."""
+    folded = character.casefold()
+    return folded if len(folded) == 1 else max(_cases_of(character))
+
+
+def _cases_of(character: str) -> set[str]:
+    return _cases().get(character.casefold(), {character})
 
 
 @cache

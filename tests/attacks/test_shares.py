@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import psycopg
 import pytest
 
 from contracts.errors import RateLimitExceeded, UploadIncomplete
@@ -12,6 +13,7 @@ from rpc.concurrency import ConcurrencyLimits
 from rpc.in_flight import InFlight
 
 MIB = 1024 * 1024
+BLOCKED = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 
 def many_segments(size: int) -> bytes:
@@ -140,3 +142,20 @@ async def test_those_who_wait_for_an_upload_look_at_storage_once_together(call, 
 
     assert 1 <= looked.count(looked[0]) <= 3
     assert len(looked) <= 6
+
+
+async def test_slow_statements_of_one_caller_leave_connections_to_others(rpc, completed_media, database_url):
+    """Thirty deletions wait for one row: half of the connections wait with them, and the others are everybody's."""
+    ids = [str((await completed_media()).id) for _ in range(2)]
+    async with await psycopg.AsyncConnection.connect(database_url) as holder:
+        await holder.execute("select from media where id = %s for update", [ids[0]])
+        deletions = [asyncio.create_task(rpc("media.deleteMedia", mediaId=ids[0])) for _ in range(30)]
+        await asyncio.sleep(0.5)
+        blocked = await (await holder.execute(BLOCKED)).fetchone()
+        async with asyncio.timeout(2):
+            others = await asyncio.gather(*(rpc("media.listMedia", f"other-{number}") for number in range(20)))
+        await holder.rollback()
+
+    assert blocked == (5,)
+    assert [answer["result"]["items"] for answer in others] == [[]] * 20
+    assert [answer["result"] for answer in await asyncio.gather(*deletions)] == [{"success": True}] * 30
