@@ -89,4 +89,5 @@ async def test_who_waits_in_vain_for_a_turn_is_told_so_and_loses_none(database_u
 async def _answer(share: Share) -> Any:
     async with share.connection() as connection:
         cursor = await connection.execute("select 1")
-        return (await cursor.fetchone() or ())[0]
+        (answer,) = await cursor.fetchone() or (None,)
+        return answer
