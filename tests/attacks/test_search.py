@@ -39,9 +39,10 @@ def load_media(url: str, owner: str, rows: int) -> None:
                         "original", now, now,
                     ))  # fmt: skip
             connection.execute(
-                "insert into storage_usage (owner_id, image_bytes) values (%s, %s)"
-                " on conflict (owner_id) do update set image_bytes = storage_usage.image_bytes + excluded.image_bytes",
-                [owner, rows],
+                "insert into storage_usage as mine (owner_id, image_bytes, media_count) values (%s, %s, %s)"
+                " on conflict (owner_id) do update set image_bytes = mine.image_bytes + excluded.image_bytes,"
+                " media_count = mine.media_count + excluded.media_count",
+                [owner, rows, rows],
             )
         connection.execute("checkpoint")
         connection.execute("vacuum analyze media")
