@@ -26,6 +26,7 @@ RECONNECT_SECONDS = 5.0  # then the next who wants a connection has it tried ane
 STATEMENT_TIMEOUT_SECONDS = 15  # then the server gives up
 ANSWER_TIMEOUT_SECONDS = 20.0  # then we do, on a server that does not answer at all
 CLOSE_TIMEOUT_SECONDS = 1.0  # for connections that are just being made
+VAIN_SECONDS = 0.5  # when the process is about to end, and the server has not answered already
 CANCEL_TIMEOUT_SECONDS = 1.0  # how long it may take to tell the server that nobody waits for a statement any more
 
 
@@ -47,6 +48,7 @@ class Pool(AsyncConnectionPool[Connection]):
     def __init__(self, url: str, *, answer_timeout: float, **options: Any) -> None:
         super().__init__(url, **options)
         self.answer_timeout = answer_timeout
+        self._is_hurried = False
         self._lent: dict[Connection, asyncio.TimerHandle] = {}
         self._unanswered: WeakSet[Connection] = WeakSet()
         self._doubted: WeakSet[Connection] = WeakSet()
@@ -107,8 +109,12 @@ class Pool(AsyncConnectionPool[Connection]):
             self._doubted = WeakSet(self._lent)
 
     def hurry(self, seconds: float) -> None:
-        """From now on wait so long for a connection or an answer, and no longer: the process is about to end."""
+        """From now on wait so long for a connection or an answer, and no longer: the process is about to end.
+
+        Once that was in vain, it is hardly waited for again.
+        """
         self.timeout = self.answer_timeout = seconds
+        self._is_hurried = True
         for connection in self._lent:
             self._hang_up_in(seconds, connection)
 
@@ -132,6 +138,8 @@ class Pool(AsyncConnectionPool[Connection]):
 
     def _hang_up(self, connection: Connection) -> None:
         self._unanswered.add(connection)
+        if self._is_hurried:
+            self.timeout = self.answer_timeout = VAIN_SECONDS
         hang_up(connection)
 
 

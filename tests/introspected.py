@@ -10,6 +10,8 @@ import httpx
 from rpc.auth import AuthConfig
 from rpc.introspection import open_introspection
 from rpc.limits import RateLimits
+from sql.database import Database
+from sql.pool import create_pool
 from tests.sample_procedures import serving
 
 OPAQUE = "s3ss10n+/=~token"
@@ -24,7 +26,10 @@ UNAVAILABLE = (500, {"code": 1903, "message": "Service unavailable", "details": 
 async def introspected(url: str, **config: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that asks at `url`."""
     async with open_introspection(url) as introspection:
-        resources = cast("Any", SimpleNamespace(db=None, limits=RateLimits(), introspection=introspection))
+        resources = cast(
+            "Any",
+            SimpleNamespace(db=Database(create_pool("", size=1)), limits=RateLimits(), introspection=introspection),
+        )
         async with serving(resources=resources, auth=AuthConfig(**config)) as client:
             yield client
 
