@@ -22,8 +22,8 @@ PART = "aaaaaaaaab"
 PART_COST = 500 + 255 * (10 + len(PART))  # of one look at that name
 
 
-def load_media(url: str, owner: str, rows: int) -> None:
-    """Give an owner so many media of that name; triggers are off meanwhile, so usage is made from the rows."""
+def load_media(url: str, owner: str, rows: int, name: str = LONG_NAME) -> None:
+    """Give an owner so many media of one name; triggers are off meanwhile, so usage is made from the rows."""
     now = datetime.now(UTC).isoformat()
     ends = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
     with psycopg.connect(url, autocommit=True) as connection:
@@ -35,7 +35,7 @@ def load_media(url: str, owner: str, rows: int) -> None:
             ) as copy:
                 for _ in range(rows):
                     copy.write_row((
-                        uuid7(), owner, owner, "ready", "image", LONG_NAME, "image/jpeg", 1, "staging", ends, ends,
+                        uuid7(), owner, owner, "ready", "image", name, "image/jpeg", 1, "staging", ends, ends,
                         "original", now, now,
                     ))  # fmt: skip
             connection.execute(
@@ -91,6 +91,17 @@ async def test_a_search_looks_at_as_many_names_as_its_budget_is_for(call, databa
         looked, page = looked + 1, await call("media.listMedia", search=PART, cursor=str(page.next_cursor))
 
     assert looked == 3
+
+
+async def test_a_name_of_accents_costs_what_it_takes_to_normalise_it(call, database_url, monkeypatch):
+    """The square of its length: of such names a page looks at few."""
+    name = "a" + "\u0345\u0323" * 127
+    monkeypatch.setattr(library, "SEARCH_BUDGET", 5 * 6 * len(name) ** 2)
+    load_media(database_url, "ada", 9, name)
+
+    page = await call("media.listMedia", search=PART)
+    assert page.next_cursor is not None
+    assert (await call("media.listMedia", search=PART, cursor=str(page.next_cursor))).next_cursor is None
 
 
 async def test_a_search_goes_on_where_it_stopped(call, completed_media, monkeypatch):
