@@ -26,6 +26,7 @@ MICROSECONDS = 1_000_000
 MOST_STRETCHED = 8
 MOST_FRAMES = 1000  # a second; headers of films whose frames come as they like tell more
 MOST_PIXELS = 4096 * 2304 * 60  # a second, if it were as long as films may be
+STILL_PIXELS = 4 * MOST_PIXELS  # that are decoded to reach one frame; keyframes are seconds apart
 # How much light a value means, where that is more than a screen of everybody's gives (ITU-R BT.2100).
 HIGH_RANGES = frozenset({ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67})
 # How libvips turns a picture by so many degrees, clockwise.
@@ -54,7 +55,10 @@ class Film:
         return self.stream.codec_context.color_trc in HIGH_RANGES
 
     def still(self, part: float) -> VideoFrame:
-        """The first frame that can be decoded from this part of the film on, or the first of all."""
+        """The first frame that can be decoded from this part of the film on, or the first of all.
+
+        Where there is no keyframe for long, it is one before, as far as `STILL_PIXELS` lead.
+        """
         for start in (part * self.duration, 0.0):
             self.container.seek(int(start * MICROSECONDS), backward=True)
             frame = self._first_from(start)
@@ -63,11 +67,16 @@ class Film:
         raise ProcessingFailed(Reason.VIDEO_DAMAGED, "no frame")
 
     def _first_from(self, start: float) -> VideoFrame | None:
-        last: VideoFrame | None = None
+        last, left = None, STILL_PIXELS
         for packet in self.container.demux(self.stream):
-            for last in _decoded(packet):
-                if last.time is None or last.time >= start:
-                    return last
+            for frame in _decoded(packet):
+                last = frame
+                if frame.time is None or frame.time >= start:
+                    return frame
+            shown = last or self.stream
+            left -= shown.width * shown.height
+            if left < 0 and last:
+                break
         return last
 
 

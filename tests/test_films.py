@@ -11,6 +11,7 @@ from PIL import Image
 
 from processing.child import processed
 from processing.failures import ProcessingFailed, Reason
+from processing.film import open_film
 from processing.films import process
 from processing.records import Outcome, Task
 from tests.clamd import zipped
@@ -117,6 +118,20 @@ def test_a_film_that_is_too_long_is_refused(made):
     body = film("mp4", 181.0, (64, 48), fps=1)
 
     assert tried(lambda: made(body)) == Reason.VIDEO_TOO_LONG
+
+
+def test_a_film_whose_keyframes_are_far_apart_is_shown_by_an_earlier_frame(tmp_path, monkeypatch):
+    """Nobody waits for a poster behind the thousands of frames that lead to another's."""
+    source = tmp_path / "source"
+    source.write_bytes(film("mp4", 20.0, (64, 48)))
+
+    def moment() -> float | None:
+        with open_film(source, "video/mp4") as opened:
+            return opened.still(0.5).time
+
+    assert moment() == 10.0
+    monkeypatch.setattr("processing.film.STILL_PIXELS", 50 * 64 * 48)
+    assert moment() == pytest.approx(5.0, abs=1.0)
 
 
 def test_a_film_that_is_too_large_is_refused(made):
