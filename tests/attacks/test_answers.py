@@ -1,7 +1,6 @@
 """A few bytes ask for few: what a request is answered has a bound."""
 
 import json
-import re
 from typing import Any
 
 import httpx
@@ -96,11 +95,17 @@ async def test_of_many_issues_the_first_twenty_are_told(client):
     assert len(answer.content) < 10_000
 
 
-@pytest.mark.parametrize("params", [{f"m{number}": 0 for number in range(40_000)}, {"minuend": [0] * 40_000}])
-async def test_more_members_than_any_input_has_are_not_looked_at(client, params):
-    """To tell what is wrong with each would hold up everybody else."""
+@pytest.mark.parametrize(
+    ("params", "most"),
+    [
+        ({f"m{number}": 0 for number in range(40_000)}, "1000 members"),
+        ({"minuend": [0] * 40_000}, "10000 items"),
+        ({"minuend": [{f"m{number}": 0 for number in range(40_000)}]}, "1000 members"),
+    ],
+)
+async def test_more_than_any_input_has_is_not_looked_at(client, params, most):
+    """At any depth: to tell what is wrong with each would hold up everybody else."""
     answer = await post(client, json.dumps(called("subtract", **params)))
 
     (issue,) = answer.json()["error"]["data"]["details"]["errors"]
-    assert (issue["path"], issue["code"]) == ([], "too_long")
-    assert re.fullmatch("The input has more than 10{3,4} members", issue["message"])
+    assert issue == {"path": [], "code": "too_long", "message": f"The input has more than {most}"}

@@ -46,6 +46,9 @@ BODIES = {
     "a long list": call_of("media.deleteMany", mediaIds=["x"] * 40_000),
     "part numbers that are none": call_of("media.signParts", mediaId=NOBODYS, partNumbers=["x"] * 10_000),
     "parts that are none": call_of("media.completeMultipartUpload", mediaId=NOBODYS, parts=[{}] * 10_000),
+    "a part of many members": call_of(
+        "media.completeMultipartUpload", mediaId=NOBODYS, parts=[{f"m{number}": 1 for number in range(48_000)}]
+    ),
     "ten thousand parts": call_of(
         "media.completeMultipartUpload",
         mediaId=NOBODYS,

@@ -62,7 +62,7 @@ def documents(attacker: Attacker) -> None:
 
 
 def unknown_members(attacker: Attacker) -> None:
-    params = {f"m{number}": 0 for number in range(40_000)}
+    params = {f"m{number}": 0 for number in range(80_000)}
     body = {"jsonrpc": "2.0", "id": 1, "method": "media.getSupportedFormats", "params": params}
     assert {len(answer.content) < 10_000 for answer in attacker.post(body, times=10)} == {True}
 
