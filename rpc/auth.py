@@ -21,6 +21,7 @@ from starlette.requests import Request
 from contracts.errors import AuthenticationRequired, InvalidToken, ServiceUnavailable, SessionExpired
 from contracts.owners import Owner, key_of_user
 from contracts.plans import Plan
+from rpc.cookies import cookie_of
 from rpc.in_flight import InFlight
 from rpc.origin import Origins
 from rpc.peers import peer_of
@@ -127,14 +128,14 @@ class Authenticator:
         Raises AuthenticationRequired without one, ForeignSite for a cookie that another site may have sent, and what
         `caller_by` raises.
         """
-        token = _bearer(request) or self._cookie(request)
+        token = _bearer(request) or self._trusted_cookie(request)
         if token is None:
             raise AuthenticationRequired
         return await self.caller_by(token, peer_of(request.client and request.client.host))
 
     def names_caller(self, request: Request) -> bool:
         """Whether a request holds a credential, good or bad."""
-        return bool(_bearer(request) or (self.config.cookie and request.cookies.get(self.config.cookie)))
+        return bool(_bearer(request) or self._cookie(request))
 
     async def caller_by(self, token: str, peer: str = "") -> Caller:
         """The caller that a token names, wherever it stood and whoever sent it.
@@ -148,7 +149,10 @@ class Authenticator:
         return verified.caller
 
     def _cookie(self, request: Request) -> str | None:
-        token = request.cookies.get(self.config.cookie) or None if self.config.cookie else None
+        return (cookie_of(request, self.config.cookie) or None) if self.config.cookie else None
+
+    def _trusted_cookie(self, request: Request) -> str | None:
+        token = self._cookie(request)
         if token is not None:
             self._origins.require_trusted(request)
         return token

@@ -6,8 +6,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from contracts.errors import RpcError
+from rpc.cookies import cookie_of
 from rpc.disposition import disposition_of
 from rpc.json import ParseError, decode
 from server.cdn import _SINGLE_RANGE
@@ -20,7 +22,7 @@ MEASURABLE_SECONDS = 0.002
 JSON_BODIES: dict[str, Callable[[int], bytes]] = {
     "a string of escapes without an end": lambda size: b"[" * 600 + b'"' + b'\\"' * (size // 2),
     "a string of escapes": lambda size: b"[" * 600 + b'"' + b'\\"' * (size // 2) + b'"',
-    "many strings of escapes": lambda size: b"[" * 600 + b'"\\"\\"",' * (size // 7),
+    "many strings of escapes": lambda size: b"[" * 600 + (b'"' + b'\\"' * 8 + b'",') * (size // 19),
     "strings without an end in strings": lambda size: b"[" * 600 + b'"\\' * (size // 2),
     "a backslash after each quote": lambda size: b"[" * 600 + b'\\"' * (size // 2),
     "text without an end": lambda size: b"[" * 600 + b'"' + b"a" * size,
@@ -29,9 +31,10 @@ JSON_BODIES: dict[str, Callable[[int], bytes]] = {
     "digits after a point": lambda size: b"0." + b"9" * size,
     "an exponent": lambda size: b"1e" + b"9" * size,
     "spaces": lambda size: b" " * size,
-    "members": lambda size: b"{" + b'"a":1,' * (size // 6) + b'"a":1}',
-    "members of many names": lambda size: b"{" + b",".join(b'"%d":1' % n for n in range(size // 10)) + b"}",
-    "a flat array": lambda size: b"[" + b"1," * (size // 2) + b"1]",
+    "members": lambda size: b"{" + b'"a":11111111111111111,' * (size // 22) + b'"a":1}',
+    "members of many names": lambda size: b"{" + b",".join(b'"%020d":1' % n for n in range(size // 25)) + b"}",
+    "a flat array": lambda size: b"[" + b"1111111111111111111," * (size // 20) + b"1]",
+    "numbers as large as there are": lambda size: b"[" + b"1.7976931348623157e308," * (size // 23) + b"1]",
 }
 HEADERS: dict[str, Callable[[int], bytes]] = {
     "a name without an end": lambda size: b'form-data; name="' + b'\\"' * (size // 2),
@@ -41,6 +44,14 @@ HEADERS: dict[str, Callable[[int], bytes]] = {
     "a parameter without a value": lambda size: b";" + b"a" * size,
     "parameters": lambda size: b"; a=b" * (size // 5),
     "escapes in percent": lambda size: b"; filename*=utf-8''" + b"%41" * (size // 3),
+}
+COOKIES: dict[str, Callable[[int], str]] = {
+    "backslashes": lambda size: 'session="' + "\\" * size + '"',
+    "backslashes in another": lambda size: 'session=x; other="' + "\\" * size + '"',
+    "many of backslashes": lambda size: ('session="' + "\\" * 2000 + '"; ') * (size // 2012),
+    "many": lambda size: "session=x; " * (size // 11),
+    "semicolons": lambda size: ";" * size,
+    "equals signs": lambda size: "session" + "=" * size,
 }
 NAMES: dict[str, Callable[[int], str]] = {
     "dots": lambda size: "." * size,
@@ -75,6 +86,16 @@ def test_a_body_of_json_is_read_in_linear_time(body):
 @pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
 def test_the_header_of_a_part_is_read_in_linear_time(header):
     assert is_linear(disposition_of, header)
+
+
+@pytest.mark.parametrize("header", COOKIES.values(), ids=COOKIES)
+def test_a_cookie_is_found_in_linear_time(header):
+    """Sixty thousand backslashes held the event loop for half a minute, whoever sent them."""
+
+    def find(text: str) -> None:
+        cookie_of(Request({"type": "http", "headers": [(b"cookie", text.encode())]}), "session")
+
+    assert is_linear(find, header)
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
