@@ -34,10 +34,10 @@ def has_poster(media: MediaRow) -> bool:
 
 async def enqueue_in_turn(tx: Transaction, job: Job, media: MediaRow) -> None:
     """Add a run of `job` for a media to its lane, once it is its owner's turn there."""
-    place = {"queue": lane_of(media), "owner_id": media.owner_id, "seconds": _expected_seconds(media)}
-    row = await tx.one(TurnRow, "take_turn", **place)
+    lane = lane_of(media)
+    row = await tx.one(TurnRow, "take_turn", queue=lane, owner_id=media.owner_id, seconds=_expected_seconds(media))
     assert row
-    await enqueue(tx, job, media.id, queue=lane_of(media), priority=-min(row.turn, LATEST_TURN))
+    await enqueue(tx, job, media.id, queue=lane, priority=-min(row.turn, LATEST_TURN))
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """Run jobs and sweeps until told to stop. Any number of workers may run; none needs another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from jobs import JOBS
 from jobs.job import QUEUE, Bench, utc_now
 from jobs.retention import Retention, forget
 from jobs.sweep import sweep
-from jobs.turns import AUDIO, IMAGE, LANES, POSTERS, VIDEO
+from jobs.turns import LANES
 from processing.child import sweep_folders
 from sql.database import Database
 from sql.migrate import missing
@@ -35,26 +35,15 @@ UNHURRIED_SECONDS = 24 * 3600.0  # and when it ends by itself, having no more to
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkPolicy:
-    """How a worker works: how often it sweeps, how long it keeps logs, how much it processes at once, and on what."""
+    """How a worker works: how often it sweeps, how long it keeps logs, and what its jobs work with.
+
+    `lanes`: how many jobs of each queue run at once; none waits for those of another.
+    """
 
     sweep_interval_seconds: float
     retention: Retention
-    image_concurrency: int
-    audio_concurrency: int
-    poster_concurrency: int
-    video_concurrency: int
+    lanes: Mapping[str, int]
     bench: Callable[[], Bench]
-
-    @property
-    def lanes(self) -> dict[str, int]:
-        """How many jobs of each queue run at once; none waits for those of another."""
-        concurrency = {
-            IMAGE: self.image_concurrency,
-            AUDIO: self.audio_concurrency,
-            POSTERS: self.poster_concurrency,
-            VIDEO: self.video_concurrency,
-        }
-        return {"default": CONCURRENCY, **concurrency}
 
 
 async def run_worker(db: Database, policy: WorkPolicy, listening: Pool) -> None:

@@ -204,7 +204,8 @@ async def _memory(settings: Settings) -> Finding:
     at_once = f"images {lanes.images}, recordings {lanes.recordings}, posters {lanes.posters}, films {lanes.films}"
     takes = f"a worker here takes about {lanes.memory_bytes // MIB} MiB of {there // MIB} MiB (at once: {at_once})"
     if lanes.memory_bytes > there:
-        advice = "give it more memory, or lower what it does at once (IMAGE_CONCURRENCY and its like)"
+        settings_at_once = "IMAGE_CONCURRENCY, AUDIO_CONCURRENCY, POSTER_CONCURRENCY or VIDEO_CONCURRENCY"
+        advice = f"give it more memory, or lower {settings_at_once}"
         return Finding("memory", "warning", f"{takes}: {advice}")
     if dies_as_one():
         return Finding(

@@ -5,7 +5,8 @@ from datetime import timedelta
 from jobs.job import Bench, utc_now
 from jobs.retention import Retention
 from jobs.scan import Scanner
-from jobs.worker import WorkPolicy, run_worker
+from jobs.turns import AUDIO, IMAGE, POSTERS, VIDEO
+from jobs.worker import CONCURRENCY, WorkPolicy, run_worker
 from processing.records import Policy
 from rpc.context import Resources
 from server.lanes import Lanes
@@ -46,9 +47,12 @@ def policy_of(resources: Resources, settings: Settings) -> WorkPolicy:
         retention=Retention(
             events=timedelta(days=settings.events_retention_days), audit=timedelta(days=settings.audit_retention_days)
         ),
-        image_concurrency=lanes.images,
-        audio_concurrency=lanes.recordings,
-        poster_concurrency=lanes.posters,
-        video_concurrency=lanes.films,
+        lanes={
+            "default": CONCURRENCY,
+            IMAGE: lanes.images,
+            AUDIO: lanes.recordings,
+            POSTERS: lanes.posters,
+            VIDEO: lanes.films,
+        },
         bench=bench,
     )

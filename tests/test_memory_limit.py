@@ -113,7 +113,7 @@ def test_the_doctor_says_what_does_not_fit(bounded, configured):
 
     (line,) = (line for line in found.splitlines() if "memory:" in line)
     assert line.startswith("warning  memory: a worker here takes about 2440 MiB of 600 MiB")
-    assert "lower what it does at once (IMAGE_CONCURRENCY" in line
+    assert "lower IMAGE_CONCURRENCY" in line
 
 
 def score_of(process: psutil.Process) -> str:

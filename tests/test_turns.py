@@ -57,7 +57,7 @@ def fetched(worker, resources):
         job = await QUEUE.job_manager.fetch_job(queues=[lane], worker_id=worker)
         assert job
         media = await resources.db.one(MediaRow, "read_media", id=job.task_kwargs["media_id"])
-        return media.owner_id.removeprefix("user:"), job, media
+        return media.owner_id, job, media
 
     return fetch
 
