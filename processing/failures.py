@@ -59,6 +59,7 @@ PASSING = frozenset({Reason.ORIGINAL_MISSING, Reason.TIMED_OUT, Reason.STALLED, 
 # What ended a process at its limits; SIGKILL comes from the kernel, when it lacks memory.
 SIGNALS: dict[int, Reason] = {
     signal.SIGXCPU: Reason.TOO_MUCH_WORK,
+    signal.SIGPROF: Reason.TOO_MUCH_WORK,
     signal.SIGXFSZ: Reason.OUTPUT_TOO_LARGE,
     signal.SIGKILL: Reason.KILLED,
 }

@@ -15,7 +15,7 @@ from av.video.reformatter import ColorPrimaries, ColorTrc
 from av.video.stream import VideoStream
 
 from processing.failures import ProcessingFailed, Reason
-from processing.ffmpeg import open_container, refusing
+from processing.ffmpeg import Patience, open_container, refusing
 from processing.libvips import Image
 from processing.records import Policy
 from processing.sound import DECODERS as DECODERS_OF_SOUND
@@ -41,6 +41,7 @@ class Film:
     """
 
     container: InputContainer
+    patience: Patience
     stream: VideoStream
     duration: float
     codec: str
@@ -68,7 +69,7 @@ class Film:
 
     def _first_from(self, start: float) -> VideoFrame | None:
         last, left = None, STILL_PIXELS
-        for packet in self.container.demux(self.stream):
+        for packet in self.patience.with_each(self.container.demux(self.stream)):
             for frame in _decoded(packet):
                 last = frame
                 if frame.time is None or frame.time >= start:
@@ -122,7 +123,7 @@ def _rgb(film: Film, frame: VideoFrame) -> VideoFrame:
 @contextmanager
 def open_film(source: Path, mime_type: str) -> Iterator[Film]:
     """The first moving picture of a file; ProcessingFailed when there is none that can be decoded."""
-    with refusing(Reason.VIDEO_DAMAGED), open_container(source, mime_type) as container:
+    with refusing(Reason.VIDEO_DAMAGED), open_container(source, mime_type) as (container, patience):
         moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
         if not moving:
             raise ProcessingFailed(Reason.VIDEO_DAMAGED, "no moving picture")
@@ -131,6 +132,7 @@ def open_film(source: Path, mime_type: str) -> Iterator[Film]:
             raise ProcessingFailed(Reason.FORMAT_UNSUPPORTED, "a codec that is not decoded")
         yield Film(
             container,
+            patience,
             stream,
             duration=_seconds(container, stream),
             codec=stream.codec_context.codec.canonical_name,
@@ -205,7 +207,7 @@ def _packets(film: Film) -> Iterator["av.Packet[Any]"]:
     """Those of picture and sound, as far as they can be read."""
     streams = (film.stream, film.sound) if film.sound else (film.stream,)
     with suppress(av.error.FFmpegError):
-        yield from film.container.demux(*streams)
+        yield from film.patience.with_each(film.container.demux(*streams))
 
 
 def _end(packet: "av.Packet[Any]") -> float:

@@ -12,7 +12,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from processing.failures import ProcessingFailed, Reason
-from processing.ffmpeg import open_container, refusing
+from processing.ffmpeg import Patience, open_container, refusing
 from processing.records import Tags
 
 DECODERS = frozenset({
@@ -29,6 +29,7 @@ class Sound:
     """An open recording, and what its header says of it. Bits a second."""
 
     container: InputContainer
+    patience: Patience
     stream: AudioStream
     codec: str
     bitrate: int | None
@@ -37,7 +38,7 @@ class Sound:
     def frames(self) -> Iterator[AudioFrame]:
         """What is heard, as far as it can be decoded; ProcessingFailed when nothing can, or when there is no end."""
         heard, damaged = 0.0, 0
-        for packet in self.container.demux(self.stream):
+        for packet in self.patience.with_each(self.container.demux(self.stream)):
             try:
                 frames = packet.decode()
             except av.error.InvalidDataError:
@@ -57,7 +58,7 @@ class Sound:
 @contextmanager
 def open_sound(source: Path, mime_type: str) -> Iterator[Sound]:
     """The first recording of a file; ProcessingFailed when there is none that can be decoded."""
-    with refusing(Reason.AUDIO_DAMAGED), open_container(source, mime_type) as container:
+    with refusing(Reason.AUDIO_DAMAGED), open_container(source, mime_type) as (container, patience):
         if not container.streams.audio:
             raise ProcessingFailed(Reason.AUDIO_DAMAGED, "no audio")
         stream = container.streams.audio[0]
@@ -66,7 +67,7 @@ def open_sound(source: Path, mime_type: str) -> Iterator[Sound]:
             raise ProcessingFailed(Reason.FORMAT_UNSUPPORTED, getattr(codec, "name", "unknown codec"))
         codec.thread_count = 1
         bitrate = stream.bit_rate or container.bit_rate or None
-        yield Sound(container, stream, codec.codec.canonical_name, bitrate, _tags(container, stream))
+        yield Sound(container, patience, stream, codec.codec.canonical_name, bitrate, _tags(container, stream))
 
 
 def _tags(container: InputContainer, stream: AudioStream) -> Tags | None:
