@@ -157,6 +157,9 @@ class Authenticator:
             self._origins.require_trusted(request)
         return token
 
+    def _cookie(self, request: Request) -> str | None:
+        return (cookie_of(request, self.config.cookie) or None) if self.config.cookie else None
+
     async def _verify(self, token: str, peer: str) -> Verified:
         try:
             verified = await self._judge(token, peer)

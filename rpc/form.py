@@ -214,7 +214,7 @@ class _Epilogue:
 
 
 def _boundary(content_type: str) -> bytes:
-    _, parameters = parse_options_header(content_type)
+    _, parameters = parse_options_header(content_type[:MAX_HEADER_BYTES])
     boundary = parameters.get(b"boundary", b"")
     if not 1 <= len(boundary) <= MAX_BOUNDARY_BYTES:
         raise unreadable("", f"The form's boundary must have 1 to {MAX_BOUNDARY_BYTES} bytes")

@@ -4,6 +4,7 @@ A player needs no cookie and no header: the path opens all playlists of one medi
 from storage.
 """
 
+import asyncio
 import re
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -47,8 +48,8 @@ class Playlists:
         now = datetime.now(UTC)
         try:
             text = await self._bucket.read(rendition_key(media_id, attempt, name), 0, MAX_BYTES)
-            shown = signed(
-                text.decode(), lambda beside: self._addresses.of(rendition_key(media_id, attempt, beside), now)
+            shown = await asyncio.to_thread(  # a day of segments takes seconds
+                signed, text.decode(), lambda beside: self._addresses.of(rendition_key(media_id, attempt, beside), now)
             )
         except (ObjectMissing, PlaylistDamaged, UnicodeDecodeError):
             return _refusal(HTTPStatus.NOT_FOUND)

@@ -49,6 +49,7 @@ def read_own(text: str) -> m3u8.M3U8:
         raise PlaylistDamaged
     try:
         playlist = m3u8.loads(text)
+        playlist.dumps()
     except Exception as error:
         raise PlaylistDamaged from error  # the library raises whatever a line makes it stumble over
     if not all(FILE.fullmatch(part.uri or "") for part in _parts(playlist)):

@@ -10,9 +10,7 @@ import httpx
 from rpc.auth import AuthConfig
 from rpc.introspection import open_introspection
 from rpc.limits import RateLimits
-from sql.database import Database
-from sql.pool import create_pool
-from tests.sample_procedures import serving
+from tests.sample_procedures import UNUSED, serving
 
 OPAQUE = "s3ss10n+/=~token"
 ADA: tuple[int, Any] = (200, {"id": "ada", "plan": None, "scopes": []})
@@ -26,10 +24,7 @@ UNAVAILABLE = (500, {"code": 1903, "message": "Service unavailable", "details": 
 async def introspected(url: str, **config: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that asks at `url`."""
     async with open_introspection(url) as introspection:
-        resources = cast(
-            "Any",
-            SimpleNamespace(db=Database(create_pool("", size=1)), limits=RateLimits(), introspection=introspection),
-        )
+        resources = cast("Any", SimpleNamespace(db=UNUSED.db, limits=RateLimits(), introspection=introspection))
         async with serving(resources=resources, auth=AuthConfig(**config)) as client:
             yield client
 

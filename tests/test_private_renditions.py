@@ -179,6 +179,7 @@ UNREADABLE = [
     b"#EXTM3U\n#EXT-X-TARGETDURATION:x\n",
     b"#EXTM3U\n#EXT-X-MAP:x\n",
     b"#EXTM3U\n#EXTINF:x,\na.m4s\n",
+    b"#EXTM3U\n#EXTINF:" + b"1" * 400 + b",\na.m4s\n",
 ]
 
 
