@@ -148,9 +148,6 @@ class Authenticator:
             verified = await self._verifying.share(token, lambda: self._verify(token, peer))
         return verified.caller
 
-    def _cookie(self, request: Request) -> str | None:
-        return (cookie_of(request, self.config.cookie) or None) if self.config.cookie else None
-
     def _trusted_cookie(self, request: Request) -> str | None:
         token = self._cookie(request)
         if token is not None:

@@ -15,12 +15,15 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.attacks.payloads import CONTENT_TYPES, COOKIES, FORMS, JSON_BODIES, QUERIES, TOKENS
 from tests.attacks.watching import watched
 from tests.processes import Site
+from tests.sample_content import FORM
 
 ESCAPES = b"[" * 600 + b'"' + b'\\"' * 480_000
 DISCOVER = {"jsonrpc": "2.0", "id": 1, "method": "rpc.discover"}
 MIB = 1024 * 1024
+HEAD_BYTES = 60_000
 
 
 class Attacker:
@@ -28,18 +31,19 @@ class Attacker:
 
     def __init__(self, site: Site, client: httpx.Client) -> None:
         self.site = site
-        self._client = client
+        self.client = client
 
     def post(self, body: Any, *, times: int) -> list[httpx.Response]:
         """The answers to the same request, sent so often, many at a time."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {"content-type": "application/json"}
         with ThreadPoolExecutor(4) as threads:
-            sent = [
-                threads.submit(self._client.post, self.site.origin + "/rpc", content=content, headers=headers)
-                for _ in range(times)
-            ]
+            sent = [threads.submit(self.send, "/rpc", content) for _ in range(times)]
         return [answer.result() for answer in sent]
+
+    def send(self, path: str, content: bytes, **headers: str) -> httpx.Response:
+        """The answer to one request."""
+        told = {"content-type": "application/json", **{name.replace("_", "-"): said for name, said in headers.items()}}
+        return self.client.post(self.site.origin + path, content=content, headers=told)
 
     def connect(self, stack: ExitStack, count: int, begin: bytes) -> list[socket.socket]:
         """Connections on which so much is sent, and from which nothing is read."""
@@ -81,15 +85,43 @@ def unread_answers(attacker: Attacker) -> None:
         time.sleep(2)
 
 
+def bodies(attacker: Attacker) -> None:
+    for made in JSON_BODIES.values():
+        body = made(MIB)[:MIB]
+        assert attacker.send("/rpc", body).status_code in {200, 400}
+        assert attacker.send("/rpc/media.getMedia", body).status_code in {400, 401}
+
+
+def heads(attacker: Attacker) -> None:
+    listing = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "media.listMedia"}).encode()
+    for cookies in COOKIES.values():
+        assert attacker.send("/rpc", listing, cookie=cookies(HEAD_BYTES)).status_code == 200
+    for tokens in TOKENS.values():
+        assert attacker.send("/rpc", listing, authorization="Bearer " + tokens(HEAD_BYTES)).status_code == 200
+    for query in QUERIES.values():
+        asked = f"{attacker.site.origin}/rpc/media.getMedia?{query(HEAD_BYTES).decode()}"
+        assert attacker.client.get(asked).status_code in {400, 401}
+
+
+def forms(attacker: Attacker) -> None:
+    authorized = {"authorization": f"Bearer {attacker.site.token}"}
+    for made in FORMS.values():
+        assert attacker.send("/rpc/media.upload", made(4 * MIB), **authorized, content_type=FORM["content-type"])
+    for told in CONTENT_TYPES.values():
+        assert attacker.send("/rpc/media.upload", b"", **authorized, content_type=told(HEAD_BYTES)).is_error
+
+
+ATTACKS = [escapes, documents, unknown_members, unfinished_heads, unread_answers, bodies, heads, forms]
+
+
 @pytest.fixture
 def attacker(deployment, user) -> Iterator[Attacker]:
     with httpx.Client(timeout=60) as client:
         yield Attacker(deployment.site(user), client)
 
 
-@pytest.mark.parametrize("attack", [escapes, documents, unknown_members, unfinished_heads, unread_answers])
+@pytest.mark.parametrize("attack", ATTACKS)
 def test_others_are_answered_as_ever(deployment, attacker, attack):
-    """None of them waits over a second, and the server does not grow."""
-    served = deployment.served
-    with watched(served.running.pid, served.origin, deployment.token("somebody-else")):
+    """None of them waits over a second, nothing holds the event loop, and the server does not grow."""
+    with watched(deployment.served.running.pid, deployment.served.origin, deployment.token("somebody-else")):
         attack(attacker)
