@@ -16,11 +16,13 @@ from contracts.processing import Stage
 from jobs.films import make_it_play
 from jobs.job import Bench, job
 from jobs.purge import tidy
-from jobs.renditions import BEGUN_AT, Overtaken, as_json, facts_of, note, publish
+from jobs.recordings import duration_of_long, limits_of, longest_run
+from jobs.renditions import BEGUN_AT, NO_FACTS, Overtaken, Told, as_json, facts_of, note, publish
 from jobs.turns import enqueue_in_turn, has_poster, turn
 from processing.child import own_folder, processed
 from processing.failures import ProcessingFailed, Reason
 from processing.processors import FILMS
+from processing.records import Outcome
 from processing.sniff import HEAD_BYTES, detect
 from sql.database import Transaction
 from sql.rows import MediaIdRow, MediaRow
@@ -100,20 +102,34 @@ async def _show(bench: Bench, media: MediaRow, source: Path) -> None:
 async def _show_film(bench: Bench, media: MediaRow, source: Path, mime_type: str) -> None:
     """Show a film by its poster, and have it made to play when it is its owner's turn at that."""
     async with processed(source, mime_type, policy=bench.policy) as outcome:
-        told = {"renditions": as_json(await publish(bench, media, outcome.files)), **facts_of(outcome.facts)}
-    told |= {"progress": BEGUN_AT[Stage.ENCODING], "now": bench.now}
+        renditions = await publish(bench, media, outcome.files)
+    await _await_turn(bench, media, renditions, facts_of(outcome.facts))
+
+
+async def _await_turn(bench: Bench, media: MediaRow, renditions: list[Told], facts: Told) -> None:
+    told = {"renditions": as_json(renditions), "progress": BEGUN_AT[Stage.ENCODING], "now": bench.now, **facts}
     async with bench.db.transaction() as tx:
-        film = await tx.one(MediaRow, "show_film", id=media.id, run=media.run, **told)
-        if film is not None:
-            await enqueue_processing(tx, film)
+        waiting = await tx.one(MediaRow, "await_next_run", id=media.id, run=media.run, **told)
+        if waiting is not None:
+            await enqueue_processing(tx, waiting)
 
 
 async def _render(bench: Bench, media: MediaRow, source: Path, mime_type: str) -> None:
-    square = media.purpose == Purpose.PROFILE
-    async with processed(source, mime_type, square=square, policy=bench.policy) as outcome:
-        await note(bench, media, Stage.PUBLISHING)
-        told = {"renditions": as_json(await publish(bench, media, outcome.files)), **facts_of(outcome.facts)}
-        await bench.db.one(MediaRow, "mark_ready", id=media.id, run=media.run, now=bench.now, **told)
+    square, longest = media.purpose == Purpose.PROFILE, longest_run(media)
+    limits = limits_of(media, mime_type)
+    async with processed(
+        source, mime_type, limits=limits, square=square, most_seconds=longest, policy=bench.policy
+    ) as outcome:
+        if outcome.files:
+            await _finish(bench, media, outcome)
+        else:
+            await _await_turn(bench, media, [], NO_FACTS | {"duration": duration_of_long(media, outcome)})
+
+
+async def _finish(bench: Bench, media: MediaRow, outcome: Outcome) -> None:
+    await note(bench, media, Stage.PUBLISHING)
+    told = {"renditions": as_json(await publish(bench, media, outcome.files)), **facts_of(outcome.facts)}
+    await bench.db.one(MediaRow, "mark_ready", id=media.id, run=media.run, now=bench.now, **told)
 
 
 def _type_of(source: Path) -> str:

@@ -16,20 +16,29 @@ from jobs.job import Bench, Job, enqueue
 from sql.database import Transaction
 from sql.rows import MediaRow, TurnRow
 
-IMAGE, AUDIO, POSTERS, VIDEO = LANES = ("image", "audio", "poster", "video")
+IMAGE, AUDIO, LONG_AUDIO, POSTERS, VIDEO = LANES = ("image", "audio", "long-audio", "poster", "video")
+LONG_SECONDS = 600  # recordings of less take some fifteen at the most
+AUDIO_SPEED = 40  # how many seconds of a recording are processed in one, about
 LATEST_TURN = 2**31 - 1  # what a priority can say, after lifetimes of work
 
 
 def lane_of(media: MediaRow) -> str:
-    """Where a media waits to be processed: a film for its poster first, and then to be made to play."""
+    """Where a media waits: a film for its poster first, and then to be made to play; long recordings by themselves."""
     if media.type == MediaType.VIDEO:
         return VIDEO if has_poster(media) else POSTERS
-    return IMAGE if media.type == MediaType.IMAGE else AUDIO
+    if media.type == MediaType.IMAGE:
+        return IMAGE
+    return LONG_AUDIO if is_long(media) else AUDIO
 
 
 def has_poster(media: MediaRow) -> bool:
     """Whether the poster of a film is published."""
     return any(made["name"] == POSTER for made in media.renditions)
+
+
+def is_long(media: MediaRow) -> bool:
+    """Whether a media lasts so long, as far as is known, that others of its kind do not wait for it."""
+    return (media.duration or 0) >= LONG_SECONDS
 
 
 async def enqueue_in_turn(tx: Transaction, job: Job, media: MediaRow) -> None:
@@ -57,5 +66,6 @@ async def turn(bench: Bench, media: MediaRow) -> AsyncIterator[None]:
 
 
 def _expected_seconds(media: MediaRow) -> int:
-    """A film is encoded in about its length, and all else in a second."""
-    return math.ceil(media.duration or 1) if lane_of(media) == VIDEO else 1
+    """A film is encoded in about its length, a long recording in a part of it, and all else in a second."""
+    speed = {VIDEO: 1, LONG_AUDIO: AUDIO_SPEED}.get(lane_of(media))
+    return math.ceil((media.duration or 1) / speed) if speed else 1

@@ -45,6 +45,7 @@ class Asked(TypedDict, total=False):
     """What else a task may say; see `records.Task`."""
 
     square: bool
+    most_seconds: float | None
     made: tuple[str, ...]
     policy: Policy
 

@@ -15,7 +15,7 @@ from contracts.renditions import FULL
 from processing.failures import ProcessingFailed, Reason
 from processing.ffmpeg import refusing
 from processing.records import Facts, File, Outcome, Shown, Task, Tell, unheard
-from processing.sound import Sound, open_sound
+from processing.sound import LastsLonger, Sound, open_sound
 from processing.waveform import RATE, Waveform, draw, write_peaks
 
 FRAME = 1024  # samples in one of AAC's
@@ -27,16 +27,23 @@ OPTIONS = {"movflags": "faststart", "fflags": "+bitexact"}
 
 def process(task: Task, _tell: Tell = unheard) -> Outcome:
     """Decode the recording once, and encode and measure it as it comes."""
+    try:
+        return _process(task)
+    except LastsLonger as longer:
+        return Outcome(facts=Facts(shown=Shown(), duration=longer.seconds), files=())
+
+
+def _process(task: Task) -> Outcome:
     waveform = Waveform()
     with open_sound(task.source, task.mime_type) as sound, refusing(Reason.AUDIO_DAMAGED):
-        full = _encode(sound, task.folder / f"{FULL}.m4a", waveform)
+        full = _encode(sound, task.folder / f"{FULL}.m4a", waveform, task.most_seconds)
         shown = Shown(codec=sound.codec, bitrate=sound.bitrate, tags=sound.tags)
     samples_per_point, points = waveform.end()
     files = (full, draw(points, task.folder), write_peaks(samples_per_point, points, task.folder))
     return Outcome(facts=Facts(shown=shown, duration=full.duration), files=files)
 
 
-def _encode(sound: Sound, path: Path, waveform: Waveform) -> File:
+def _encode(sound: Sound, path: Path, waveform: Waveform, most_seconds: float | None) -> File:
     """AAC in MP4, of one channel or two, at the source's rate or the next one below that AAC has."""
     layout = "mono" if sound.stream.codec_context.layout.nb_channels == 1 else "stereo"
     rate = max((known for known in RATES if known <= sound.stream.codec_context.sample_rate), default=RATES[0])
@@ -44,7 +51,7 @@ def _encode(sound: Sound, path: Path, waveform: Waveform) -> File:
         stream = target.add_stream("aac", rate=rate, layout=layout)
         stream.bit_rate = BITRATES[layout]
         samples = 0
-        for frame in _framed(sound, waveform, layout, rate):
+        for frame in _framed(sound.frames(most_seconds), waveform, layout, rate):
             samples += frame.samples
             target.mux(stream.encode(frame))
         target.mux(stream.encode(None))
@@ -54,26 +61,26 @@ def _encode(sound: Sound, path: Path, waveform: Waveform) -> File:
     return File(name=FULL, path=path, mime_type="audio/mp4", size=path.stat().st_size, duration=duration)
 
 
-def _framed(sound: Sound, waveform: Waveform, layout: str, rate: int) -> Iterator[AudioFrame]:
+def _framed(heard: Iterator[AudioFrame], waveform: Waveform, layout: str, rate: int) -> Iterator[AudioFrame]:
     """The frames of the encoder, all of one length but the last; the waveform hears them too."""
     quiet = AudioResampler(format="s16", layout="mono", rate=RATE)
     waiting, samples = AudioFifo(), 0
-    for frame in chain(_converted(sound, layout, rate), [None]):
+    for frame in chain(_converted(heard, layout, rate), [None]):
         if frame is not None:
             frame.pts = None
             waiting.write(frame)
-        for heard in waiting.read_many(FRAME, partial=frame is None):
-            heard.pts, heard.time_base = samples, Fraction(1, rate)
-            samples += heard.samples
-            _listen(waveform, quiet.resample(heard))
-            yield heard
+        for whole in waiting.read_many(FRAME, partial=frame is None):
+            whole.pts, whole.time_base = samples, Fraction(1, rate)
+            samples += whole.samples
+            _listen(waveform, quiet.resample(whole))
+            yield whole
     _listen(waveform, quiet.resample(None))
 
 
-def _converted(sound: Sound, layout: str, rate: int) -> Iterator[AudioFrame]:
+def _converted(heard: Iterator[AudioFrame], layout: str, rate: int) -> Iterator[AudioFrame]:
     """The recording in the encoder's format; where it changes its own, another filter goes on."""
     shape, convert, samples = None, None, 0
-    for frame in sound.frames():
+    for frame in heard:
         if (frame.format.name, frame.layout.name, frame.sample_rate) != shape:
             yield from convert.resample(None) if convert else ()
             shape = (frame.format.name, frame.layout.name, frame.sample_rate)

@@ -38,12 +38,14 @@ class Task:
 
     `square`: thumbnails are cut square around the centre, as those of profile images are.
     `made`: the names of renditions that are there already, and are not to be made again. `cores`: how many there are.
+    `most_seconds`: a recording of so many or more is left for a later run, and the outcome has a duration and no files.
     """
 
     source: Path
     mime_type: str
     folder: Path
     square: bool = False
+    most_seconds: float | None = None
     made: tuple[str, ...] = ()
     policy: Policy = Policy()
     cores: int = 1
@@ -141,7 +143,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Facts, and renditions in their fixed order."""
+    """Facts, and renditions in their fixed order; none of a recording that is left for a later run."""
 
     facts: Facts
     files: tuple[File, ...]

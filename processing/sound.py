@@ -1,5 +1,6 @@
 """A recording, and what is heard of it as far as it can be decoded."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,14 @@ MAX_DAMAGED_PACKETS = 1000
 MAX_TAG_CHARACTERS = 200
 
 
+class LastsLonger(Exception):
+    """A recording lasts longer than is wanted of this run: so many seconds at least."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Sound:
     """An open recording, and what its header says of it. Bits a second."""
@@ -35,8 +44,14 @@ class Sound:
     bitrate: int | None
     tags: Tags | None
 
-    def frames(self) -> Iterator[AudioFrame]:
-        """What is heard, as far as it can be decoded; ProcessingFailed when nothing can, or when there is no end."""
+    def frames(self, most_seconds: float | None = None) -> Iterator[AudioFrame]:
+        """What is heard, as far as it can be decoded; ProcessingFailed when nothing can, or when there is no end.
+
+        LastsLonger when there are `most_seconds` of it or more, by its header or by what is heard.
+        """
+        longest, told = most_seconds or math.inf, (self.container.duration or 0) / av.time_base
+        if told >= longest:
+            raise LastsLonger(min(told, MAX_SECONDS))
         heard, damaged = 0.0, 0
         for packet in self.patience.with_each(self.container.demux(self.stream)):
             try:
@@ -50,6 +65,8 @@ class Sound:
                 heard += frame.samples / frame.sample_rate
                 if heard > MAX_SECONDS:
                     raise ProcessingFailed(Reason.AUDIO_TOO_LONG)
+                if heard >= longest:
+                    raise LastsLonger(heard)
                 yield frame
         if not heard:
             raise ProcessingFailed(Reason.AUDIO_DAMAGED)

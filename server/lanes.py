@@ -18,7 +18,7 @@ WORKER_BYTES = 120 * MIB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lanes:
-    """How many images, recordings, posters of films and films are processed at once."""
+    """How many images, recordings, posters and films are processed at once; long recordings are as many again."""
 
     images: int
     recordings: int
@@ -46,4 +46,5 @@ class Lanes:
     def memory_bytes(self) -> int:
         """What they and their worker take as a rule."""
         pictures = self.images * IMAGE_BYTES + self.posters * POSTER_BYTES
-        return WORKER_BYTES + pictures + self.recordings * AUDIO_BYTES + self.films * VIDEO_BYTES
+        recordings = 2 * self.recordings * AUDIO_BYTES
+        return WORKER_BYTES + pictures + recordings + self.films * VIDEO_BYTES

@@ -266,7 +266,9 @@ class Settings:
         parse=_number(1, 64),
     )
     audio_concurrency: int = setting(
-        "How many recordings each worker processes at once.", default=1, parse=_number(1, 64)
+        "How many recordings each worker processes at once, and as many of ten minutes and more besides.",
+        default=1,
+        parse=_number(1, 64),
     )
     poster_concurrency: int = setting(
         "Of how many films each worker makes the poster at once.", default=1, parse=_number(1, 64)

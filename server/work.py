@@ -5,7 +5,7 @@ from datetime import timedelta
 from jobs.job import Bench, utc_now
 from jobs.retention import Retention
 from jobs.scan import Scanner
-from jobs.turns import AUDIO, IMAGE, POSTERS, VIDEO
+from jobs.turns import AUDIO, IMAGE, LONG_AUDIO, POSTERS, VIDEO
 from jobs.worker import CONCURRENCY, WorkPolicy, run_worker
 from processing.records import Policy
 from rpc.context import Resources
@@ -51,6 +51,7 @@ def policy_of(resources: Resources, settings: Settings) -> WorkPolicy:
             "default": CONCURRENCY,
             IMAGE: lanes.images,
             AUDIO: lanes.recordings,
+            LONG_AUDIO: lanes.recordings,
             POSTERS: lanes.posters,
             VIDEO: lanes.films,
         },

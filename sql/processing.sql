@@ -16,8 +16,8 @@ returning id;
 -- Remember that a run failed in a way that may pass.
 update media set failures = failures + 1 where id = %(id)s and run = %(run)s;
 
--- name: show_film :one
--- Show a film by its pictures, and let it wait for the next run, which is no other attempt; no row when it counts no more.
+-- name: await_next_run :one
+-- Show what there is of a media, and let it wait for its next run, which is no other attempt; no row when this counts no more.
 update media set
     renditions = renditions || %(renditions)s::jsonb, stage = null, attempts = attempts - 1, failures = 0,
     progress = greatest(progress, %(progress)s::smallint), updated_at = %(now)s,

@@ -23,7 +23,7 @@ def machine(monkeypatch):
 
 @pytest.mark.parametrize(
     ("mebibytes", "cores", "images"),
-    [(600, 8, 1), (100, 8, 1), (1024, 8, 1), (2048, 8, 6), (4096, 8, 8), (4096, 2, 2), (65536, 64, 64)],
+    [(600, 8, 1), (100, 8, 1), (1024, 8, 1), (2048, 8, 5), (4096, 8, 8), (4096, 2, 2), (65536, 64, 64)],
 )
 def test_images_are_one_per_core_as_far_as_the_memory_goes(machine, mebibytes, cores, images):
     """That a recording, a poster and a film leave at their side; one in any case."""
@@ -48,7 +48,14 @@ def test_what_is_set_stays_as_it_is_set(machine):
 async def test_a_worker_has_these_lanes(machine, resources, settings):
     machine(1024, 8)
 
-    assert policy_of(resources, settings).lanes == {"default": 8, "image": 1, "audio": 1, "poster": 1, "video": 1}
+    assert policy_of(resources, settings).lanes == {
+        "default": 8,
+        "image": 1,
+        "audio": 1,
+        "long-audio": 1,
+        "poster": 1,
+        "video": 1,
+    }
 
 
 async def memory(settings: Settings) -> str:
@@ -60,7 +67,7 @@ async def test_the_doctor_tells_what_a_worker_takes(machine, settings):
     machine(2048, 4)
 
     assert await memory(settings) == (
-        "ok       memory: a worker here takes about 1640 MiB of 2048 MiB "
+        "ok       memory: a worker here takes about 1720 MiB of 2048 MiB "
         "(at once: images 4, recordings 1, posters 1, films 1)"
     )
 

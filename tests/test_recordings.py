@@ -35,11 +35,11 @@ def rendered_once() -> None:
 def made(tmp_path) -> Made:
     """Process a recording."""
 
-    def make(body: bytes, mime_type: str = "audio/mpeg") -> Outcome:
+    def make(body: bytes, mime_type: str = "audio/mpeg", most_seconds: float | None = None) -> Outcome:
         source, folder = tmp_path / "source", tmp_path / "made"
         source.write_bytes(body)
         folder.mkdir(exist_ok=True)
-        return process(Task(source=source, mime_type=mime_type, folder=folder))
+        return process(Task(source=source, mime_type=mime_type, folder=folder, most_seconds=most_seconds))
 
     return make
 
@@ -297,6 +297,26 @@ def test_what_never_ends_is_refused(made, monkeypatch):
     with pytest.raises(ProcessingFailed) as failed:
         made(recording("mp3"))
     assert failed.value.reason == Reason.AUDIO_TOO_LONG
+
+
+@pytest.mark.parametrize("kind", ["m4a", "mp3", "ogg", "wav"])
+def test_what_lasts_longer_than_a_run_may_is_left_for_later(made, kind):
+    """The outcome says how long it is at least."""
+    outcome = made(recording(kind, seconds=3.0), MIME_TYPES[kind], most_seconds=1.0)
+
+    assert outcome.files == ()
+    assert outcome.facts.duration >= 1.0
+    assert len(made(recording(kind), MIME_TYPES[kind], most_seconds=4.0).files) == 3
+
+
+def test_what_lasts_longer_than_its_header_says_is_left_for_later_as_well(made):
+    """An Ogg that is cut has no last page to tell by."""
+    stream = recording("ogg", seconds=3.0)
+    liar = stream[: stream.rindex(b"OggS")] + recording("ogg", seconds=0.5)[-2000:]
+
+    outcome = made(liar, "audio/ogg", most_seconds=2.0)
+
+    assert outcome.files == ()
 
 
 def test_a_film_without_sound_is_no_recording(made, tmp_path):

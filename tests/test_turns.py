@@ -13,7 +13,7 @@ from contracts.formats import MediaType
 from jobs import turns
 from jobs.job import QUEUE
 from jobs.process import process_media
-from jobs.turns import IMAGE, VIDEO, enqueue_in_turn, turn
+from jobs.turns import AUDIO, IMAGE, LONG_AUDIO, LONG_SECONDS, VIDEO, enqueue_in_turn, turn
 from jobs.worker import open_queue
 from rpc.auth import Caller
 from sql.rows import MediaRow
@@ -29,12 +29,14 @@ A_MINUTE = 60.0
 def enqueued(pending_upload, resources):
     """Have a file of somebody's wait to be processed; a film of so many seconds has its poster already."""
 
-    async def wait(owner, film_seconds=None):
+    async def wait(owner, film_seconds=None, recording_seconds=None):
         ticket = await pending_upload(caller=Caller(owner))
         media = await resources.db.one(MediaRow, "read_media", id=ticket.media_id)
         if film_seconds is not None:
             poster = {"name": "poster"}
             media = msgspec.structs.replace(media, type=MediaType.VIDEO, duration=film_seconds, renditions=[poster])
+        if recording_seconds is not None:
+            media = msgspec.structs.replace(media, type=MediaType.AUDIO, duration=recording_seconds)
         async with resources.db.transaction() as tx:
             await enqueue_in_turn(tx, process_media, media)
         return media
@@ -122,6 +124,17 @@ async def test_a_long_film_counts_as_much_as_many_short_ones(enqueued, fetched):
         await enqueued("ben", film_seconds=2.0)
 
     assert await owners(fetched, 6, VIDEO) == ["ada", "ben", "ben", "ben", "ada", "ada"]
+
+
+async def test_a_long_recording_counts_for_what_it_takes(enqueued, fetched):
+    """And none of the short ones waits for it: they have a lane of their own."""
+    await enqueued("ada", recording_seconds=LONG_SECONDS)
+    await enqueued("ada", recording_seconds=LONG_SECONDS)
+    await enqueued("ben", recording_seconds=LONG_SECONDS)
+    await enqueued("cleo", recording_seconds=LONG_SECONDS - 1)
+
+    assert await owners(fetched, 3, LONG_AUDIO) == ["ada", "ben", "ada"]
+    assert await owners(fetched, 1, AUDIO) == ["cleo"]
 
 
 async def test_what_took_longer_than_expected_is_counted(enqueued, fetched, bench, lasting):

@@ -1,0 +1,80 @@
+"""A long recording is processed in a run of its own, for which no short one waits."""
+
+import psycopg
+import pytest
+
+from jobs import recordings, turns
+from jobs.turns import LONG_AUDIO
+from tests.recordings import recording
+
+RECORDING = {"filename": "talk.m4a", "contentType": "audio/mp4"}
+SECONDS = 3.0
+
+
+@pytest.fixture
+def rendered_once() -> None:
+    """Every job asks a child of its own: what it leaves for later is the subject here."""
+
+
+@pytest.fixture
+def long_from(monkeypatch):
+    """Have recordings of so many seconds be long."""
+
+    def have(seconds):
+        for module in (recordings, turns):
+            monkeypatch.setattr(module, "LONG_SECONDS", seconds)
+
+    return have
+
+
+@pytest.fixture
+def runs(database_url):
+    """In which lanes recordings have been processed, how often."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "create table runs (queue text);"
+            "create function note_run() returns trigger language plpgsql as"
+            " $$begin insert into runs values (new.queue_name); return new; end$$;"
+            "create trigger note_run before update on procrastinate_jobs for each row"
+            " when (new.status = 'doing' and old.status = 'todo') execute function note_run()"
+        )
+        yield lambda: [queue for (queue,) in connection.execute("select queue from runs").fetchall()]
+
+
+async def test_a_long_recording_waits_for_its_turn_among_such(completed_media, run_pending, call, long_from, runs):
+    long_from(SECONDS - 1)
+    media = await completed_media(recording("m4a", seconds=SECONDS), **RECORDING)
+
+    await run_pending()
+
+    assert [queue for queue in runs() if queue != "default"] == ["audio", LONG_AUDIO]
+    status = await call("media.getProcessingStatus", mediaId=str(media.id))
+    assert (status.status, status.attempts) == ("ready", 1)
+    ready = (await call("media.getMedia", mediaId=str(media.id))).media
+    assert [rendition.name for rendition in ready.renditions] == ["full", "waveform", "peaks"]
+    assert ready.duration == pytest.approx(SECONDS, abs=0.1)
+
+
+async def test_a_short_one_is_ready_after_one_run(completed_media, run_pending, call, long_from, runs):
+    long_from(SECONDS + 1)
+    media = await completed_media(recording("m4a", seconds=SECONDS), **RECORDING)
+
+    await run_pending()
+
+    assert [queue for queue in runs() if queue != "default"] == ["audio"]
+    assert (await call("media.getMedia", mediaId=str(media.id))).media.status == "ready"
+
+
+async def test_a_child_that_leaves_it_for_later_again_has_failed(
+    completed_media, run_pending, call, long_from, runs, monkeypatch
+):
+    """One that was taken over would have it processed for ever."""
+    long_from(SECONDS - 1)
+    monkeypatch.setattr("jobs.process.longest_run", lambda media: SECONDS - 1)
+    media = await completed_media(recording("m4a", seconds=SECONDS), **RECORDING)
+
+    await run_pending()
+
+    status = await call("media.getProcessingStatus", mediaId=str(media.id))
+    assert (status.status, status.attempts) == ("processing", 1)
+    assert [queue for queue in runs() if queue != "default"] == ["audio", LONG_AUDIO]
