@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from rpc.auth import AuthConfig
+from rpc.trpc.request import MAX_PARAMETERS
 from tests.sample_procedures import SAMPLES, SUBSCRIPTIONS, recorders, serving, settled, signals
 
 MAX_CALLS = 8
@@ -72,6 +73,17 @@ async def test_a_get_needs_no_content_type(client: httpx.AsyncClient, content_ty
 async def test_an_input_of_null_and_none_at_all_are_the_same(client: httpx.AsyncClient) -> None:
     assert (await client.get(url("get_data", None))).json() == DATA
     assert (await client.post(url("get_data"), content=b"", headers=JSON)).json() == DATA
+
+
+@pytest.mark.parametrize("name", ["a", "input"])
+async def test_a_url_of_more_parameters_than_clients_send_is_refused(client: httpx.AsyncClient, name: str) -> None:
+    """Before they are read, which takes longer than the rest of such a call."""
+    fewest = f"{url('get_data')}?" + f"{name}=null&" * (MAX_PARAMETERS - 1)
+
+    assert (await client.get(fewest)).status_code == 200
+    answer = await client.get(fewest + "&")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == "The URL has more than 100 parameters"
 
 
 async def test_a_mutation_is_a_post_with_its_input_as_body(client: httpx.AsyncClient, ran: list[Any]) -> None:

@@ -21,7 +21,7 @@ from rpc.stream import Stream
 from rpc.trpc.content import open_content
 from rpc.trpc.events import HEADERS, events, refused
 from rpc.trpc.lines import lines
-from rpc.trpc.request import BINARY, JSON_LINES, Asked, is_batch, path_of, read
+from rpc.trpc.request import BINARY, JSON_LINES, Asked, check_parameters, is_batch, path_of, read
 from rpc.trpc.shape import Answer, Refused, answer
 from rpc.trpc.subscription import input_of_subscription, with_token
 from rpc.unread import Unread
@@ -61,6 +61,7 @@ class Trpc:
         if request.method == "HEAD":
             return Response(status_code=HTTPStatus.NO_CONTENT)
         try:
+            check_parameters(request)
             if self._brings_content(request):
                 return await self._take(request)
             asked = await self._read(request)
