@@ -49,11 +49,13 @@ def _entry(entry: str) -> tuple[str, RateLimit]:
     return name, RateLimit(int(calls), int(seconds))
 
 
-# VRSS documents ten initiates a minute.
+# VRSS documents ten initiates a minute. The other calls can be undone, and leave records each time.
 DEFAULT_LIMITS = RateLimits(
     {
         "media.initiateUpload": RateLimit(10, 60),
         "media.initiateMultipartUpload": RateLimit(10, 60),
         "media.upload": RateLimit(10, 60),
+        "media.attachToPost": RateLimit(60, 60),
+        "media.detachFromPost": RateLimit(60, 60),
     }
 )
