@@ -440,11 +440,16 @@ class PendingUploadLimitExceeded(StorageLimitExceeded):
 
 @dataclass(kw_only=True)
 class InvalidFileType(RpcError):
-    """The first bytes say another type than the declared one, or none; the upload is refused and its object goes."""
+    """The bytes say another type than the declared one, or none; the upload is refused and its object goes."""
 
     code = ErrorCode.INVALID_FILE_TYPE
     declared: str
     reason: str
+
+    @classmethod
+    def shown(cls, declared: str, detected: str | None) -> Self:
+        """The refusal of bytes that show what they were not declared as."""
+        return cls(declared=declared, reason=f"The bytes show {detected or 'no known media type'}")
 
 
 @dataclass(kw_only=True)

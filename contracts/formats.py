@@ -1,4 +1,4 @@
-"""The accepted media types, their ceilings in bytes, and what the first bytes of each are recognised as.
+"""The accepted media types, by what else they are called, and their ceilings in bytes.
 
 `inline` are those that every browser shows by itself, as pictures and sound that run nothing; the others are always
 saved to a file.
@@ -6,6 +6,7 @@ saved to a file.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 MIB = 1024 * 1024
 
@@ -20,11 +21,15 @@ class MediaType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One accepted content type. `detected_as` are the names that the sniffer may give to its bytes."""
+    """One accepted content type, and what browsers and systems call it, too.
+
+    `taken_as` are the types that its bytes may be of: its own, and others that the same decoder reads.
+    """
 
     content_type: str
     extensions: tuple[str, ...]
-    detected_as: frozenset[str]
+    aliases: tuple[str, ...]
+    taken_as: frozenset[str]
     type: MediaType
     inline: bool
     max_bytes: int
@@ -34,7 +39,8 @@ class Format:
 def _format(
     content_type: str,
     *extensions: str,
-    also: tuple[str, ...] = (),
+    aliases: tuple[str, ...] = (),
+    also: str | None = None,
     inline: bool = False,
     max_bytes: int,
     multipart_max_bytes: int | None = None,
@@ -42,7 +48,8 @@ def _format(
     return Format(
         content_type=content_type,
         extensions=extensions,
-        detected_as=frozenset({content_type, *also}),
+        aliases=aliases,
+        taken_as=frozenset({content_type, also or content_type}),
         type=MediaType(content_type.partition("/")[0]),
         inline=inline,
         max_bytes=max_bytes,
@@ -50,24 +57,48 @@ def _format(
     )
 
 
+def _image(content_type: str, *extensions: str, **told: Any) -> Format:
+    return _format(content_type, *extensions, max_bytes=10 * MIB, **told)
+
+
+def _film(content_type: str, *extensions: str, **told: Any) -> Format:
+    return _format(content_type, *extensions, max_bytes=100 * MIB, multipart_max_bytes=500 * MIB, **told)
+
+
+def _sound(content_type: str, *extensions: str, aliases: tuple[str, ...] = ()) -> Format:
+    return _format(content_type, *extensions, aliases=aliases, inline=True, max_bytes=20 * MIB)
+
+
 FORMATS: dict[str, Format] = {
     accepted.content_type: accepted
     for accepted in (
-        _format("image/jpeg", "jpg", "jpeg", inline=True, max_bytes=10 * MIB),
-        _format("image/png", "png", also=("image/apng",), inline=True, max_bytes=10 * MIB),
-        _format("image/gif", "gif", inline=True, max_bytes=10 * MIB),
-        _format("image/webp", "webp", inline=True, max_bytes=10 * MIB),
-        _format("image/heic", "heic", also=("image/heif",), max_bytes=10 * MIB),
-        _format("image/heif", "heif", also=("image/heic",), max_bytes=10 * MIB),
-        _format("image/avif", "avif", inline=True, max_bytes=10 * MIB),
-        _format(
-            "video/mp4", "mp4", also=("video/x-m4v",), inline=True, max_bytes=100 * MIB, multipart_max_bytes=500 * MIB
+        _image("image/jpeg", "jpg", "jpeg", "jfif", aliases=("image/jpg", "image/pjpeg"), inline=True),
+        _image("image/png", "png", "apng", aliases=("image/apng", "image/x-png"), inline=True),
+        _image("image/gif", "gif", inline=True),
+        _image("image/webp", "webp", inline=True),
+        _image("image/heic", "heic", "heics", aliases=("image/heic-sequence",), also="image/heif"),
+        _image("image/heif", "heif", "heifs", "hif", aliases=("image/heif-sequence",), also="image/heic"),
+        _image("image/avif", "avif", "avifs", aliases=("image/avif-sequence",), inline=True),
+        _film("video/mp4", "mp4", "m4v", aliases=("video/x-m4v", "video/m4v"), also="video/quicktime", inline=True),
+        _film("video/webm", "webm", "mkv", aliases=("video/x-matroska", "video/matroska"), inline=True),
+        _film("video/quicktime", "mov", "qt", also="video/mp4"),
+        _sound(
+            "audio/mpeg", "mp3", aliases=("audio/mp3", "audio/x-mp3", "audio/x-mpeg", "audio/mpeg3", "audio/x-mpeg-3")
         ),
-        _format("video/webm", "webm", inline=True, max_bytes=100 * MIB, multipart_max_bytes=500 * MIB),
-        _format("video/quicktime", "mov", max_bytes=100 * MIB, multipart_max_bytes=500 * MIB),
-        _format("audio/mpeg", "mp3", inline=True, max_bytes=20 * MIB),
-        _format("audio/wav", "wav", also=("audio/x-wav",), inline=True, max_bytes=20 * MIB),
-        _format("audio/mp4", "m4a", inline=True, max_bytes=20 * MIB),
-        _format("audio/ogg", "ogg", "oga", inline=True, max_bytes=20 * MIB),
+        _sound("audio/wav", "wav", aliases=("audio/x-wav", "audio/wave", "audio/vnd.wave", "audio/x-pn-wav")),
+        _sound("audio/mp4", "m4a", "m4b", aliases=("audio/x-m4a", "audio/m4a", "audio/x-m4b")),
+        _sound("audio/aac", "aac", "adts", aliases=("audio/x-aac", "audio/aacp", "audio/vnd.dlna.adts")),
+        _sound("audio/flac", "flac", aliases=("audio/x-flac",)),
+        _sound("audio/ogg", "ogg", "oga", "opus", aliases=("application/ogg", "audio/opus", "audio/x-opus+ogg")),
+        _sound("audio/webm", "weba", "mka", aliases=("audio/x-matroska", "audio/matroska")),
     )
 }
+# Of one container, whose tracks may stand at the end of the file.
+TOLD_BY_TRACKS = frozenset({"video/mp4", "video/quicktime", "audio/mp4"})
+
+_CANONICAL = {name: known.content_type for known in FORMATS.values() for name in (known.content_type, *known.aliases)}
+
+
+def canonical(content_type: str) -> str | None:
+    """The accepted type of this name, whatever its case, alias and parameters; None when none is meant."""
+    return _CANONICAL.get(content_type.partition(";")[0].strip().lower())

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from contracts.formats import FORMATS, MediaType
+from contracts.formats import FORMATS, MediaType, canonical
 from contracts.owners import Owner
 from contracts.wire import Timestamp, Wire
 
@@ -90,8 +90,8 @@ def _post_id(value: str) -> str:
 
 
 def _content_type(value: str) -> str:
-    content_type = value.partition(";")[0].strip().lower()
-    if content_type not in FORMATS:
+    content_type = canonical(value)
+    if content_type is None:
         raise PydanticCustomError("content_type", f"Invalid content type. Allowed types: {', '.join(FORMATS)}")
     return content_type
 
@@ -316,9 +316,13 @@ class StorageUsage(Wire):
 
 
 class SupportedFormat(Wire):
-    """One accepted content type and its ceilings in bytes: of one request, and of an upload in parts."""
+    """One accepted content type and its ceilings in bytes: of one request, and of an upload in parts.
+
+    `aliases` are other names that are taken for it, in upper or lower case, with or without parameters.
+    """
 
     content_type: str
+    aliases: list[str]
     type: MediaType
     extensions: list[str]
     max_size: int

@@ -23,7 +23,7 @@ from processing.child import own_folder, processed
 from processing.failures import ProcessingFailed, Reason
 from processing.processors import FILMS
 from processing.records import Outcome
-from processing.sniff import HEAD_BYTES, detect
+from processing.sniff import detect
 from sql.database import Transaction
 from sql.rows import MediaIdRow, MediaRow
 from storage.bucket import ObjectMissing
@@ -135,4 +135,4 @@ async def _finish(bench: Bench, media: MediaRow, outcome: Outcome) -> None:
 def _type_of(source: Path) -> str:
     """What the bytes are, whatever was declared."""
     with source.open("rb") as file:
-        return detect(file.read(HEAD_BYTES)) or ""
+        return detect(file) or ""

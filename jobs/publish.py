@@ -19,7 +19,7 @@ from jobs.parts import assemble
 from jobs.process import enqueue_processing
 from jobs.purge import purge_media
 from processing.header import dimensions
-from processing.sniff import HEAD_BYTES, detect
+from processing.sniff import WINDOW_BYTES, sniff
 from sql.database import Database, Transaction
 from sql.rows import MediaRow, Transfer
 from storage.bucket import ObjectChanged, ObjectMissing
@@ -145,8 +145,8 @@ async def _copy(store: ObjectStore, upload: MediaRow) -> str:
 
 async def _verify(store: ObjectStore, upload: MediaRow, key: str) -> Published:
     _check_size(upload, (await store.head(key)).size_bytes)
-    head = await store.read(key, 0, HEADER_BYTES[0] if upload.type == MediaType.IMAGE else HEAD_BYTES)
-    _check_type(upload, head)
+    head = await store.read(key, 0, HEADER_BYTES[0] if upload.type == MediaType.IMAGE else WINDOW_BYTES)
+    await _check_type(store, upload, key, head)
     # The store may keep a declared checksum without ever having computed it, so the bytes are read back.
     if upload.sha256 is not None and await store.sha256(key) != upload.sha256:
         raise DigestDiffers
@@ -159,11 +159,21 @@ def _check_size(upload: MediaRow, size_bytes: int) -> None:
         raise SizeDiffers(declared=upload.size_bytes, actual=size_bytes)
 
 
-def _check_type(upload: MediaRow, head: bytes) -> None:
-    detected = detect(head)
-    if detected not in FORMATS[upload.mime_type].detected_as:
-        shown = f"show {detected}" if detected else "show no known media type"
-        raise InvalidFileType(declared=upload.mime_type, reason=f"The first bytes {shown}")
+async def _check_type(store: ObjectStore, upload: MediaRow, key: str, head: bytes) -> None:
+    detected = await _content_type(store, upload, key, head)
+    if detected not in FORMATS[upload.mime_type].taken_as:
+        raise InvalidFileType.shown(upload.mime_type, detected)
+
+
+async def _content_type(store: ObjectStore, upload: MediaRow, key: str, head: bytes) -> str | None:
+    """What the bytes show, read where its container has it."""
+    reader = sniff(upload.size_bytes, head)
+    try:
+        start, length = next(reader)
+        while True:
+            start, length = reader.send(await store.read(key, start, length))
+    except StopIteration as found:
+        return found.value  # type: ignore[no-any-return]
 
 
 async def _pixels(store: ObjectStore, upload: MediaRow, key: str, head: bytes) -> tuple[int, int] | tuple[None, None]:

@@ -34,7 +34,7 @@ SENTENCES = {
     Reason.INFECTED: "The file holds malware.",
     Reason.TOO_LARGE_TO_SCAN: "The file is too large for the virus scanner.",
     Reason.FORMAT_UNSUPPORTED: "Files of this format cannot be processed.",
-    Reason.FORMAT_MISMATCH: "The file is not what its first bytes say it is.",
+    Reason.FORMAT_MISMATCH: "The file is not what its bytes say it is.",
     Reason.IMAGE_DAMAGED: "The image is damaged or incomplete.",
     Reason.IMAGE_TOO_LARGE: "The image has too many pixels or bytes.",
     Reason.IMAGE_TOO_MANY_FRAMES: "The animation has too many frames.",

@@ -21,11 +21,12 @@ Packet = TypeVar("Packet")
 DEMUXERS = {
     "audio/mpeg": "mp3",
     "audio/wav": "wav",
-    "audio/x-wav": "wav",
-    "audio/ogg": "ogg",
     "audio/mp4": "mov",
+    "audio/aac": "aac",
+    "audio/flac": "flac",
+    "audio/ogg": "ogg",
+    "audio/webm": "matroska",
     "video/mp4": "mov",
-    "video/x-m4v": "mov",
     "video/quicktime": "mov",
     "video/webm": "matroska",
 }

@@ -18,7 +18,6 @@ __all__ = ["BLOB", "LOADERS", "Image", "field", "in_srgb", "refusing_damage"]
 LOADERS = {
     "image/jpeg": ("jpegload", "VipsForeignLoadJpeg"),
     "image/png": ("pngload", "VipsForeignLoadPng"),
-    "image/apng": ("pngload", "VipsForeignLoadPng"),
     "image/gif": ("gifload", "VipsForeignLoadNsgif"),
     "image/webp": ("webpload", "VipsForeignLoadWebp"),
     "image/avif": ("heifload", "VipsForeignLoadHeif"),

@@ -35,7 +35,7 @@ class Processor:
     limits: Limits
 
 
-FILMS = frozenset({"video/mp4", "video/x-m4v", "video/quicktime", "video/webm"})
+FILMS = frozenset({"video/mp4", "video/quicktime", "video/webm"})
 
 PROCESSORS = (
     Processor(
@@ -44,7 +44,6 @@ PROCESSORS = (
             {
                 "image/jpeg",
                 "image/png",
-                "image/apng",
                 "image/gif",
                 "image/webp",
                 "image/avif",
@@ -61,7 +60,9 @@ PROCESSORS = (
     ),
     Processor(
         module="processing.recordings",
-        mime_types=frozenset({"audio/mpeg", "audio/wav", "audio/x-wav", "audio/ogg", "audio/mp4"}),
+        mime_types=frozenset(
+            {"audio/mpeg", "audio/wav", "audio/mp4", "audio/aac", "audio/flac", "audio/ogg", "audio/webm"}
+        ),
         limits=Limits(memory_bytes=1024 * MIB, cpu_seconds=600, wall_seconds=900, file_bytes=512 * MIB),
     ),
 )

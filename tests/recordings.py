@@ -16,14 +16,21 @@ CODECS = {
     "ogg": ("ogg", "libopus"),
     "m4a": ("ipod", "aac"),
     "flac in ogg": ("ogg", "flac"),
+    "flac": ("flac", "flac"),
+    "aac": ("adts", "aac"),
+    "webm": ("webm", "libopus"),
 }
 MIME_TYPES = {
     "mp3": "audio/mpeg",
-    "wav": "audio/x-wav",
+    "wav": "audio/wav",
     "ogg": "audio/ogg",
     "m4a": "audio/mp4",
     "flac in ogg": "audio/ogg",
+    "flac": "audio/flac",
+    "aac": "audio/aac",
+    "webm": "audio/webm",
 }
+OPTIONS = {"aac": {"write_id3v2": "1"}}
 TAGS = {
     "title": "Harbour",
     "artist": "The Gulls",
@@ -44,7 +51,7 @@ def recording(
     """A tone of 440 Hz from silence to full loudness, on all channels."""
     container, codec = CODECS[kind]
     written = io.BytesIO()
-    with av.open(written, "w", format=container) as target:
+    with av.open(written, "w", format=container, options=OPTIONS.get(kind, {})) as target:
         target.metadata.update(tags)
         stream = target.add_stream(codec, rate=rate, layout=layout)
         assert isinstance(stream, AudioStream)

@@ -156,7 +156,10 @@ def test_what_browsers_show_by_themselves_is_listed():
         "audio/mpeg",
         "audio/wav",
         "audio/mp4",
+        "audio/aac",
+        "audio/flac",
         "audio/ogg",
+        "audio/webm",
     ]
 
 

@@ -40,7 +40,7 @@ def made(tmp_path) -> Made:
         source, folder = tmp_path / "source", tmp_path / "made"
         source.write_bytes(body)
         folder.mkdir(exist_ok=True)
-        mime_type = detect(body)
+        mime_type = detect(io.BytesIO(body))
         assert mime_type is not None
         return process(Task(source=source, mime_type=mime_type, folder=folder, **told))
 

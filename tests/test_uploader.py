@@ -128,7 +128,7 @@ def test_bytes_of_another_type_are_refused_with_a_typed_error(upload, proxy):
         "name": "MediaRpcError",
         "message": "The bytes are not of the declared type",
         "code": 1601,
-        "details": {"declared": "image/jpeg", "reason": "The first bytes show no known media type"},
+        "details": {"declared": "image/jpeg", "reason": "The bytes show no known media type"},
     }
     assert proxy.names == [INITIATE, "PUT", COMPLETE]
 

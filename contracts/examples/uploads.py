@@ -30,6 +30,7 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
                 "formats": [
                     {
                         "contentType": accepted.content_type,
+                        "aliases": list(accepted.aliases),
                         "type": accepted.type.value,
                         "extensions": list(accepted.extensions),
                         "maxSize": accepted.max_bytes,

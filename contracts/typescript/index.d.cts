@@ -279,9 +279,14 @@ export interface Success {
   success: true;
 }
 
-/** One accepted content type and its ceilings in bytes: of one request, and of an upload in parts. */
+/**
+ * One accepted content type and its ceilings in bytes: of one request, and of an upload in parts.
+ *
+ * `aliases` are other names that are taken for it, in upper or lower case, with or without parameters.
+ */
 export interface SupportedFormat {
   contentType: string;
+  aliases: string[];
   type: MediaType;
   extensions: string[];
   maxSize: number;
@@ -419,8 +424,8 @@ export declare namespace MediaProcedures {
    * so the PUT can be repeated.
    * @throws INVALID_INPUT (DigestDiffers): The bytes' SHA-256 is not the declared one; the upload stays pending, so the
    * PUT can be repeated.
-   * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
-   * upload is refused and its object goes.
+   * @throws INVALID_FILE_TYPE (InvalidFileType): The bytes say another type than the declared one, or none; the upload
+   * is refused and its object goes.
    */
   interface CompleteUpload {
     input: CompleteUpload.Input;
@@ -506,8 +511,8 @@ export declare namespace MediaProcedures {
    * so the PUT can be repeated.
    * @throws INVALID_INPUT (DigestDiffers): The bytes' SHA-256 is not the declared one; the upload stays pending, so the
    * PUT can be repeated.
-   * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
-   * upload is refused and its object goes.
+   * @throws INVALID_FILE_TYPE (InvalidFileType): The bytes say another type than the declared one, or none; the upload
+   * is refused and its object goes.
    * @throws VALIDATION_ERROR (PartUnknown): The upload has no part of this number; an upload by one PUT has none at all.
    */
   interface CompleteMultipartUpload {
@@ -538,8 +543,8 @@ export declare namespace MediaProcedures {
    * they are gone; so no byte is `available`.
    * @throws STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
    * uploads to complete; so no byte is `available`.
-   * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
-   * upload is refused and its object goes.
+   * @throws INVALID_FILE_TYPE (InvalidFileType): The bytes say another type than the declared one, or none; the upload
+   * is refused and its object goes.
    * @throws INVALID_INPUT (SizeDiffers): Storage holds another number of bytes than declared; the upload stays pending,
    * so the PUT can be repeated.
    * @throws INVALID_INPUT (DigestDiffers): The bytes' SHA-256 is not the declared one; the upload stays pending, so the
@@ -1230,8 +1235,8 @@ export interface RpcErrorDetails {
    */
   1600: { used: number; reserved: number; quota: number; available: number; required: number } | { used: number; reserved: number; quota: number; available: number; required: number; media: number; maxMedia: number } | { used: number; reserved: number; quota: number; available: number; required: number; pendingUploads: number; maxPendingUploads: number };
   /**
-   * InvalidFileType: The first bytes say another type than the declared one, or none; the upload is refused and its
-   * object goes.
+   * InvalidFileType: The bytes say another type than the declared one, or none; the upload is refused and its object
+   * goes.
    */
   1601: { declared: string; reason: string };
   /** FileTooLarge: The declared size is over the ceiling of its type. */
@@ -1339,8 +1344,8 @@ export type AppRouter = TRPCBuiltRouter<
        * so the PUT can be repeated.
        * @throws INVALID_INPUT (DigestDiffers): The bytes' SHA-256 is not the declared one; the upload stays pending, so the
        * PUT can be repeated.
-       * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
-       * upload is refused and its object goes.
+       * @throws INVALID_FILE_TYPE (InvalidFileType): The bytes say another type than the declared one, or none; the upload
+       * is refused and its object goes.
        */
       completeUpload: Mutation<MediaProcedures.CompleteUpload.Input, MediaProcedures.CompleteUpload.Output>;
       /**
@@ -1388,8 +1393,8 @@ export type AppRouter = TRPCBuiltRouter<
        * so the PUT can be repeated.
        * @throws INVALID_INPUT (DigestDiffers): The bytes' SHA-256 is not the declared one; the upload stays pending, so the
        * PUT can be repeated.
-       * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
-       * upload is refused and its object goes.
+       * @throws INVALID_FILE_TYPE (InvalidFileType): The bytes say another type than the declared one, or none; the upload
+       * is refused and its object goes.
        * @throws VALIDATION_ERROR (PartUnknown): The upload has no part of this number; an upload by one PUT has none at all.
        */
       completeMultipartUpload: Mutation<MediaProcedures.CompleteMultipartUpload.Input, MediaProcedures.CompleteMultipartUpload.Output>;
@@ -1409,8 +1414,8 @@ export type AppRouter = TRPCBuiltRouter<
        * they are gone; so no byte is `available`.
        * @throws STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
        * uploads to complete; so no byte is `available`.
-       * @throws INVALID_FILE_TYPE (InvalidFileType): The first bytes say another type than the declared one, or none; the
-       * upload is refused and its object goes.
+       * @throws INVALID_FILE_TYPE (InvalidFileType): The bytes say another type than the declared one, or none; the upload
+       * is refused and its object goes.
        * @throws INVALID_INPUT (SizeDiffers): Storage holds another number of bytes than declared; the upload stays pending,
        * so the PUT can be repeated.
        * @throws INVALID_INPUT (DigestDiffers): The bytes' SHA-256 is not the declared one; the upload stays pending, so the

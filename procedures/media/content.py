@@ -25,7 +25,7 @@ from contracts.errors import (
     UploadIncomplete,
     UploadPending,
 )
-from contracts.formats import FORMATS, Format
+from contracts.formats import FORMATS, TOLD_BY_TRACKS, Format, canonical
 from contracts.media import Filename, InitiateUpload, MediaAnswer, MediaState
 from contracts.multipart import DEFAULT_PART_BYTES
 from jobs.parts import is_assembled
@@ -35,7 +35,7 @@ from procedures.media.answer import answer
 from procedures.media.arrival import Arrival, waiting_room
 from procedures.media.reservation import OVER_LIMIT, Plan, reserve
 from procedures.media.usage import held_bytes
-from processing.sniff import HEAD_BYTES, detect
+from processing.sniff import detect
 from rpc.content import Content, unreadable
 from rpc.context import Context
 from rpc.procedure import mutation
@@ -122,8 +122,7 @@ async def _initiated(params: Upload, content: Content, arrival: Arrival, file: B
     """The upload that what has arrived is the beginning of, or all of it."""
     if not arrival.size_bytes:
         raise unreadable("file", "The file is empty")
-    file.seek(0)
-    accepted = _format(params, content, detect(file.read(HEAD_BYTES)))
+    accepted = _format(params, content, detect(file), is_whole=arrival.size_bytes < PART_BYTES)
     size = params.size or arrival.size_bytes
     _check_room(params, accepted, arrival)
     _check_ceiling(accepted, size)
@@ -237,19 +236,17 @@ async def _bury(ctx: Context, row: MediaRow) -> None:
             await remove_objects(ctx.store, row)
 
 
-def _format(params: Upload, content: Content, detected: str | None) -> Format:
-    """The accepted type: the declared one if the bytes are of it, else what the bytes are. Raises InvalidFileType."""
-    told = (content.content_type or "").partition(";")[0].strip().lower()
-    declared = params.content_type or (told if told in FORMATS else None)
-    accepted = FORMATS.get(declared or "") or _format_of(detected)
-    if accepted is None or detected not in accepted.detected_as:
-        shown = f"show {detected}" if detected else "show no known media type"
-        raise InvalidFileType(declared=declared or told, reason=f"The first bytes {shown}")
-    return accepted
+def _format(params: Upload, content: Content, detected: str | None, *, is_whole: bool) -> Format:
+    """What the bytes are, if that is what was declared. Raises InvalidFileType.
 
-
-def _format_of(detected: str | None) -> Format | None:
-    return next((accepted for accepted in FORMATS.values() if detected in accepted.detected_as), None)
+    The tracks of a film may be told at its end: until that has come, it is taken for what was declared.
+    """
+    declared = params.content_type or canonical(content.content_type or "")
+    if declared in TOLD_BY_TRACKS and not is_whole and detected in {None, *TOLD_BY_TRACKS}:
+        return FORMATS[declared]
+    if detected is None or (declared and detected not in FORMATS[declared].taken_as):
+        raise InvalidFileType.shown(declared or content.content_type or "", detected)
+    return FORMATS[detected]
 
 
 def _filename(content: Content, accepted: Format) -> str:

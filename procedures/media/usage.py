@@ -19,6 +19,7 @@ async def get_supported_formats(_ctx: Context, _params: NoInput) -> SupportedFor
     formats = [
         SupportedFormat(
             content_type=accepted.content_type,
+            aliases=list(accepted.aliases),
             type=accepted.type,
             extensions=list(accepted.extensions),
             max_size=accepted.max_bytes,

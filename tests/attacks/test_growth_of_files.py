@@ -2,6 +2,7 @@
 
 import struct
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,27 @@ FILLINGS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("read", [detect, dimensions], ids=["its type", "its size"])
+FILES: dict[str, Made] = {
+    "boxes": lambda size: b"\0\0\0\x10ftypmp42\0\0\0\0" + b"\0\0\0\x08free" * (size // 8),
+    "boxes in boxes": lambda size: b"".join(left.to_bytes(4) + b"moov" for left in range(size, 8, -8)),
+    "brands": lambda size: (size + 16).to_bytes(4) + b"ftyp" + b"abcd" * (size // 4),
+    "elements": lambda size: b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\x01" + b"\xff" * 7 + b"\xec\x80" * (size // 2),
+    "pages": lambda size: (b"OggS\0\2" + bytes(20) + b"\1\0") * (size // 28),
+    "tags": lambda size: (b"ID3\4\0\0" + bytes(4)) * (size // 10),
+    "frames that lead nowhere": lambda size: b"ID3\4\0\0\0\0\0\0" + b"\xff\xfb\x90\0" * (size // 4),
+}
+
+
+def _type_of(held: bytes) -> str | None:
+    return detect(BytesIO(held))
+
+
+@pytest.mark.parametrize("body", FILES.values(), ids=FILES)
+def test_a_type_is_told_in_linear_time(body):
+    assert is_linear(_type_of, body)
+
+
+@pytest.mark.parametrize("read", [_type_of, dimensions], ids=["its type", "its size"])
 def test_a_file_is_looked_at_in_linear_time(subtests, read):
     for kind, beginning in BEGINNINGS.items():
         for filling, repeated in FILLINGS.items():

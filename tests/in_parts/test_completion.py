@@ -143,7 +143,7 @@ async def test_one_upload_at_the_store_is_begun_by_many_at_once(begin, resources
 
 
 async def test_a_wrong_type_is_refused_for_good(arrived, run_pending, objects):
-    """The first bytes decide; the object goes, and the same call says the same again."""
+    """The bytes decide; the object goes, and the same call says the same again."""
     upload = await arrived(padded(HTML, SIZE))
     for _ in range(2):
         with pytest.raises(InvalidFileType):
