@@ -12,7 +12,7 @@ from tests.test_typescript import watch
 from tests.web_app import COMPILERS
 
 MODULES = ["call", "errors", "gate", "input", "parts", "progress", "resume", "retry"]
-MODULES += ["s3", "send", "upload", "uppy", "urls", "whole"]
+MODULES += ["s3", "send", "types", "upload", "uppy", "urls", "whole"]
 
 
 def test_the_package_holds_what_is_needed_and_nothing_else(web_app):

@@ -98,6 +98,27 @@ def test_options_are_told_to_the_server(upload, proxy):
     assert {name: told[name] for name in options} == options
 
 
+@pytest.mark.parametrize(
+    ("type", "filename"),
+    [
+        ("", "holiday.JPG"),
+        ("application/octet-stream", "holiday.jpeg"),
+        ("image/pjpeg", "holiday"),
+        ("image/JPG;q=1", "a.b"),
+    ],
+)
+def test_a_file_goes_by_the_type_that_is_meant_or_by_its_extension(upload, said, filename):
+    """A browser that does not know a type says none, or one that means nothing."""
+    uploaded = upload(type=said, options={"filename": filename})
+
+    assert (uploaded["media"]["filename"], uploaded["media"]["mimeType"]) == (filename, "image/jpeg")
+
+
+def test_a_file_without_type_and_known_extension_is_not_sent(upload, proxy):
+    assert upload(type="", options={"filename": "notes.txt"})["error"]["name"] == "TypeError"
+    assert proxy.names == []
+
+
 def test_the_digest_is_worked_out_when_asked_for(upload, proxy):
     """The server and storage hold the bytes to it."""
     answered = upload(options={"sha256": True})

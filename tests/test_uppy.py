@@ -133,6 +133,13 @@ def test_a_small_file_goes_by_one_put(upload, site, proxy, names):
     assert told(lines, "sent")[-1] == len(PHOTO)
 
 
+@pytest.mark.parametrize("said", ["", "application/octet-stream", "video/x-m4v"])
+def test_a_file_without_a_type_goes_by_its_extension(upload, site, said):
+    lines = upload(body=SHORT_FILM, type=said)
+
+    ends_well(site, lines, SHORT_FILM)
+
+
 def test_a_large_file_goes_in_parts(upload, site, proxy):
     """Each is signed for when its turn has come, and sent once."""
     lines = upload()

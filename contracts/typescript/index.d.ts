@@ -1146,6 +1146,13 @@ export declare const ErrorCode: {
 };
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 
+/** The accepted types, what else they are called, and the extensions of their files. */
+export declare const formats: readonly {
+  readonly contentType: string;
+  readonly aliases: readonly string[];
+  readonly extensions: readonly string[];
+}[];
+
 /** The facts that an error tells, by its code. */
 export interface RpcErrorDetails {
   /** AuthenticationRequired: The procedure needs a caller and the request names none. */

@@ -43,3 +43,23 @@ export const ErrorCode = Object.freeze({
   SERVICE_UNAVAILABLE: 1903,
   UNKNOWN_ERROR: 9999,
 });
+
+export const formats = Object.freeze([
+  { contentType: 'image/jpeg', aliases: ['image/jpg', 'image/pjpeg'], extensions: ['jpg', 'jpeg', 'jfif'] },
+  { contentType: 'image/png', aliases: ['image/apng', 'image/x-png'], extensions: ['png', 'apng'] },
+  { contentType: 'image/gif', aliases: [], extensions: ['gif'] },
+  { contentType: 'image/webp', aliases: [], extensions: ['webp'] },
+  { contentType: 'image/heic', aliases: ['image/heic-sequence'], extensions: ['heic', 'heics'] },
+  { contentType: 'image/heif', aliases: ['image/heif-sequence'], extensions: ['heif', 'heifs', 'hif'] },
+  { contentType: 'image/avif', aliases: ['image/avif-sequence'], extensions: ['avif', 'avifs'] },
+  { contentType: 'video/mp4', aliases: ['video/x-m4v', 'video/m4v'], extensions: ['mp4', 'm4v'] },
+  { contentType: 'video/webm', aliases: ['video/x-matroska', 'video/matroska'], extensions: ['webm', 'mkv'] },
+  { contentType: 'video/quicktime', aliases: [], extensions: ['mov', 'qt'] },
+  { contentType: 'audio/mpeg', aliases: ['audio/mp3', 'audio/x-mp3', 'audio/x-mpeg', 'audio/mpeg3', 'audio/x-mpeg-3'], extensions: ['mp3'] },
+  { contentType: 'audio/wav', aliases: ['audio/x-wav', 'audio/wave', 'audio/vnd.wave', 'audio/x-pn-wav'], extensions: ['wav'] },
+  { contentType: 'audio/mp4', aliases: ['audio/x-m4a', 'audio/m4a', 'audio/x-m4b'], extensions: ['m4a', 'm4b'] },
+  { contentType: 'audio/aac', aliases: ['audio/x-aac', 'audio/aacp', 'audio/vnd.dlna.adts'], extensions: ['aac', 'adts'] },
+  { contentType: 'audio/flac', aliases: ['audio/x-flac'], extensions: ['flac'] },
+  { contentType: 'audio/ogg', aliases: ['application/ogg', 'audio/opus', 'audio/x-opus+ogg'], extensions: ['ogg', 'oga', 'opus'] },
+  { contentType: 'audio/webm', aliases: ['audio/x-matroska', 'audio/matroska'], extensions: ['weba', 'mka'] },
+]);

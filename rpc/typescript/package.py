@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from contracts.errors import ErrorCode, RpcError
+from contracts.formats import FORMATS, Format
 from contracts.wire import Wire
 from rpc.procedure import Kind, Procedure
 from rpc.typescript.schema import Schema, UnknownShape, brands, comment, key, members, model_name, type_of, union
@@ -82,6 +83,14 @@ export {};
 """
 
 _FIELDS = "The fields of the form, which stand before its file; beside other bytes, the JSON in `?input=`."
+_FORMATS = """\
+/** The accepted types, what else they are called, and the extensions of their files. */
+export declare const formats: readonly {
+  readonly contentType: string;
+  readonly aliases: readonly string[];
+  readonly extensions: readonly string[];
+}[];
+"""
 # What tRPC's clients send as it is; a stream they would write as JSON.
 _CONTENT = ("FormData", "Blob", "Uint8Array")
 
@@ -94,8 +103,8 @@ def package_files(procedures: Sequence[Procedure]) -> dict[str, str]:
     return {
         "index.d.ts": declarations,
         "index.d.cts": declarations,
-        "index.js": f"{_HEADER}{_error_codes('export const ErrorCode =')}",
-        "index.cjs": f"{_HEADER}'use strict';\n{_error_codes('exports.ErrorCode =')}",
+        "index.js": f"{_HEADER}{_constants('export const ')}",
+        "index.cjs": f"{_HEADER}'use strict';\n{_constants('exports.')}",
     }
 
 
@@ -108,6 +117,7 @@ def _declarations(procedures: Sequence[Procedure]) -> Iterator[str]:
     for namespace, group in _grouped(procedures, _namespace).items():
         yield _block(f"export declare namespace {namespace}", _signatures(group, inputs, outputs))
     yield _error_code_types()
+    yield _FORMATS
     yield _block(
         "export interface RpcErrorDetails", _details(procedures), "The facts that an error tells, by its code."
     )
@@ -208,9 +218,18 @@ def _promise(procedure: Procedure) -> str:
     return "\n".join([procedure.summary, *([""] if own else []), *own])
 
 
-def _error_codes(assigned: str) -> str:
+def _constants(assigned: str) -> str:
     codes = "".join(f"  {code.name}: {int(code)},\n" for code in ErrorCode)
-    return f"\n{assigned} Object.freeze({{\n{codes}}});\n"
+    formats = "".join(f"  {_format(accepted)},\n" for accepted in FORMATS.values())
+    return (
+        f"\n{assigned}ErrorCode = Object.freeze({{\n{codes}}});\n\n{assigned}formats = Object.freeze([\n{formats}]);\n"
+    )
+
+
+def _format(accepted: Format) -> str:
+    names = {"aliases": accepted.aliases, "extensions": accepted.extensions}
+    told = "".join(f", {name}: [{', '.join(map(repr, these))}]" for name, these in names.items())
+    return f"{{ contentType: {accepted.content_type!r}{told} }}"
 
 
 def _error_code_types() -> str:

@@ -1,4 +1,5 @@
 import type { MediaProcedures } from 'mediarpc';
+import { contentTypeOf } from './types.js';
 import type { UploadOptions } from './upload.js';
 
 /** What a new upload of a file is begun with. */
@@ -23,9 +24,10 @@ export async function declaredDigest(file: Blob, { sha256 }: UploadOptions): Pro
 
 /** The name and the type of a file. */
 export function described(file: Blob, options: UploadOptions): { filename: string; contentType: string } {
-  const { filename = nameOf(file), contentType = file.type } = options;
+  const { filename = nameOf(file) } = options;
   if (!filename) throw new TypeError('filename is needed: the file has no name of its own');
-  if (!contentType) throw new TypeError('contentType is needed: the file has no type of its own');
+  const contentType = contentTypeOf(filename, options.contentType ?? file.type);
+  if (!contentType) throw new TypeError('contentType is needed: the file has no type of its own, nor a known extension');
   return { filename, contentType };
 }
 

@@ -27,7 +27,7 @@ export interface UploaderOptions extends Endpoint {
 export interface UploadOptions {
   /** The name to keep; a `File` brings its own. */
   filename?: string;
-  /** The type of the bytes; a `Blob` with a type brings its own. */
+  /** The type of the bytes, by any name that is known; a `Blob` with a type brings its own, a name has an extension. */
   contentType?: string;
   purpose?: Purpose;
   /** Whose the media is to be, when it is not the caller's own. */
