@@ -1,12 +1,14 @@
 """Pictures: their headers, held against limits, and the ways from there to pixels that are upright and sRGB."""
 
 from pathlib import Path
+from typing import Any
 
 from processing.failures import ProcessingFailed, Reason
 from processing.libvips import LOADERS, Image, field, in_srgb, refusing_damage
 from processing.picture import Picture
 
 HEIC = frozenset({"image/heic", "image/heif"})
+AVIF = "image/avif"
 ANIMATED = frozenset({"image/gif", "image/webp"})
 TURNED = frozenset({5, 6, 7, 8})  # EXIF orientations that exchange width and height
 
@@ -39,7 +41,7 @@ def _has_accepted_size(picture: Picture) -> bool:
 
 def _open(source: Path, mime_type: str) -> Picture:
     with refusing_damage():
-        header = Image.new_from_file(source, access="sequential")
+        header = _loaded(source, mime_type, access="sequential")
     loader, _ = LOADERS[mime_type]
     if field(header, "vips-loader", "") != loader:
         raise ProcessingFailed(Reason.FORMAT_MISMATCH, f"{field(header, 'vips-loader', '')} would read {mime_type}")
@@ -50,10 +52,10 @@ def _open(source: Path, mime_type: str) -> Picture:
     pages = {"n": -1} if frames > 1 else {}
 
     def whole() -> Image:
-        return in_srgb(Image.new_from_file(source, access=access, fail_on="error", **pages).autorot())
+        return in_srgb(_loaded(source, mime_type, access=access, fail_on="error", **pages).autorot())
 
     def within(side: int, crop: str) -> Image:
-        shrunk = Image.thumbnail(source, side, height=side, crop=crop, size="down", fail_on="error")
+        shrunk = _shrunk(source, mime_type, side, height=side, crop=crop, size="down")
         # libvips has converted CMYK by now.
         return shrunk if header.interpretation == "cmyk" else in_srgb(shrunk)
 
@@ -66,6 +68,19 @@ def _open(source: Path, mime_type: str) -> Picture:
         whole=whole,
         within=within,
     )
+
+
+def _loaded(source: Path, mime_type: str, **told: Any) -> Image:
+    """Pixels by the loader of what the file is: libvips finds that of an AVIF by two of its brands alone."""
+    if mime_type == AVIF:
+        return Image.heifload(str(source), **told)
+    return Image.new_from_file(source, **told)
+
+
+def _shrunk(source: Path, mime_type: str, side: int, **told: Any) -> Image:
+    if mime_type == AVIF:
+        return _loaded(source, mime_type, fail_on="error").thumbnail_image(side, **told)
+    return Image.thumbnail(source, side, fail_on="error", **told)
 
 
 def _open_heic(source: Path) -> Picture:

@@ -82,6 +82,22 @@ def test_every_format_becomes_the_same_renditions(made, kind):
         assert likeness(opened(file).convert("RGB"), sized) > (0.9 if kind == "GIF" else 0.97)
 
 
+@pytest.mark.parametrize(
+    ("kind", "brands"),
+    [
+        ("AVIF", [b"avis", b"miaf", b"mif1", b"mif2", b"msf1", b"MA1B"]),
+        ("HEIF", [b"hevc", b"heix", b"miaf", b"mif1", b"mif2", b"msf1", b"MiHE"]),
+    ],
+)
+def test_a_picture_of_any_brand_is_read(made, kind, brands):
+    """The decoder of AVIF reads more than those that libvips knows it by."""
+    body = encoded(scene(), kind)
+    for brand in brands:
+        outcome = made(body[:8] + brand + body[12:])
+        assert difference(named(outcome, "full"), scene()) < 3
+        assert difference(named(outcome, "thumb150"), scene().resize((150, 113))) < 3
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))

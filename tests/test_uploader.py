@@ -99,7 +99,7 @@ def test_options_are_told_to_the_server(upload, proxy):
 
 
 @pytest.mark.parametrize(
-    ("type", "filename"),
+    ("said", "filename"),
     [
         ("", "holiday.JPG"),
         ("application/octet-stream", "holiday.jpeg"),
