@@ -1,10 +1,9 @@
 """A film, and a still of it, upright."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import av
 from av.audio.stream import AudioStream
@@ -24,9 +23,7 @@ DECODERS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", 
 SOUND_DECODERS = DECODERS_OF_SOUND | {"ac3", "eac3", "mp2", "mp2float", "amrnb", "pcm_s16be", "pcm_s24be", "pcm_s32be"}
 MICROSECONDS = 1_000_000
 MOST_STRETCHED = 8
-MOST_FRAMES = 1000  # a second; headers of films whose frames come as they like tell more
-MOST_PIXELS = 4096 * 2304 * 60  # a second, if it were as long as films may be
-STILL_PIXELS = 4 * MOST_PIXELS  # that are decoded to reach one frame; keyframes are seconds apart
+STILL_PIXELS = 4 * 4096 * 2304 * 60  # that are decoded to reach one frame; keyframes are seconds apart
 # How much light a value means, where that is more than a screen of everybody's gives (ITU-R BT.2100).
 HIGH_RANGES = frozenset({ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67})
 # How libvips turns a picture by so many degrees, clockwise.
@@ -35,18 +32,12 @@ TURNS = {90: "d90", 180: "d180", 270: "d270"}
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """An open film, and what its header says of it: seconds, bits and frames a second.
-
-    A pixel is `stretch` times as wide as it is high.
-    """
+    """An open film. A pixel is `stretch` times as wide as it is high."""
 
     container: InputContainer
     patience: Patience
     stream: VideoStream
-    duration: float
     codec: str
-    bitrate: int | None
-    fps: float | None
     sound: AudioStream | None
     stretch: float
 
@@ -55,12 +46,12 @@ class Film:
         """Whether it has a high dynamic range, which most screens and players have not: PQ or HLG."""
         return self.stream.codec_context.color_trc in HIGH_RANGES
 
-    def still(self, part: float) -> VideoFrame:
-        """The first frame that can be decoded from this part of the film on, or the first of all.
+    def still(self, at: float) -> VideoFrame:
+        """The first frame that can be decoded from this second of the film on, or the first of all.
 
         Where there is no keyframe for long, it is one before, as far as `STILL_PIXELS` lead.
         """
-        for start in (part * self.duration, 0.0):
+        for start in (at, 0.0):
             self.container.seek(int(start * MICROSECONDS), backward=True)
             frame = self._first_from(start)
             if frame is not None:
@@ -134,10 +125,7 @@ def open_film(source: Path, mime_type: str) -> Iterator[Film]:
             container,
             patience,
             stream,
-            duration=_seconds(container, stream),
             codec=stream.codec_context.codec.canonical_name,
-            bitrate=stream.bit_rate or container.bit_rate or None,
-            fps=_rate(stream),
             sound=_sound(container),
             stretch=_stretch(stream),
         )
@@ -160,71 +148,7 @@ def _stretch(stream: VideoStream) -> float:
     return told if 1 / MOST_STRETCHED < told < MOST_STRETCHED else 1.0
 
 
-def require_bounds(film: Film, policy: Policy) -> None:
-    """ProcessingFailed for a film that is longer or larger than films may be."""
-    if film.duration > policy.video_seconds:
-        raise ProcessingFailed(Reason.VIDEO_TOO_LONG)
-    _require_size(film.stream, policy)
-
-
-def bounded(frame: VideoFrame, policy: Policy) -> VideoFrame:
-    """A frame that is no larger than films may be, whatever its header says; ProcessingFailed for another."""
-    _require_size(frame, policy)
-    return frame
-
-
-def _require_size(shown: VideoStream | VideoFrame, policy: Policy) -> None:
+def require_size(shown: VideoStream | VideoFrame, policy: Policy) -> None:
+    """ProcessingFailed for what is larger than films may be: by its header, or by its frames whatever that says."""
     if max(shown.width, shown.height) > policy.video_side:
         raise ProcessingFailed(Reason.VIDEO_TOO_LARGE)
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How many seconds there are of a film, and how many frames."""
-
-    seconds: float
-    frames: int
-
-
-def measured(film: Film, policy: Policy) -> Extent:
-    """How much there is of a film just opened, whatever its header says; its packets are read, not decoded."""
-    begin, end, frames = (film.container.start_time or 0) / MICROSECONDS, 0.0, 0
-    for packet in _packets(film):
-        end = max(end, _end(packet) - begin)
-        frames += packet.stream is film.stream and packet.size > 0
-        if end > policy.video_seconds + 1:
-            raise ProcessingFailed(Reason.VIDEO_TOO_LONG, "longer than its header says")
-    return Extent(end, frames)
-
-
-def require_work(extent: Extent, frame: VideoFrame, policy: Policy) -> None:
-    """ProcessingFailed for a film that has more pixels, over all its frames, than the longest may have."""
-    if extent.frames * frame.width * frame.height > policy.video_seconds * MOST_PIXELS:
-        raise ProcessingFailed(Reason.VIDEO_TOO_LARGE, "too many pixels over all its frames")
-
-
-def _packets(film: Film) -> Iterator["av.Packet[Any]"]:
-    """Those of picture and sound, as far as they can be read."""
-    streams = (film.stream, film.sound) if film.sound else (film.stream,)
-    with suppress(av.error.FFmpegError):
-        yield from film.patience.with_each(film.container.demux(*streams))
-
-
-def _end(packet: "av.Packet[Any]") -> float:
-    if packet.pts is None or packet.is_discard:
-        return 0.0
-    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
-
-
-def _rate(stream: VideoStream) -> float | None:
-    """Frames a second, where a header tells what can be."""
-    told = round(float(stream.average_rate or 0), 3)
-    return told if 0 < told <= MOST_FRAMES else None
-
-
-def _seconds(container: InputContainer, stream: VideoStream) -> float:
-    if container.duration:
-        return float(container.duration) / MICROSECONDS
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    raise ProcessingFailed(Reason.VIDEO_DAMAGED, "no duration")

@@ -2,9 +2,10 @@
 
 from contracts.renditions import POSTER, THUMBNAILS
 from processing.appearance import placeholder
+from processing.extent import Extent, measured, rate_of
 from processing.failures import Reason
 from processing.ffmpeg import refusing
-from processing.film import Film, bounded, open_film, require_bounds, turn_of, upright
+from processing.film import Film, open_film, require_size, turn_of, upright
 from processing.libvips import Image
 from processing.records import Facts, Outcome, Shown, Task, Tell, unheard
 from processing.renditions import full_size, thumbnails
@@ -14,27 +15,29 @@ LARGEST = THUMBNAILS[-1]
 
 
 def process(task: Task, _tell: Tell = unheard) -> Outcome:
-    """Look at the header, then decode as far as the poster."""
+    """Measure the film, then decode as far as the poster."""
     with open_film(task.source, task.mime_type) as film, refusing(Reason.VIDEO_DAMAGED):
-        require_bounds(film, task.policy)
-        frame = bounded(film.still(POSTER_AT), task.policy)
+        require_size(film.stream, task.policy)
+        extent = measured(film, task.policy)
+        frame = film.still(POSTER_AT * extent.seconds)
+        require_size(frame, task.policy)
         picture = upright(film, frame).copy_memory()
     thumbs = thumbnails(picture.thumbnail_image(LARGEST, height=LARGEST, size="down"), task.folder)
-    stand_in, dominant = placeholder(Image.new_from_file(thumbs[0].path))
     facts = Facts(
-        shown=_shown(film, turn_of(frame), stand_in, dominant),
+        shown=_shown(film, extent, turn_of(frame), placeholder(Image.new_from_file(thumbs[0].path))),
         width=picture.width,
         height=picture.height,
-        duration=round(film.duration, 3) or None,
+        duration=round(extent.seconds, 3) or None,
     )
     return Outcome(facts=facts, files=(*thumbs, full_size(picture, task.folder, POSTER)))
 
 
-def _shown(film: Film, rotation: int, stand_in: str, dominant: str) -> Shown:
+def _shown(film: Film, extent: Extent, rotation: int, appearance: tuple[str, str]) -> Shown:
+    stand_in, dominant = appearance
     return Shown(
         codec=film.codec,
-        bitrate=film.bitrate,
-        fps=film.fps,
+        bitrate=extent.bitrate,
+        fps=rate_of(film.stream, extent),
         has_audio=film.sound is not None,
         rotation=rotation,
         placeholder=stand_in,

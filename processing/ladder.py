@@ -14,6 +14,7 @@ from processing.ffmpeg import DEMUXERS
 SEGMENT_SECONDS = 4
 MOST_THREADS = 12  # of each decoder and encoder: every one holds frames, and there is a bound to their memory
 MIN_RATE, USUAL_RATE, MAX_RATE = 10, 30, 60  # frames a second
+HARDLY_LESS = 0.95
 # The most bits a second of the picture.
 BITRATES = dict(zip(QUALITIES, (800_000, 2_800_000, 5_000_000, 14_000_000), strict=True))
 # Picture and sound begin and end together and have no holes: a player of segments waits for what is not there.
@@ -82,12 +83,13 @@ def _even(length: Fraction) -> int:
     return max(2, int(length) // 2 * 2)
 
 
-def steady(base: Fraction | None, average: Fraction | None) -> Fraction:
+def steady(base: Fraction | None, average: float | None) -> Fraction:
     """The rate that the frames of a ladder come at; `base` is the one at whose moments those of the film stand.
 
-    Where frames come as they like it can be as fine as a clock, and a slow one would leave no place for keyframes.
+    Where frames come as they like it can be as fine as a clock, and a slow one would leave no place for keyframes. One
+    that is guessed from the first frames may be lower than that of all of them.
     """
-    if base and MIN_RATE <= base <= MAX_RATE:
+    if base and max(MIN_RATE, HARDLY_LESS * (average or 0)) <= base <= MAX_RATE:
         return base
     return Fraction(MAX_RATE if average and average > USUAL_RATE else USUAL_RATE)
 

@@ -15,18 +15,10 @@ from av.container import InputContainer
 
 from contracts.renditions import PLAYLIST_TYPE
 from processing.confinement import die_with
+from processing.extent import MOST_FRAMES, measured, require_work
 from processing.failures import SIGNALS, ProcessingFailed, Reason, tells_of_memory
 from processing.ffmpeg import refusing
-from processing.film import (
-    MICROSECONDS,
-    MOST_FRAMES,
-    bounded,
-    displayed,
-    measured,
-    open_film,
-    require_bounds,
-    require_work,
-)
+from processing.film import MICROSECONDS, displayed, open_film, require_size
 from processing.ladder import Run, Rung, command, rungs, steady
 from processing.records import Facts, File, Outcome, Shown, Task, Tell, Variant, unheard
 
@@ -50,9 +42,10 @@ def process(task: Task, tell: Tell = unheard) -> Outcome:
 def _planned(task: Task) -> Run:
     """What is to be run, in whole frames."""
     with refusing(Reason.VIDEO_DAMAGED), open_film(task.source, task.mime_type) as film:
-        require_bounds(film, task.policy)
-        rate = steady(film.stream.base_rate, film.stream.average_rate)
-        extent, first = measured(film, task.policy), bounded(film.still(0.0), task.policy)
+        require_size(film.stream, task.policy)
+        extent, first = measured(film, task.policy), film.still(0.0)
+        require_size(first, task.policy)
+        rate = steady(film.stream.base_rate, extent.fps)
         require_work(extent, first, task.policy)
         frames = max(1, round(extent.seconds * rate))
         wanted = rungs(*displayed(film, first))

@@ -44,14 +44,16 @@ def _process(task: Task) -> Outcome:
 
 
 def _encode(sound: Sound, path: Path, waveform: Waveform, most_seconds: float | None) -> File:
-    """AAC in MP4, of one channel or two, at the source's rate or the next one below that AAC has."""
-    layout = "mono" if sound.stream.codec_context.layout.nb_channels == 1 else "stereo"
-    rate = max((known for known in RATES if known <= sound.stream.codec_context.sample_rate), default=RATES[0])
+    """AAC in MP4, of one channel or two, at the rate of what is heard first or the next one below that AAC has."""
+    frames = sound.frames(most_seconds)
+    first = next(frames)
+    layout = "mono" if first.layout.nb_channels == 1 else "stereo"
+    rate = max((known for known in RATES if known <= first.sample_rate), default=RATES[0])
     with av.open(str(path), "w", format="ipod", options=OPTIONS) as target:
         stream = target.add_stream("aac", rate=rate, layout=layout)
         stream.bit_rate = BITRATES[layout]
         samples = 0
-        for frame in _framed(sound.frames(most_seconds), waveform, layout, rate):
+        for frame in _framed(chain([first], frames), waveform, layout, rate):
             samples += frame.samples
             target.mux(stream.encode(frame))
         target.mux(stream.encode(None))

@@ -23,6 +23,7 @@ DECODERS = frozenset({
 MAX_SECONDS = 4 * 3600
 MAX_DAMAGED_PACKETS = 1000
 MAX_TAG_CHARACTERS = 200
+AGREEING = 0.05  # a decoder leaves out what an encoder put before the sound
 
 
 class LastsLonger(Exception):
@@ -33,16 +34,27 @@ class LastsLonger(Exception):
         self.seconds = seconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sound:
-    """An open recording, and what its header says of it. Bits a second."""
+    """An open recording, what its header says of it, and how many bytes have been heard in how many seconds.
+
+    `told` is in bits a second.
+    """
 
     container: InputContainer
     patience: Patience
     stream: AudioStream
     codec: str
-    bitrate: int | None
     tags: Tags | None
+    told: int
+    size: int = 0
+    seconds: float = 0.0
+
+    @property
+    def bitrate(self) -> int | None:
+        """Bits a second of what has been heard; those that the header tells, where that is about as much."""
+        heard = round(8 * self.size / self.seconds) if self.seconds else 0
+        return (self.told if abs(self.told - heard) <= AGREEING * heard else heard) or None
 
     def frames(self, most_seconds: float | None = None) -> Iterator[AudioFrame]:
         """What is heard, as far as it can be decoded; ProcessingFailed when nothing can, or when there is no end.
@@ -52,7 +64,7 @@ class Sound:
         longest, told = most_seconds or math.inf, (self.container.duration or 0) / av.time_base
         if told >= longest:
             raise LastsLonger(min(told, MAX_SECONDS))
-        heard, damaged = 0.0, 0
+        damaged = 0
         for packet in self.patience.with_each(self.container.demux(self.stream)):
             try:
                 frames = packet.decode()
@@ -61,14 +73,15 @@ class Sound:
                 if damaged > MAX_DAMAGED_PACKETS:
                     raise ProcessingFailed(Reason.AUDIO_DAMAGED) from None
                 continue
+            self.size += packet.size
             for frame in frames:
-                heard += frame.samples / frame.sample_rate
-                if heard > MAX_SECONDS:
+                self.seconds += frame.samples / frame.sample_rate
+                if self.seconds > MAX_SECONDS:
                     raise ProcessingFailed(Reason.AUDIO_TOO_LONG)
-                if heard >= longest:
-                    raise LastsLonger(heard)
+                if self.seconds >= longest:
+                    raise LastsLonger(self.seconds)
                 yield frame
-        if not heard:
+        if not self.seconds:
             raise ProcessingFailed(Reason.AUDIO_DAMAGED)
 
 
@@ -83,8 +96,14 @@ def open_sound(source: Path, mime_type: str) -> Iterator[Sound]:
         if codec is None or codec.name not in DECODERS:
             raise ProcessingFailed(Reason.FORMAT_UNSUPPORTED, getattr(codec, "name", "unknown codec"))
         codec.thread_count = 1
-        bitrate = stream.bit_rate or container.bit_rate or None
-        yield Sound(container, patience, stream, codec.codec.canonical_name, bitrate, _tags(container, stream))
+        yield Sound(
+            container,
+            patience,
+            stream,
+            codec.codec.canonical_name,
+            _tags(container, stream),
+            stream.bit_rate or container.bit_rate,
+        )
 
 
 def _tags(container: InputContainer, stream: AudioStream) -> Tags | None:

@@ -95,3 +95,15 @@ def turned(body: bytes, degrees: int) -> bytes:
     one = 1 << 16
     matrix = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
     return body[:place] + matrix + body[place + len(matrix) :]
+
+
+def said_to_last(body: bytes, seconds: float) -> bytes:
+    """The same WebM, whose header tells another duration."""
+    place = body.index(b"\x44\x89\x88") + 3
+    return body[:place] + struct.pack(">d", seconds * 1000) + body[place + 8 :]
+
+
+def unsaid(body: bytes) -> bytes:
+    """The same WebM, as a browser's MediaRecorder writes it: its header tells no duration."""
+    place = body.index(b"\x44\x89\x88")
+    return body[:place] + b"\xec\x89" + body[place + 2 :]  # an element that says nothing (RFC 8794, 11.3.2)

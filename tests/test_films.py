@@ -15,7 +15,7 @@ from processing.film import open_film
 from processing.films import process
 from processing.records import Outcome, Task
 from tests.clamd import zipped
-from tests.films import KINDS, MIME_TYPES, QUARTER_TURNS, film, shown, turned
+from tests.films import KINDS, MIME_TYPES, QUARTER_TURNS, film, said_to_last, shown, turned, unsaid
 from tests.images import CORNERS, likeness, scene
 from tests.media_files import HTML, photo
 from tests.recordings import recording
@@ -164,6 +164,31 @@ def test_a_film_whose_tags_are_not_utf_8_is_shown(made):
     named = film("mp4", 1.0, tags=(("title", "Gruesse"),))
 
     assert made(named.replace(b"Gruesse", b"Gr\xfc\xdfe..")).facts.width == 320
+
+
+def test_what_a_header_does_not_say_is_measured(made):
+    body = film("webm", 4.0)
+    outcome = made(unsaid(body), "video/webm")
+
+    assert outcome.facts.duration == pytest.approx(4.0, abs=0.11)
+    assert outcome.facts.shown.fps == pytest.approx(10.0, abs=0.01)
+    assert outcome.facts.shown.bitrate == pytest.approx(8 * len(body) / 4, rel=0.2)
+    assert likeness(opened(outcome, "poster"), opened(made(body, "video/webm"), "poster")) > 0.99
+
+
+@pytest.mark.parametrize("seconds", [0.5, 3600.0])
+def test_a_duration_that_is_not_so_is_not_believed(made, seconds):
+    outcome = made(said_to_last(film("webm", 4.0), seconds), "video/webm")
+
+    assert outcome.facts.duration == pytest.approx(4.0, abs=0.11)
+    assert outcome.facts.shown.fps == pytest.approx(10.0, abs=0.01)
+
+
+def test_a_film_is_too_long_whatever_its_header_says(made):
+    body = film("webm", 182.0, (64, 48), fps=1)
+
+    for lying in (unsaid(body), said_to_last(body, 1.0)):
+        assert tried(lambda lying=lying: made(lying, "video/webm")) == Reason.VIDEO_TOO_LONG
 
 
 async def test_a_rate_that_no_film_has_is_left_out(tmp_path):

@@ -21,7 +21,7 @@ from processing.processors import LADDERS, Processor, processor_of
 from processing.records import Outcome, Policy
 from server.embedded import free_port
 from storage.playlists import MAX_BYTES
-from tests.films import MIME_TYPES, film
+from tests.films import MIME_TYPES, film, said_to_last
 from tests.test_child import children, in_folder
 from tests.test_films import HOSTILE
 
@@ -158,12 +158,6 @@ async def test_a_film_that_is_in_another_file_is_not_read_from_there(root, tmp_p
             led = elsewhere(emptied, b"url ", b"\0\0\0\0" + said.encode() + b"\0")
             assert await laddered(root, led) == Reason.VIDEO_DAMAGED
     assert asking == []
-
-
-def said_to_last(body: bytes, seconds: float) -> bytes:
-    """The same WebM, whose header tells another duration."""
-    place = body.index(b"\x44\x89\x88") + 3
-    return body[:place] + struct.pack(">d", seconds * 1000) + body[place + 8 :]
 
 
 async def test_a_film_that_is_longer_than_its_header_says_is_refused(root):

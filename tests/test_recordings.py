@@ -355,3 +355,12 @@ async def test_a_recording_that_cannot_be_heard_fails_with_a_reason(ready_media)
 
     assert (media.status, media.error.code) == ("failed", "audio_damaged")
     assert media.error.reason == "The recording is damaged, or holds no sound."
+
+
+def test_the_bits_a_second_are_those_that_are_heard(made):
+    """Half a minute is told, and a second is there."""
+    whole = recording("wav", 1.0, layout="mono")
+    longer = whole.replace(struct.pack("<I", 96_000), struct.pack("<I", 2_880_000), 1)
+    assert longer != whole
+
+    assert made(longer, "audio/x-wav").facts.shown.bitrate == made(whole, "audio/x-wav").facts.shown.bitrate == 768_000
