@@ -1,4 +1,4 @@
-"""A film, and a still of it, upright."""
+"""A film that is open, and a frame of it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +10,10 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorTrc
 from av.video.stream import VideoStream
 
 from processing.failures import ProcessingFailed, Reason
 from processing.ffmpeg import Patience, open_container, refusing
-from processing.libvips import Image
 from processing.records import Policy
 from processing.sound import DECODERS as DECODERS_OF_SOUND
 
@@ -24,10 +22,6 @@ SOUND_DECODERS = DECODERS_OF_SOUND | {"ac3", "eac3", "mp2", "mp2float", "amrnb",
 MICROSECONDS = 1_000_000
 MOST_STRETCHED = 8
 STILL_PIXELS = 4 * 4096 * 2304 * 60  # that are decoded to reach one frame; keyframes are seconds apart
-# How much light a value means, where that is more than a screen of everybody's gives (ITU-R BT.2100).
-HIGH_RANGES = frozenset({ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67})
-# How libvips turns a picture by so many degrees, clockwise.
-TURNS = {90: "d90", 180: "d180", 270: "d270"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +34,6 @@ class Film:
     codec: str
     sound: AudioStream | None
     stretch: float
-
-    @property
-    def is_hdr(self) -> bool:
-        """Whether it has a high dynamic range, which most screens and players have not: PQ or HLG."""
-        return self.stream.codec_context.color_trc in HIGH_RANGES
 
     def still(self, at: float) -> VideoFrame:
         """The first frame that can be decoded from this second of the film on, or the first of all.
@@ -77,38 +66,6 @@ def _decoded(packet: "av.Packet[VideoStream]") -> list[VideoFrame]:
         return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
     except av.error.InvalidDataError:
         return []
-
-
-def turn_of(frame: VideoFrame) -> int:
-    """By how many degrees a frame has to be turned clockwise to be upright."""
-    return -frame.rotation % 360
-
-
-def displayed(film: Film, frame: VideoFrame) -> tuple[int, int]:
-    """Width and height of a frame as it is displayed, in square pixels."""
-    width, height = max(1, round(frame.width * film.stretch)), frame.height
-    return (height, width) if turn_of(frame) % 180 else (width, height)
-
-
-def upright(film: Film, frame: VideoFrame) -> Image:
-    """A frame as a picture in sRGB, turned and stretched as it is displayed."""
-    plane = _rgb(film, frame).planes[0]
-    rows = memoryview(plane)
-    width = frame.width * 3
-    body = b"".join(rows[at : at + width] for at in range(0, plane.line_size * frame.height, plane.line_size))
-    picture = Image.new_from_memory(body, frame.width, frame.height, 3, "uchar").copy(interpretation="srgb")
-    turn = TURNS.get(turn_of(frame))
-    if turn:
-        picture = picture.rot(turn)
-    width, height = displayed(film, frame)
-    same = (width, height) == (picture.width, picture.height)
-    return picture if same else picture.thumbnail_image(width, height=height, size="force")
-
-
-def _rgb(film: Film, frame: VideoFrame) -> VideoFrame:
-    if not film.is_hdr:
-        return frame.reformat(format="rgb24")
-    return frame.reformat(format="rgb24", dst_color_primaries=ColorPrimaries.BT709, dst_color_trc=ColorTrc.IEC61966_2_1)
 
 
 @contextmanager

@@ -5,10 +5,11 @@ from processing.appearance import placeholder
 from processing.extent import Extent, measured, rate_of
 from processing.failures import Reason
 from processing.ffmpeg import refusing
-from processing.film import Film, open_film, require_size, turn_of, upright
+from processing.film import Film, open_film, require_size
 from processing.libvips import Image
 from processing.records import Facts, Outcome, Shown, Task, Tell, unheard
 from processing.renditions import full_size, thumbnails
+from processing.upright import Placement, upright
 
 POSTER_AT = 0.1  # of the film: past a black beginning
 LARGEST = THUMBNAILS[-1]
@@ -21,10 +22,10 @@ def process(task: Task, _tell: Tell = unheard) -> Outcome:
         extent = measured(film, task.policy)
         frame = film.still(POSTER_AT * extent.seconds)
         require_size(frame, task.policy)
-        picture = upright(film, frame).copy_memory()
+        picture = upright(frame, film.stretch).copy_memory()
     thumbs = thumbnails(picture.thumbnail_image(LARGEST, height=LARGEST, size="down"), task.folder)
     facts = Facts(
-        shown=_shown(film, extent, turn_of(frame), placeholder(Image.new_from_file(thumbs[0].path))),
+        shown=_shown(film, extent, Placement.of(frame).turn, placeholder(Image.new_from_file(thumbs[0].path))),
         width=picture.width,
         height=picture.height,
         duration=round(extent.seconds, 3) or None,

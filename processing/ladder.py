@@ -4,11 +4,13 @@ It decodes once. Keyframes stand at the same moments in all of them, so that a p
 segment (RFC 8216, 6.2.4). What both forms of a quality hold was encoded once.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from contracts.renditions import QUALITIES
+from processing.colours import Colours
 from processing.ffmpeg import DEMUXERS
 
 SEGMENT_SECONDS = 4
@@ -20,8 +22,11 @@ BITRATES = dict(zip(QUALITIES, (800_000, 2_800_000, 5_000_000, 14_000_000), stri
 # Picture and sound begin and end together and have no holes: a player of segments waits for what is not there.
 STEADY_PICTURE = "start_time=0,tpad=stop=-1:stop_mode=clone"
 STEADY_SOUND = "aresample=async=1:first_pts=0,apad"
-# What every screen shows.
-USUAL_RANGE = "out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:out_range=tv"
+# What every screen shows, and what players are told of it.
+USUAL_MATRIX = "out_color_matrix=bt709:out_range=tv"
+USUAL_RANGE = f"out_primaries=bt709:out_transfer=bt709:{USUAL_MATRIX}"
+TOLD = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv")
+WHOLE_FRAMES = "bwdif=mode=send_frame:deint=interlaced"
 # Without the captions that may stand between frames.
 PICTURE = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high", "-a53cc", "0")
 # Nowhere else: at no cut, and not after so many frames.
@@ -54,7 +59,7 @@ class Run:
     """One run of ffmpeg: `source` becomes these rungs.
 
     `picture` and `sound` are the numbers of its streams, `rate` is in frames a second, `seconds` of all of it, `cores`
-    those that it keeps at work. What is `hdr` comes out in the range that every screen has.
+    those that it keeps at work. Whatever its `colours`, it comes out in those that every screen has.
     """
 
     source: Path
@@ -65,7 +70,8 @@ class Run:
     rate: Fraction
     seconds: float
     cores: int
-    hdr: bool = False
+    colours: Colours = Colours()
+    interlaced: bool = False
 
 
 def rungs(width: int, height: int) -> tuple[Rung, ...]:
@@ -111,17 +117,26 @@ def command(ffmpeg: str, run: Run) -> list[str]:
 
 
 def _filters(run: Run) -> str:
-    top = run.rungs[-1]
-    steps = [f"fps={run.rate}:{STEADY_PICTURE}"]
-    if run.hdr:  # once for all of them, and for no more pixels than there will be
-        steps.append(f"scale={top.width}:{top.height}:{USUAL_RANGE}")
     inputs = "".join(f"[in{place}]" for place in range(len(run.rungs)))
-    split = f"[0:{run.picture}]{','.join(steps)},split={len(run.rungs)}{inputs}"
+    split = f"[0:{run.picture}]{','.join(_steps(run))},split={len(run.rungs)}{inputs}"
     scaled = (
-        f"[in{place}]scale={rung.width}:{rung.height},setsar=1,format=yuv420p[out{place}]"
+        f"[in{place}]scale={rung.width}:{rung.height}:{USUAL_MATRIX},setsar=1,format=yuv420p[out{place}]"
         for place, rung in enumerate(run.rungs)
     )
     return ";".join((split, *scaled))
+
+
+def _steps(run: Run) -> Iterator[str]:
+    """What is done once for all of them, to no more pixels than there will be."""
+    top = run.rungs[-1]
+    yield run.colours.told
+    if run.interlaced:
+        yield WHOLE_FRAMES
+    yield f"fps={run.rate}:{STEADY_PICTURE}"
+    if run.colours.are_high:
+        yield f"scale={top.width}:{top.height}:{USUAL_RANGE}"
+    if run.colours.conversion:
+        yield from (f"scale={top.width}:{top.height}", *run.colours.conversion)
 
 
 def _output(place: int, rung: Rung, run: Run) -> list[str]:
@@ -134,7 +149,7 @@ def _output(place: int, rung: Rung, run: Run) -> list[str]:
     return [
         *("-map", f"[out{place}]", *(() if run.sound is None else ("-map", f"0:{run.sound}"))),
         *("-t", f"{run.seconds:.6f}"),
-        *("-fps_mode", "vfr", *PICTURE),
+        *("-fps_mode", "vfr", *PICTURE, *TOLD),
         *("-maxrate", str(rung.bitrate), "-bufsize", str(2 * rung.bitrate)),
         *("-force_key_frames", KEYFRAMES, "-sc_threshold", "0", "-g", "9999"),
         *(() if run.sound is None else SOUND),

@@ -14,13 +14,15 @@ import m3u8
 from av.container import InputContainer
 
 from contracts.renditions import PLAYLIST_TYPE
+from processing.colours import colours_of
 from processing.confinement import die_with
 from processing.extent import MOST_FRAMES, measured, require_work
 from processing.failures import SIGNALS, ProcessingFailed, Reason, tells_of_memory
 from processing.ffmpeg import refusing
-from processing.film import MICROSECONDS, displayed, open_film, require_size
+from processing.film import MICROSECONDS, open_film, require_size
 from processing.ladder import Run, Rung, command, rungs, steady
 from processing.records import Facts, File, Outcome, Shown, Task, Tell, Variant, unheard
+from processing.upright import displayed
 
 LAST_LINES = 20
 NICENESS = 10  # whoever waits for a photo comes first
@@ -48,7 +50,7 @@ def _planned(task: Task) -> Run:
         rate = steady(film.stream.base_rate, extent.fps)
         require_work(extent, first, task.policy)
         frames = max(1, round(extent.seconds * rate))
-        wanted = rungs(*displayed(film, first))
+        wanted = rungs(*displayed(first, film.stretch))
         return Run(
             source=task.source,
             mime_type=task.mime_type,
@@ -58,7 +60,8 @@ def _planned(task: Task) -> Run:
             rate=rate,
             seconds=float(frames / rate),
             cores=task.cores,
-            hdr=film.is_hdr,
+            colours=colours_of(first),
+            interlaced=first.interlaced_frame,
         )
 
 

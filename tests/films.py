@@ -26,11 +26,19 @@ QUICKLY = {
     "libvpx": {"deadline": "realtime", "cpu-used": "8"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"},
 }
-QUARTER_TURNS = {
+Matrix = tuple[int, int, int, int]
+QUARTER_TURNS: dict[int, Matrix] = {
     0: (1, 0, 0, 1),
     90: (0, 1, -1, 0),
     180: (-1, 0, 0, -1),
     270: (0, -1, 1, 0),
+}
+# Those before which it is mirrored from left to right.
+MIRRORS: dict[int, Matrix] = {
+    0: (-1, 0, 0, 1),
+    90: (0, -1, -1, 0),
+    180: (1, 0, 0, -1),
+    270: (0, 1, 1, 0),
 }
 CLOCK = 90_000  # ticks a second of films whose frames come as they like
 
@@ -89,12 +97,16 @@ def beep(at: float, seconds: float) -> tuple[str, ...]:
 
 
 def turned(body: bytes, degrees: int) -> bytes:
-    """The same MP4, to be displayed turned clockwise: as phones write it (ISO 14496-12, 8.3.2)."""
+    """The same MP4, to be displayed turned clockwise: as phones write it."""
+    return placed(body, QUARTER_TURNS[degrees])
+
+
+def placed(body: bytes, matrix: Matrix) -> bytes:
+    """The same MP4, to be displayed by this matrix (ISO 14496-12, 8.3.2)."""
     place = body.index(b"tkhd") + 44
-    a, b, c, d = QUARTER_TURNS[degrees]
-    one = 1 << 16
-    matrix = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
-    return body[:place] + matrix + body[place + len(matrix) :]
+    a, b, c, d = (one << 16 for one in matrix)
+    told = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    return body[:place] + told + body[place + len(told) :]
 
 
 def said_to_last(body: bytes, seconds: float) -> bytes:

@@ -1,9 +1,12 @@
 """Films that are whole, but not as films usually are: their frames, their sound, what else is in the file."""
 
+import av
 import pytest
+from PIL import Image, ImageChops, ImageStat
 
+from processing import films
 from processing.failures import Reason
-from processing.records import Outcome
+from processing.records import Outcome, Task
 from tests.films import KINDS, beep, edited, film, shown
 from tests.images import likeness
 from tests.played import hls, laddered, mp4, named
@@ -177,3 +180,33 @@ def test_a_film_that_was_cut_off_plays_as_far_as_it_goes(tmp_path, kind, tenths)
     else:
         assert found == Reason.VIDEO_DAMAGED
         assert tenths < 3
+
+
+def combed(picture: Image.Image) -> float:
+    """How much of it every second line differs from both of its neighbours, 0 to 255."""
+    grey = picture.convert("L")
+    lines = [grey.crop((0, y, grey.width, y + 1)) for y in range(grey.height)]
+    apart = [
+        ImageStat.Stat(ImageChops.difference(lines[y], lines[y + 1])).mean[0]
+        - ImageStat.Stat(ImageChops.difference(lines[y], lines[y + 2])).mean[0]
+        for y in range(len(lines) - 2)
+    ]
+    return sum(apart) / len(apart)
+
+
+def test_an_interlaced_film_is_shown_in_whole_frames(tmp_path):
+    """A bar moves between one field and the next."""
+    bar = edited(
+        film("mp4", 0.1, (640, 360)),
+        *("-f", "lavfi", "-i", "color=black:s=640x360:r=50:d=2", "-f", "lavfi", "-i", "color=white:s=40x360:r=50:d=2"),
+        *("-filter_complex", "[1][2]overlay=x='mod(n*8,600)',interlace[out]", "-map", "[out]"),
+        *("-c:v", "libx264", "-flags", "+ilme+ildct", "-pix_fmt", "yuv420p"),
+    )
+    (tmp_path / "bar.mp4").write_bytes(bar)
+    with av.open(str(tmp_path / "bar.mp4")) as container:
+        source = [frame.to_image() for frame in container.decode(video=0)]
+    shown = films.process(Task(source=tmp_path / "bar.mp4", mime_type="video/mp4", folder=tmp_path))
+
+    assert combed(source[5]) > 2
+    assert combed(Image.open(named(shown, "poster").path)) < 0.2
+    assert max(map(combed, mp4(laddered(tmp_path / "played", bar)).pictures(5, 20, 40))) < 0.2
