@@ -21,7 +21,8 @@ HARDLY_LESS = 0.95
 BITRATES = dict(zip(QUALITIES, (800_000, 2_800_000, 5_000_000, 14_000_000), strict=True))
 # Picture and sound begin and end together and have no holes: a player of segments waits for what is not there.
 STEADY_PICTURE = "start_time=0,tpad=stop=-1:stop_mode=clone"
-STEADY_SOUND = "aresample=async=1:first_pts=0,apad"
+# What is missing of the sound is silent from a hundredth of a second on, so that it is never that much too early.
+STEADY_SOUND = "aresample=async=1:min_hard_comp=0.01:first_pts=0,apad"
 # What every screen shows, and what players are told of it.
 USUAL_MATRIX = "out_color_matrix=bt709:out_range=tv"
 USUAL_RANGE = f"out_primaries=bt709:out_transfer=bt709:{USUAL_MATRIX}"

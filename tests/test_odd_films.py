@@ -97,6 +97,16 @@ def test_a_hole_in_the_sound_is_silent(tmp_path):
     assert_steady(laddered(tmp_path, body, "webm"), 2.0, 1.5)
 
 
+@pytest.mark.parametrize("holes", ["between(t,0.5,0.58)", "lt(mod(t,0.25),0.02)*lt(t,1.4)"], ids=["one", "many"])
+def test_short_holes_in_the_sound_are_silent_too(tmp_path, holes):
+    """Some hundredths of a second do not make what comes after them early; those before the beginning are no hole."""
+    holed = ("-af", f"aselect='not({holes})'", "-c:v", "copy", "-c:a", "libopus", "-frame_duration", "10")
+    outcome = laddered(tmp_path, edited(film("webm", 2.0), *beep(1.5, 2), *holed, kind="webm"), "webm")
+
+    for played in (mp4(outcome), hls(outcome)):
+        assert played.beeps == pytest.approx(1.5, abs=0.012)
+
+
 @pytest.mark.parametrize("kind", ["mp4", "webm"])
 def test_a_picture_that_begins_later_than_the_sound_is_there_from_the_beginning(tmp_path, kind):
     codecs = ("-c:a", "libopus") if kind == "webm" else ()
