@@ -26,13 +26,14 @@ STILL_PIXELS = 4 * 4096 * 2304 * 60  # that are decoded to reach one frame; keyf
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """An open film. A pixel is `stretch` times as wide as it is high."""
+    """An open film. A pixel is `stretch` times as wide as it is high; `is_silenced` has sounds that nobody decodes."""
 
     container: InputContainer
     patience: Patience
     stream: VideoStream
     codec: str
     sound: AudioStream | None
+    is_silenced: bool
     stretch: float
 
     def still(self, at: float) -> VideoFrame:
@@ -78,22 +79,21 @@ def open_film(source: Path, mime_type: str) -> Iterator[Film]:
         stream = moving[0]
         if stream.codec_context is None or stream.codec_context.name not in DECODERS:
             raise ProcessingFailed(Reason.FORMAT_UNSUPPORTED, "a codec that is not decoded")
+        sound = _sound(container)
         yield Film(
             container,
             patience,
             stream,
             codec=stream.codec_context.codec.canonical_name,
-            sound=_sound(container),
+            sound=sound,
+            is_silenced=sound is None and bool(container.streams.audio),
             stretch=_stretch(stream),
         )
 
 
 def _sound(container: InputContainer) -> AudioStream | None:
-    """The first sound that can be decoded; a film with no other has none to lose."""
-    heard = [stream for stream in container.streams.audio if _is_heard(stream)]
-    if container.streams.audio and not heard:
-        raise ProcessingFailed(Reason.FORMAT_UNSUPPORTED, "a sound that is not decoded")
-    return heard[0] if heard else None
+    """The first sound that can be decoded."""
+    return next((stream for stream in container.streams.audio if _is_heard(stream)), None)
 
 
 def _is_heard(stream: AudioStream) -> bool:

@@ -7,7 +7,7 @@ from processing.failures import Reason
 from processing.ffmpeg import refusing
 from processing.film import Film, open_film, require_size
 from processing.libvips import Image
-from processing.records import Facts, Outcome, Shown, Task, Tell, unheard
+from processing.records import Facts, Loss, Outcome, Shown, Task, Tell, unheard
 from processing.renditions import full_size, thumbnails
 from processing.upright import Placement, upright
 
@@ -43,4 +43,5 @@ def _shown(film: Film, extent: Extent, rotation: int, appearance: tuple[str, str
         rotation=rotation,
         placeholder=stand_in,
         dominant_color=dominant,
+        warnings=(Loss.SOUND_UNSUPPORTED,) if film.is_silenced else (),
     )

@@ -32,7 +32,7 @@ WHOLE_FRAMES = "bwdif=mode=send_frame:deint=interlaced"
 PICTURE = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high", "-a53cc", "0")
 # Nowhere else: at no cut, and not after so many frames.
 KEYFRAMES = f"expr:isnan(prev_forced_t)+gte(t,prev_forced_t+{SEGMENT_SECONDS})"
-SOUND = ("-af", STEADY_SOUND, "-c:a", "aac", "-ac", "2", "-ar", "48000", "-b:a", "128k")
+SOUND = ("-c:a", "aac", "-ac", "2", "-ar", "48000", "-b:a", "128k")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ class Run:
     """One run of ffmpeg: `source` becomes these rungs.
 
     `picture` and `sound` are the numbers of its streams, `rate` is in frames a second, `seconds` of all of it, `cores`
-    those that it keeps at work. Whatever its `colours`, it comes out in those that every screen has.
+    those that it keeps at work. `downmix` is for channels that have no places. Whatever its `colours`, it comes out in
+    those that every screen has.
     """
 
     source: Path
@@ -71,6 +72,7 @@ class Run:
     rate: Fraction
     seconds: float
     cores: int
+    downmix: str | None = None
     colours: Colours = Colours()
     interlaced: bool = False
 
@@ -140,6 +142,10 @@ def _steps(run: Run) -> Iterator[str]:
         yield from (f"scale={top.width}:{top.height}", *run.colours.conversion)
 
 
+def _of_sound(run: Run) -> str:
+    return f"{run.downmix},{STEADY_SOUND}" if run.downmix else STEADY_SOUND
+
+
 def _output(place: int, rung: Rung, run: Run) -> list[str]:
     segments = (
         f"f=hls:hls_time={SEGMENT_SECONDS}:hls_playlist_type=vod:hls_segment_type=fmp4:hls_flags=independent_segments"
@@ -153,7 +159,7 @@ def _output(place: int, rung: Rung, run: Run) -> list[str]:
         *("-fps_mode", "vfr", *PICTURE, *TOLD),
         *("-maxrate", str(rung.bitrate), "-bufsize", str(2 * rung.bitrate)),
         *("-force_key_frames", KEYFRAMES, "-sc_threshold", "0", "-g", "9999"),
-        *(() if run.sound is None else SOUND),
+        *(() if run.sound is None else ("-af", _of_sound(run), *SOUND)),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-flags", "+global_header"),
         *("-f", "tee", f"[{segments}]{rung.playlist}.m3u8|[f=mp4:movflags=+faststart]{rung.mp4}.mp4"),
     ]

@@ -22,6 +22,7 @@ from processing.ffmpeg import refusing
 from processing.film import MICROSECONDS, open_film, require_size
 from processing.ladder import Run, Rung, command, rungs, steady
 from processing.records import Facts, File, Outcome, Shown, Task, Tell, Variant, unheard
+from processing.sound import downmix
 from processing.upright import displayed
 
 LAST_LINES = 20
@@ -60,6 +61,7 @@ def _planned(task: Task) -> Run:
             rate=rate,
             seconds=float(frames / rate),
             cores=task.cores,
+            downmix=downmix(film.sound.codec_context.layout) if film.sound else None,
             colours=colours_of(first),
             interlaced=first.interlaced_frame,
         )

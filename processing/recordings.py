@@ -10,12 +10,13 @@ import av
 from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
+from av.filter import Graph
 
 from contracts.renditions import FULL
 from processing.failures import ProcessingFailed, Reason
 from processing.ffmpeg import refusing
 from processing.records import Facts, File, Outcome, Shown, Task, Tell, unheard
-from processing.sound import LastsLonger, Sound, open_sound
+from processing.sound import LastsLonger, Sound, downmix, open_sound
 from processing.waveform import RATE, Waveform, draw, write_peaks
 
 FRAME = 1024  # samples in one of AAC's
@@ -82,16 +83,43 @@ def _framed(heard: Iterator[AudioFrame], waveform: Waveform, layout: str, rate: 
 def _converted(heard: Iterator[AudioFrame], layout: str, rate: int) -> Iterator[AudioFrame]:
     """The recording in the encoder's format; where it changes its own, another filter goes on."""
     shape, convert, samples = None, None, 0
-    for frame in heard:
-        if (frame.format.name, frame.layout.name, frame.sample_rate) != shape:
+    for frame in _downmixed(heard):
+        if _shape(frame) != shape:
             yield from convert.resample(None) if convert else ()
-            shape = (frame.format.name, frame.layout.name, frame.sample_rate)
+            shape = _shape(frame)
             convert, samples = AudioResampler(format="fltp", layout=layout, rate=rate), 0
         assert convert
         frame.pts, frame.time_base = samples, Fraction(1, frame.sample_rate)
         samples += frame.samples
         yield from convert.resample(frame)
     yield from convert.resample(None) if convert else ()
+
+
+def _shape(frame: AudioFrame) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
+
+
+def _downmixed(sound: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
+    """The recording with no more channels than there are places for."""
+    shape, graph = None, None
+    for frame in sound:
+        mix = downmix(frame.layout)
+        if mix is None:
+            yield frame
+            continue
+        if graph is None or _shape(frame) != shape:
+            shape, graph = _shape(frame), _graph(frame, mix)
+        graph.push(frame)
+        mixed = graph.pull()
+        assert isinstance(mixed, AudioFrame)
+        yield mixed
+
+
+def _graph(frame: AudioFrame, step: str) -> Graph:
+    graph, rate = Graph(), frame.sample_rate
+    told = f"time_base=1/{rate}:sample_rate={rate}:sample_fmt={frame.format.name}:channels={frame.layout.nb_channels}"
+    graph.link_nodes(graph.add("abuffer", told), graph.add(*step.split("=", 1)), graph.add("abuffersink")).configure()
+    return graph
 
 
 def _listen(waveform: Waveform, frames: list[AudioFrame]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -103,6 +104,12 @@ class Capture:
     location: Location | None = None
 
 
+class Loss(StrEnum):
+    """What a file holds and its renditions do not, since nobody reads it; the value is the word for callers."""
+
+    SOUND_UNSUPPORTED = "sound_unsupported"
+
+
 class Tags(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a recording says of itself."""
 
@@ -115,7 +122,7 @@ class Shown(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tru
     """What is safe to show: the `metadata` of a media, less what is not known of it.
 
     `placeholder` is a ThumbHash in base64, `dominant_color` #rrggbb, `bitrate` in bits a second, `rotation` in degrees
-    clockwise: by how much a film was turned to be upright.
+    clockwise: by how much a film was turned to be upright, `warnings` what was lost on the way.
     """
 
     format: Text | None = None
@@ -128,6 +135,7 @@ class Shown(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tru
     has_audio: bool | None = None
     rotation: Count | None = None
     tags: Tags | None = None
+    warnings: tuple[Loss, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
@@ -23,6 +24,7 @@ DECODERS = frozenset({
 MAX_SECONDS = 4 * 3600
 MAX_DAMAGED_PACKETS = 1000
 MAX_TAG_CHARACTERS = 200
+MOST_PLACED = 8  # channels that have places without being told of: 7.1
 AGREEING = 0.05  # a decoder leaves out what an encoder put before the sound
 
 
@@ -83,6 +85,15 @@ class Sound:
                 yield frame
         if not self.seconds:
             raise ProcessingFailed(Reason.AUDIO_DAMAGED)
+
+
+def downmix(layout: AudioLayout) -> str | None:
+    """The filter that makes two channels of more than there are places for; None where FFmpeg knows how."""
+    channels = layout.nb_channels
+    if channels <= MOST_PLACED or layout.name != f"{channels} channels":
+        return None
+    left, right = ("+".join(f"c{number}" for number in range(side, channels, 2)) for side in (0, 1))
+    return f"pan=stereo|c0<{left}|c1<{right}"
 
 
 @contextmanager

@@ -69,9 +69,11 @@ def assert_steady(outcome: Outcome, seconds: float, beeps: float | None) -> None
             assert max(played.sound[: round(beeps * 1000) - 60], default=0) < 300
 
 
+NINE = "pan=9C|" + "|".join(f"c{number}=c0" for number in range(9))
 SOUNDS: dict[str, tuple[tuple[str, ...], float, float]] = {
     "mono": ((*beep(1.2, 2), "-ac", "1"), 2.0, 1.2),
     "5.1": ((*beep(1.2, 2), "-ac", "6"), 2.0, 1.2),
+    "nine channels": ((*beep(1.2, 2), "-af", NINE, "-c:a", "pcm_s16le"), 2.0, 1.2),
     "AC-3": ((*beep(1.2, 2), "-c:a", "ac3"), 2.0, 1.2),
     "44.1 kHz": ((*beep(1.2, 2), "-ar", "44100"), 2.0, 1.2),
     "longer than the picture": (beep(4.5, 5), 5.0, 4.5),
@@ -82,9 +84,9 @@ SOUNDS: dict[str, tuple[tuple[str, ...], float, float]] = {
 
 @pytest.mark.parametrize(("arguments", "seconds", "beeps"), SOUNDS.values(), ids=SOUNDS)
 def test_sound_is_heard_at_its_moment(tmp_path, arguments, seconds, beeps):
-    body = edited(film("mp4", 2.0), *arguments, "-c:v", "copy")
+    body = edited(film("mp4", 2.0), *arguments, "-c:v", "copy", kind="mov")
 
-    outcome = laddered(tmp_path, body)
+    outcome = laddered(tmp_path, body, "mov")
     assert_steady(outcome, seconds, beeps)
     assert likeness(mp4(outcome).pictures(-1)[0], shown(0.95)) > 0.95
 
@@ -138,6 +140,15 @@ def test_the_first_sound_that_can_be_decoded_is_heard(tmp_path):
     outcome = laddered(tmp_path, two.replace(b"mp4a", b"apac", 1).replace(b"esds", b"free", 1))
 
     assert_steady(outcome, 2.0, 1.5)
+
+
+def test_a_film_whose_sound_nobody_reads_plays_silently_and_says_so(tmp_path):
+    body = edited(film("mov", 2.0), *beep(1.2, 2), "-c:v", "copy", "-c:a", "adpcm_ima_qt", kind="mov")
+    (tmp_path / "source").write_bytes(body)
+    shown = films.process(Task(source=tmp_path / "source", mime_type="video/quicktime", folder=tmp_path)).facts.shown
+
+    assert (shown.has_audio, shown.warnings) == (False, ("sound_unsupported",))
+    assert mp4(laddered(tmp_path / "played", body, "mov")).streams == ["h264"]
 
 
 def test_a_cover_is_no_moving_picture(tmp_path):
