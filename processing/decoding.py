@@ -1,10 +1,14 @@
 """Pictures: their headers, held against limits, and the ways from there to pixels that are upright and sRGB."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from processing.failures import ProcessingFailed, Reason
-from processing.libvips import LOADERS, Image, field, in_srgb, refusing_damage
+from processing.jpeg import ended
+from processing.libvips import LOADERS, Image, field, in_srgb, refusing_damage, upright
 from processing.picture import Picture
 
 HEIC = frozenset({"image/heic", "image/heif"})
@@ -17,6 +21,15 @@ MAX_PIXELS = 100_000_000  # of one frame
 MAX_ANIMATED_PIXELS = 150_000_000  # of all frames together
 MAX_ANIMATED_SIDE = 16383  # of a frame: a WebP has no longer ones
 MAX_FRAMES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Two ways to decode a file, all of it or shrunken, and from what fault on that fails."""
+
+    opened: Callable[..., Image]
+    thumbnail: Callable[..., Image]
+    fail_on: str
 
 
 def open_picture(source: Path, mime_type: str) -> Picture:
@@ -40,10 +53,11 @@ def _has_accepted_size(picture: Picture) -> bool:
 
 
 def _open(source: Path, mime_type: str) -> Picture:
+    file = _file(source, mime_type)
     with refusing_damage():
-        header = _loaded(source, mime_type, access="sequential")
+        header = file.opened(access="sequential")
     loader, _ = LOADERS[mime_type]
-    if field(header, "vips-loader", "") != loader:
+    if field(header, "vips-loader", "").removesuffix("_buffer") != loader:
         raise ProcessingFailed(Reason.FORMAT_MISMATCH, f"{field(header, 'vips-loader', '')} would read {mime_type}")
     frames = field(header, "n-pages", 1) if mime_type in ANIMATED else 1
     orientation = field(header, "orientation", 1)
@@ -52,10 +66,10 @@ def _open(source: Path, mime_type: str) -> Picture:
     pages = {"n": -1} if frames > 1 else {}
 
     def whole() -> Image:
-        return in_srgb(_loaded(source, mime_type, access=access, fail_on="error", **pages).autorot())
+        return in_srgb(upright(file.opened(access=access, fail_on=file.fail_on, **pages)))
 
     def within(side: int, crop: str) -> Image:
-        shrunk = _shrunk(source, mime_type, side, height=side, crop=crop, size="down")
+        shrunk = file.thumbnail(side, height=side, crop=crop, size="down", fail_on=file.fail_on)
         # libvips has converted CMYK by now.
         return shrunk if header.interpretation == "cmyk" else in_srgb(shrunk)
 
@@ -70,17 +84,23 @@ def _open(source: Path, mime_type: str) -> Picture:
     )
 
 
-def _loaded(source: Path, mime_type: str, **told: Any) -> Image:
-    """Pixels by the loader of what the file is: libvips finds that of an AVIF by two of its brands alone."""
+def _file(source: Path, mime_type: str) -> File:
+    """A file as it is, or with the end that it lacks: then whatever the decoder misses is damage."""
     if mime_type == AVIF:
-        return Image.heifload(str(source), **told)
-    return Image.new_from_file(source, **told)
+        return _avif(source)
+    whole = ended(source) if mime_type == "image/jpeg" else None
+    if whole is None:
+        return File(partial(Image.new_from_file, source), partial(Image.thumbnail, source), "error")
+    return File(partial(Image.new_from_buffer, whole, ""), partial(Image.thumbnail_buffer, whole), "warning")
 
 
-def _shrunk(source: Path, mime_type: str, side: int, **told: Any) -> Image:
-    if mime_type == AVIF:
-        return _loaded(source, mime_type, fail_on="error").thumbnail_image(side, **told)
-    return Image.thumbnail(source, side, fail_on="error", **told)
+def _avif(source: Path) -> File:
+    """By its decoder: libvips finds it by two of an AVIF's brands alone."""
+
+    def shrunk(side: int, *, fail_on: str, **told: Any) -> Image:
+        return Image.heifload(str(source), fail_on=fail_on).thumbnail_image(side, **told)
+
+    return File(partial(Image.heifload, str(source)), shrunk, "error")
 
 
 def _open_heic(source: Path) -> Picture:

@@ -12,7 +12,7 @@ from pyvips import Image
 
 from processing.failures import ProcessingFailed, Reason, tells_of_memory
 
-__all__ = ["BLOB", "LOADERS", "Image", "field", "in_srgb", "refusing_damage"]
+__all__ = ["BLOB", "LOADERS", "Image", "field", "in_srgb", "refusing_damage", "upright"]
 
 # What decodes a type, and the class of it in libvips.
 LOADERS = {
@@ -47,6 +47,20 @@ def in_srgb(image: Image) -> Image:
         return image.icc_transform("srgb", embedded=True, input_profile="cmyk" if is_cmyk else "srgb", depth=8)
     except pyvips.Error:
         return image.colourspace("srgb")
+
+
+def upright(image: Image) -> Image:
+    """The picture as its orientation says; of an animation, whose frames stand below each other, each frame."""
+    height = field(image, "page-height", image.height)
+    if height == image.height or field(image, "orientation", 1) == 1:
+        return image.autorot()
+    frames = [image.crop(0, top, image.width, height).copy() for top in range(0, image.height, height)]
+    for frame in frames:
+        frame.remove("page-height")
+    upright_frames = [frame.autorot() for frame in frames]
+    strip = Image.arrayjoin(upright_frames, across=1).copy()
+    strip.set_type(pyvips.GValue.gint_type, "page-height", upright_frames[0].height)
+    return strip
 
 
 @contextmanager
