@@ -8,11 +8,13 @@ from typing import Any
 
 from processing.failures import ProcessingFailed, Reason
 from processing.jpeg import ended
-from processing.libvips import LOADERS, Image, field, in_srgb, refusing_damage, upright
+from processing.libvips import LOADERS, Image, field, refusing_damage, upright
+from processing.meaning import HighRange, Meaning, as_shown, of_png
 from processing.picture import Picture
 
 HEIC = frozenset({"image/heic", "image/heif"})
 AVIF = "image/avif"
+PNG = frozenset({"image/png", "image/apng"})
 ANIMATED = frozenset({"image/gif", "image/webp"})
 TURNED = frozenset({5, 6, 7, 8})  # EXIF orientations that exchange width and height
 
@@ -65,13 +67,17 @@ def _open(source: Path, mime_type: str) -> Picture:
     access = "sequential" if orientation == 1 else "random"
     pages = {"n": -1} if frames > 1 else {}
 
+    meaning = _meaning(source, mime_type)
+
     def whole() -> Image:
-        return in_srgb(upright(file.opened(access=access, fail_on=file.fail_on, **pages)))
+        return as_shown(upright(file.opened(access=access, fail_on=file.fail_on, **pages)), meaning)
 
     def within(side: int, crop: str) -> Image:
+        if isinstance(meaning, HighRange):
+            return whole().thumbnail_image(side, height=side, crop=crop, size="down")
         shrunk = file.thumbnail(side, height=side, crop=crop, size="down", fail_on=file.fail_on)
         # libvips has converted CMYK by now.
-        return shrunk if header.interpretation == "cmyk" else in_srgb(shrunk)
+        return shrunk if header.interpretation == "cmyk" else as_shown(shrunk, meaning)
 
     return Picture(
         format=mime_type.removeprefix("image/"),
@@ -101,6 +107,16 @@ def _avif(source: Path) -> File:
         return Image.heifload(str(source), fail_on=fail_on).thumbnail_image(side, **told)
 
     return File(partial(Image.heifload, str(source)), shrunk, "error")
+
+
+def _meaning(source: Path, mime_type: str) -> Meaning | None:
+    if mime_type in PNG:
+        return of_png(source)
+    if mime_type == AVIF:
+        from processing.heic import meaning_of_avif  # noqa: PLC0415 - no other file needs its decoder
+
+        return meaning_of_avif(source)
+    return None
 
 
 def _open_heic(source: Path) -> Picture:

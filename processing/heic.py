@@ -7,11 +7,23 @@ from pathlib import Path
 import pillow_heif
 
 from processing.failures import ProcessingFailed, Reason
-from processing.libvips import BLOB, Image, in_srgb
+from processing.libvips import BLOB, Image
+from processing.meaning import HighRange, Meaning, as_shown, of_points
 from processing.picture import Picture
 
 # How pillow-heif names what it decoded.
-BANDS = {"L": (1, "b-w"), "LA": (2, "b-w"), "RGB": (3, "srgb"), "RGBA": (4, "srgb"), "RGBa": (4, "srgb")}
+BANDS = {
+    "L": (1, "uchar", "b-w"),
+    "LA": (2, "uchar", "b-w"),
+    "RGB": (3, "uchar", "srgb"),
+    "RGBA": (4, "uchar", "srgb"),
+    "RGBa": (4, "uchar", "srgb"),
+    "L;16": (1, "ushort", "grey16"),
+    "LA;16": (2, "ushort", "grey16"),
+    "RGB;16": (3, "ushort", "rgb16"),
+    "RGBA;16": (4, "ushort", "rgb16"),
+    "RGBa;16": (4, "ushort", "rgb16"),
+}
 
 pillow_heif.options.DECODE_THREADS = 1
 pillow_heif.options.THUMBNAILS = False
@@ -23,16 +35,24 @@ def open_heic(source: Path) -> Picture:
     """Read the header of the primary image."""
     with _refusing_damage():
         primary = pillow_heif.open_heif(source)
+        meaning = _meaning(primary)
+        if isinstance(meaning, HighRange):
+            primary = pillow_heif.open_heif(source, convert_hdr_to_8bit=False)
 
     def decoded() -> Image:
         # libheif has turned it as its container says; by the standard, that of EXIF does not count.
         with _refusing_damage():
             pixels = primary.data
-        bands, interpretation = BANDS[primary.mode]
-        image = Image.new_from_memory(pixels, *primary.size, bands, "uchar").copy(interpretation=interpretation)
+        bands, format_, interpretation = BANDS[primary.mode]
+        image = Image.new_from_memory(pixels, *primary.size, bands, format_).copy(interpretation=interpretation)
         if profile := primary.info.get("icc_profile"):
             image.set_type(BLOB, "icc-profile-data", profile)
         return image.unpremultiply() if primary.premultiplied_alpha else image
+
+    def within(side: int, crop: str) -> Image:
+        if isinstance(meaning, HighRange):
+            return as_shown(decoded(), meaning).thumbnail_image(side, height=side, crop=crop, size="down")
+        return as_shown(decoded().thumbnail_image(side, height=side, crop=crop, size="down"), meaning)
 
     return Picture(
         format="heic",
@@ -40,9 +60,24 @@ def open_heic(source: Path) -> Picture:
         height=primary.size[1],
         frames=1,
         exif=primary.info["exif"] or b"",
-        whole=lambda: in_srgb(decoded()),
-        within=lambda side, crop: in_srgb(decoded().thumbnail_image(side, height=side, crop=crop, size="down")),
+        whole=lambda: as_shown(decoded(), meaning),
+        within=within,
     )
+
+
+def meaning_of_avif(source: Path) -> Meaning | None:
+    """What the code points of an AVIF mean, as far as its header can be read."""
+    try:
+        return _meaning(pillow_heif.open_heif(source))
+    except (ValueError, RuntimeError, EOFError, SyntaxError):
+        return None
+
+
+def _meaning(primary: pillow_heif.HeifFile) -> Meaning | None:
+    points = primary.info.get("nclx_profile")
+    if points is None or primary.info.get("icc_profile"):
+        return None
+    return of_points(points["color_primaries"], points["transfer_characteristics"])
 
 
 @contextmanager

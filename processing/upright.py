@@ -56,15 +56,18 @@ def displayed(frame: VideoFrame, stretch: float) -> tuple[int, int]:
 
 def upright(frame: VideoFrame, stretch: float) -> Image:
     """A frame as a picture in sRGB, placed and stretched as it is displayed."""
-    plane = _rgb(frame).planes[0]
-    rows = memoryview(plane)
-    width = frame.width * 3
-    body = b"".join(rows[at : at + width] for at in range(0, plane.line_size * frame.height, plane.line_size))
-    picture = Image.new_from_memory(body, frame.width, frame.height, 3, "uchar").copy(interpretation="srgb")
-    placed = Placement.of(frame).apply(picture)
+    placed = Placement.of(frame).apply(picture_of(_rgb(frame)))
     width, height = displayed(frame, stretch)
     same = (width, height) == (placed.width, placed.height)
     return placed if same else placed.thumbnail_image(width, height=height, size="force")
+
+
+def picture_of(frame: VideoFrame) -> Image:
+    """A frame in rgb24 as a picture."""
+    plane = frame.planes[0]
+    rows, width = memoryview(plane), frame.width * 3
+    body = b"".join(rows[at : at + width] for at in range(0, plane.line_size * frame.height, plane.line_size))
+    return Image.new_from_memory(body, frame.width, frame.height, 3, "uchar").copy(interpretation="srgb")
 
 
 def _rgb(frame: VideoFrame) -> VideoFrame:
