@@ -33,9 +33,10 @@ COPIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Verified bytes at their write-once key, and the pixels of an image as displayed."""
+    """Verified bytes at their write-once key, the type that they are of, and the pixels of an image as displayed."""
 
     key: str
+    detected_type: str
     width: int | None
     height: int | None
 
@@ -63,6 +64,7 @@ async def complete_upload(db: Database, store: ObjectStore, upload: MediaRow, no
             "complete_upload",
             id=upload.id,
             original_key=published.key,
+            detected_type=published.detected_type,
             width=published.width,
             height=published.height,
             now=now,
@@ -146,12 +148,12 @@ async def _copy(store: ObjectStore, upload: MediaRow) -> str:
 async def _verify(store: ObjectStore, upload: MediaRow, key: str) -> Published:
     _check_size(upload, (await store.head(key)).size_bytes)
     head = await store.read(key, 0, HEADER_BYTES[0] if upload.type == MediaType.IMAGE else WINDOW_BYTES)
-    await _check_type(store, upload, key, head)
+    detected = await _accepted_type(store, upload, key, head)
     # The store may keep a declared checksum without ever having computed it, so the bytes are read back.
     if upload.sha256 is not None and await store.sha256(key) != upload.sha256:
         raise DigestDiffers
     width, height = await _pixels(store, upload, key, head)
-    return Published(key, width, height)
+    return Published(key, detected, width, height)
 
 
 def _check_size(upload: MediaRow, size_bytes: int) -> None:
@@ -159,10 +161,12 @@ def _check_size(upload: MediaRow, size_bytes: int) -> None:
         raise SizeDiffers(declared=upload.size_bytes, actual=size_bytes)
 
 
-async def _check_type(store: ObjectStore, upload: MediaRow, key: str, head: bytes) -> None:
+async def _accepted_type(store: ObjectStore, upload: MediaRow, key: str, head: bytes) -> str:
+    """What the bytes are; InvalidFileType when they are not what was declared, nor what the same decoder reads."""
     detected = await _content_type(store, upload, key, head)
-    if detected not in FORMATS[upload.mime_type].taken_as:
+    if detected is None or detected not in FORMATS[upload.mime_type].taken_as:
         raise InvalidFileType.shown(upload.mime_type, detected)
+    return detected
 
 
 async def _content_type(store: ObjectStore, upload: MediaRow, key: str, head: bytes) -> str | None:

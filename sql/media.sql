@@ -85,7 +85,8 @@ limit %(limit)s;
 -- name: complete_upload :one
 -- Turn a pending upload into a media whose verified bytes stand at original_key; no row when it is pending no more.
 update media set
-    state = 'processing', original_key = %(original_key)s, width = %(width)s, height = %(height)s, updated_at = %(now)s
+    state = 'processing', original_key = %(original_key)s, detected_type = nullif(%(detected_type)s, mime_type),
+    width = %(width)s, height = %(height)s, updated_at = %(now)s
 where id = %(id)s and state = 'pending'
 returning {media};
 

@@ -60,6 +60,12 @@ class MediaRow(Struct, frozen=True, kw_only=True):
     attempts: int
     failures: int
     run: UUID | None
+    detected_type: str | None
+
+    @property
+    def content_type(self) -> str:
+        """What its bytes are as far as is known; until they have arrived, what was declared."""
+        return self.detected_type or self.mime_type
 
     @property
     def expires_at(self) -> datetime:

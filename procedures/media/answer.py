@@ -38,7 +38,7 @@ def shown(ctx: Context, row: MediaRow) -> Media:
         thumbnail_url=urls.get(SHOWN_FIRST),
         filename=row.filename,
         size=row.size_bytes,
-        mime_type=row.mime_type,
+        mime_type=row.content_type,
         width=row.width,
         height=row.height,
         duration=row.duration,
@@ -58,12 +58,12 @@ def download(
     """A signed GET of the original, None without one that is not withheld; inline only what is safe in a page."""
     if row.original_key is None or is_withheld(ctx, row):
         return None
-    accepted = FORMATS[row.mime_type]
+    accepted = FORMATS[row.content_type]
     signed_at = window_start(ctx.now, DOWNLOAD_WINDOW_SECONDS)
     url = ctx.resources.presigner.get(
         row.original_key,
         filename=row.filename if filename == DownloadName.ORIGINAL else f"{row.id}.{accepted.extensions[0]}",
-        content_type=row.mime_type,
+        content_type=row.content_type,
         now=signed_at,
         ttl_seconds=DOWNLOAD_TTL_SECONDS,
         inline=inline and accepted.inline,
