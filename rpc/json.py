@@ -1,8 +1,7 @@
 """Bytes to JSON values and back: strict (no NaN, no BOM, no broken UTF-8), integers kept exact whatever their size."""
 
 import math
-import re
-from itertools import accumulate
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -12,8 +11,7 @@ MAX_DEPTH = 512
 MAX_BRACKETS = 20_000
 MAX_COMMAS = 50_000
 
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # possessive: one that does not end is passed over once
-_BRACKET = re.compile(rb"[][{}]")
+_SEVERAL = (list, dict)
 
 
 def _float(text: str) -> float:
@@ -38,24 +36,31 @@ class ParseError(ValueError):
 
 def decode(body: bytes) -> Any:
     """The value that `body` writes; ParseError when it is not JSON, is nested too deep, or holds too many values."""
-    if nested_too_deep(body) or body.count(b",") > MAX_COMMAS:
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets > MAX_BRACKETS or body.count(b",") > MAX_COMMAS:
         raise ParseError
     try:
-        return _decoder.decode(body)
+        value = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ParseError from error
+    if brackets > MAX_DEPTH and nested_too_deep(value):
+        raise ParseError
+    return value
 
 
-def nested_too_deep(body: bytes) -> bool:
-    """Whether arrays and objects stand deeper in each other than `MAX_DEPTH`, or there are more than `MAX_BRACKETS`.
+def nested_too_deep(value: Any) -> bool:
+    """Whether arrays and objects stand deeper in each other than `MAX_DEPTH`.
 
     The decoder's own limit is Python's, and differs between its versions.
     """
-    brackets = body.count(b"[") + body.count(b"{")
-    if brackets <= MAX_DEPTH or brackets > MAX_BRACKETS:
-        return brackets > MAX_BRACKETS
-    depths = accumulate(1 if found[0] in b"[{" else -1 for found in _BRACKET.finditer(_STRING.sub(b"", body)))
-    return any(depth > MAX_DEPTH for depth in depths)
+    level = [value] if isinstance(value, _SEVERAL) else []
+    for _ in range(MAX_DEPTH):
+        level = [member for several in level for member in _members(several) if isinstance(member, _SEVERAL)]
+    return bool(level)
+
+
+def _members(several: list[Any] | dict[str, Any]) -> Iterable[Any]:
+    return several.values() if isinstance(several, dict) else several
 
 
 def encode(value: Any) -> bytes:

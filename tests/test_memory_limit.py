@@ -98,12 +98,12 @@ async def test_a_worker_outlives_eight_photos_that_need_twice_its_memory(
 
 
 async def test_a_worker_takes_on_what_fits_its_memory(start_bounded):
-    """An image at a time beside a recording, a poster and a film, however many cores there are."""
+    """An image at a time beside two recordings, a poster and a film, however many cores there are."""
     with start_bounded() as worker:
         worker.wait_for("worker started")
         (started,) = (line for line in map(json.loads, worker.output.splitlines()) if line["event"] == "worker started")
 
-    assert started["at_once"] == {"default": 8, "image": 1, "audio": 1, "poster": 1, "video": 1}
+    assert started["at_once"] == {"default": 8, "image": 1, "audio": 1, "long-audio": 1, "poster": 1, "video": 1}
 
 
 def test_the_doctor_says_what_does_not_fit(bounded, configured):
@@ -112,7 +112,7 @@ def test_the_doctor_says_what_does_not_fit(bounded, configured):
     found = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60).stdout
 
     (line,) = (line for line in found.splitlines() if "memory:" in line)
-    assert line.startswith("warning  memory: a worker here takes about 2440 MiB of 600 MiB")
+    assert line.startswith("warning  memory: a worker here takes about 2520 MiB of 600 MiB")
     assert "lower IMAGE_CONCURRENCY" in line
 
 
