@@ -29,6 +29,10 @@ TRIED: dict[Key, tuple[str, tuple[str, ...]]] = {
     ("processing/ladders.py", "(?:out_time_us=(?P<seconds>\\d+)|[a-z0-9_]+=.*)$"): ("match", ("a", "1", "a=", "\n")),
     ("processing/records.py", "\\A[^\\x00]*\\Z"): ("search", ("a", "\n")),
     ("processing/records.py", "\\A[A-Za-z0-9.,]{1,60}\\Z"): ("search", ("a", ".,")),
+    (
+        "processing/sniff/boxes.py",
+        "iso[m2-9a-c]|mp4[12]|mp71|avc1|dash|cmf.|M4[VABP] |M4VH|[Ff]4[vVAB] |qt  |3g[2p].|MSNV|NDS.",
+    ): ("fullmatch", ("isom", "M4")),
     ("rpc/auth.py", ":"): ("search", ("a",)),
     (
         "rpc/disposition.py",
