@@ -363,7 +363,7 @@ def test_the_bits_a_second_are_those_that_are_heard(made):
     longer = whole.replace(struct.pack("<I", 96_000), struct.pack("<I", 2_880_000), 1)
     assert longer != whole
 
-    assert made(longer, "audio/x-wav").facts.shown.bitrate == made(whole, "audio/x-wav").facts.shown.bitrate == 768_000
+    assert made(longer, "audio/wav").facts.shown.bitrate == made(whole, "audio/wav").facts.shown.bitrate == 768_000
 
 
 @pytest.mark.parametrize("channels", [9, 10, 31])
@@ -372,7 +372,7 @@ def test_channels_without_places_are_heard_too(made, channels):
     loud = b"".join(struct.pack("<h", 20_000 * (at // 20 % 2)) + bytes(2 * channels - 2) for at in range(8000))
     shape = struct.pack("<HHIIHH", 1, channels, 8000, 16_000 * channels, 2 * channels, 16)
     body = b"WAVEfmt \x10\0\0\0" + shape + b"data" + struct.pack("<I", len(loud)) + loud
-    outcome = made(b"RIFF" + struct.pack("<I", len(body)) + body, "audio/x-wav")
+    outcome = made(b"RIFF" + struct.pack("<I", len(body)) + body, "audio/wav")
 
     assert outcome.facts.duration == pytest.approx(1.0, abs=0.01)
     assert min(loudness(named(outcome, "full"))) > 100
