@@ -10,7 +10,7 @@ from processing.failures import ProcessingFailed, Reason
 from processing.jpeg import ended
 from processing.libvips import LOADERS, Image, field, refusing_damage, upright
 from processing.meaning import HighRange, Meaning, as_shown, of_png
-from processing.picture import Picture
+from processing.picture import Picture, in_one_pass
 
 HEIC = frozenset({"image/heic", "image/heif"})
 AVIF = "image/avif"
@@ -73,13 +73,11 @@ def _open(source: Path, mime_type: str) -> Picture:
         return as_shown(upright(file.opened(access=access, fail_on=file.fail_on, **pages)), meaning)
 
     def within(side: int, crop: str) -> Image:
-        if isinstance(meaning, HighRange):
-            return whole().thumbnail_image(side, height=side, crop=crop, size="down")
         shrunk = file.thumbnail(side, height=side, crop=crop, size="down", fail_on=file.fail_on)
         # libvips has converted CMYK by now.
         return shrunk if header.interpretation == "cmyk" else as_shown(shrunk, meaning)
 
-    return Picture(
+    picture = Picture(
         format=mime_type.removeprefix("image/"),
         width=header.height if orientation in TURNED else header.width,
         height=header.width if orientation in TURNED else header.height,
@@ -88,6 +86,7 @@ def _open(source: Path, mime_type: str) -> Picture:
         whole=whole,
         within=within,
     )
+    return in_one_pass(picture) if isinstance(meaning, HighRange) else picture
 
 
 def _file(source: Path, mime_type: str) -> File:

@@ -9,7 +9,7 @@ import pillow_heif
 from processing.failures import ProcessingFailed, Reason
 from processing.libvips import BLOB, Image
 from processing.meaning import HighRange, Meaning, as_shown, of_points
-from processing.picture import Picture
+from processing.picture import Picture, in_one_pass
 
 # How pillow-heif names what it decoded.
 BANDS = {
@@ -50,11 +50,9 @@ def open_heic(source: Path) -> Picture:
         return image.unpremultiply() if primary.premultiplied_alpha else image
 
     def within(side: int, crop: str) -> Image:
-        if isinstance(meaning, HighRange):
-            return as_shown(decoded(), meaning).thumbnail_image(side, height=side, crop=crop, size="down")
         return as_shown(decoded().thumbnail_image(side, height=side, crop=crop, size="down"), meaning)
 
-    return Picture(
+    picture = Picture(
         format="heic",
         width=primary.size[0],
         height=primary.size[1],
@@ -63,6 +61,7 @@ def open_heic(source: Path) -> Picture:
         whole=lambda: as_shown(decoded(), meaning),
         within=within,
     )
+    return in_one_pass(picture) if isinstance(meaning, HighRange) else picture
 
 
 def meaning_of_avif(source: Path) -> Meaning | None:
