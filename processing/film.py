@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from processing.failures import ProcessingFailed, Reason
 from processing.ffmpeg import Patience, open_container, refusing
 from processing.records import Policy
+from processing.sniff.crop import Crop, crop_of
 from processing.sound import DECODERS as DECODERS_OF_SOUND
 
 DECODERS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "prores", "mjpeg"})
@@ -26,7 +27,10 @@ STILL_PIXELS = 4 * 4096 * 2304 * 60  # that are decoded to reach one frame; keyf
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """An open film. A pixel is `stretch` times as wide as it is high; `is_silenced` has sounds that nobody decodes."""
+    """An open film. A pixel is `stretch` times as wide as it is high; `is_silenced` has sounds that nobody decodes.
+
+    Of its frames, what `crop` leaves is displayed.
+    """
 
     container: InputContainer
     patience: Patience
@@ -35,6 +39,7 @@ class Film:
     sound: AudioStream | None
     is_silenced: bool
     stretch: float
+    crop: Crop | None
 
     def still(self, at: float) -> VideoFrame:
         """The first frame that can be decoded from this second of the film on, or the first of all.
@@ -88,6 +93,7 @@ def open_film(source: Path, mime_type: str) -> Iterator[Film]:
             sound=sound,
             is_silenced=sound is None and bool(container.streams.audio),
             stretch=_stretch(stream),
+            crop=crop_of(source, stream.id, stream.width, stream.height),
         )
 
 

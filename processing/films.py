@@ -9,7 +9,7 @@ from processing.film import Film, open_film, require_size
 from processing.libvips import Image
 from processing.records import Facts, Loss, Outcome, Shown, Task, Tell, unheard
 from processing.renditions import full_size, thumbnails
-from processing.upright import Placement, upright
+from processing.upright import Placement, cropped, upright
 
 POSTER_AT = 0.1  # of the film: past a black beginning
 LARGEST = THUMBNAILS[-1]
@@ -22,6 +22,7 @@ def process(task: Task, _tell: Tell = unheard) -> Outcome:
         extent = measured(film, task.policy)
         frame = film.still(POSTER_AT * extent.seconds)
         require_size(frame, task.policy)
+        frame = cropped(frame, film.crop)
         picture = upright(frame, film.stretch).copy_memory()
     thumbs = thumbnails(picture.thumbnail_image(LARGEST, height=LARGEST, size="down"), task.folder)
     facts = Facts(

@@ -12,6 +12,7 @@ from pathlib import Path
 from contracts.renditions import QUALITIES
 from processing.colours import Colours
 from processing.ffmpeg import DEMUXERS
+from processing.sniff.crop import Crop
 
 SEGMENT_SECONDS = 4
 MOST_THREADS = 12  # of each decoder and encoder: every one holds frames, and there is a bound to their memory
@@ -75,6 +76,7 @@ class Run:
     downmix: str | None = None
     colours: Colours = Colours()
     interlaced: bool = False
+    crop: Crop | None = None
 
 
 def rungs(width: int, height: int) -> tuple[Rung, ...]:
@@ -113,7 +115,18 @@ def command(ffmpeg: str, run: Run) -> list[str]:
     at_once = str(threads(run.cores))
     return [
         *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1", "-stats_period", "0.5"),
-        *("-threads", at_once, "-protocol_whitelist", "file", "-f", DEMUXERS[run.mime_type], "-i", str(run.source)),
+        *(
+            "-threads",
+            at_once,
+            "-apply_cropping",
+            "codec",
+            "-protocol_whitelist",
+            "file",
+            "-f",
+            DEMUXERS[run.mime_type],
+            "-i",
+            str(run.source),
+        ),
         *("-filter_complex_threads", at_once, "-filter_complex", _filters(run)),
         *(word for place, rung in enumerate(run.rungs) for word in ("-threads", at_once, *_output(place, rung, run))),
     ]
@@ -133,6 +146,8 @@ def _steps(run: Run) -> Iterator[str]:
     """What is done once for all of them, to no more pixels than there will be."""
     top = run.rungs[-1]
     yield run.colours.told
+    if run.crop:
+        yield run.crop.filter
     if run.interlaced:
         yield WHOLE_FRAMES
     yield f"fps={run.rate}:{STEADY_PICTURE}"

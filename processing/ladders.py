@@ -23,7 +23,7 @@ from processing.film import MICROSECONDS, open_film, require_size
 from processing.ladder import Run, Rung, command, rungs, steady
 from processing.records import Facts, File, Outcome, Shown, Task, Tell, Variant, unheard
 from processing.sound import downmix
-from processing.upright import displayed
+from processing.upright import cropped, displayed
 
 LAST_LINES = 20
 NICENESS = 10  # whoever waits for a photo comes first
@@ -51,7 +51,7 @@ def _planned(task: Task) -> Run:
         rate = steady(film.stream.base_rate, extent.fps)
         require_work(extent, first, task.policy)
         frames = max(1, round(extent.seconds * rate))
-        wanted = rungs(*displayed(first, film.stretch))
+        wanted = rungs(*displayed(cropped(first, film.crop), film.stretch))
         return Run(
             source=task.source,
             mime_type=task.mime_type,
@@ -64,6 +64,7 @@ def _planned(task: Task) -> Run:
             downmix=downmix(film.sound.codec_context.layout) if film.sound else None,
             colours=colours_of(first),
             interlaced=first.interlaced_frame,
+            crop=film.crop,
         )
 
 

@@ -10,6 +10,7 @@ from av.video.reformatter import ColorPrimaries, ColorTrc
 
 from processing.colours import Colours, colours_of
 from processing.libvips import Image
+from processing.sniff.crop import Crop
 
 WHOLE_LINES = "estdif"  # of one field, since a single frame has no others to look at
 # What converts colours wants even sides.
@@ -46,6 +47,11 @@ class Placement:
         placed = picture.rot("d90").flip("horizontal") if self.exchanged else picture
         placed = placed.flip("horizontal") if self.across else placed
         return placed.flip("vertical") if self.down else placed
+
+
+def cropped(frame: VideoFrame, crop: Crop | None) -> VideoFrame:
+    """What is displayed of a frame."""
+    return _filtered(frame, (crop.filter,)) if crop else frame
 
 
 def displayed(frame: VideoFrame, stretch: float) -> tuple[int, int]:

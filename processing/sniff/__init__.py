@@ -11,7 +11,7 @@ from processing.sniff.boxes import BEGINNINGS, in_boxes
 from processing.sniff.ebml import EBML, in_ebml
 from processing.sniff.frames import in_frames
 from processing.sniff.ogg import in_pages
-from processing.sniff.reading import WINDOW_BYTES, Reader, sparing
+from processing.sniff.reading import WINDOW_BYTES, Reader, read_from, sparing
 
 __all__ = ["WINDOW_BYTES", "detect", "sniff"]
 
@@ -28,14 +28,7 @@ def sniff(size_bytes: int, head: bytes = b"") -> Reader[str | None]:
 
 def detect(file: BinaryIO) -> str | None:
     """The content type of a file at hand."""
-    reader = sniff(file.seek(0, os.SEEK_END))
-    try:
-        start, length = next(reader)
-        while True:
-            file.seek(start)
-            start, length = reader.send(file.read(length))
-    except StopIteration as found:
-        return found.value  # type: ignore[no-any-return]
+    return read_from(file, sniff(file.seek(0, os.SEEK_END)))
 
 
 def _content_type(size: int) -> Reader[str | None]:

@@ -37,7 +37,7 @@ def in_boxes(size: int) -> Reader[str | None]:
     brands = yield from _brands((yield from _box(0, size)))
     if picture := (yield from _picture(brands, size)):
         return picture
-    boxes = yield from _boxes(0, size, until=b"moov")
+    boxes = yield from boxes_between(0, size, until=b"moov")
     named = next((box for box in boxes if box.kind == b"ftyp"), None)
     brands = brands or (yield from _brands(named))
     if RAW in brands:
@@ -68,17 +68,18 @@ def _by_brands(brands: list[bytes]) -> str | None:
 def _tracks(moov: Box) -> Reader[frozenset[bytes]]:
     """What the tracks hold, but those that hold the chapters of others; `cmov` when they are compressed."""
     handlers, chapters = dict[int, bytes](), set[int]()
-    boxes = yield from _boxes(moov.start, moov.end)
+    boxes = yield from boxes_between(moov.start, moov.end)
     for track in boxes:
         if track.kind == b"trak":
-            parts = yield from _parts(track)
-            handlers[(yield from _number(parts))] = yield from _handler(parts)
+            parts = yield from parts_of(track)
+            handlers[(yield from number_of(parts))] = yield from handler_of(parts)
             chapters |= yield from _chapters(parts)
     compressed = {box.kind for box in boxes} & {b"cmov"}
     return frozenset(handler for number, handler in handlers.items() if number not in chapters) | compressed
 
 
-def _number(parts: dict[bytes, Box]) -> Reader[int]:
+def number_of(parts: dict[bytes, Box]) -> Reader[int]:
+    """That of a track; one of its own below zero for each that tells none."""
     if b"tkhd" not in parts:
         return -len(parts)
     header = yield parts[b"tkhd"].start, 24
@@ -86,13 +87,14 @@ def _number(parts: dict[bytes, Box]) -> Reader[int]:
     return int.from_bytes(header[start : start + 4])
 
 
-def _handler(parts: dict[bytes, Box]) -> Reader[bytes]:
-    media = (yield from _parts(parts[b"mdia"])) if b"mdia" in parts else {}
+def handler_of(parts: dict[bytes, Box]) -> Reader[bytes]:
+    """What a track holds: `vide`, `soun` or something else."""
+    media = (yield from parts_of(parts[b"mdia"])) if b"mdia" in parts else {}
     return (yield media[b"hdlr"].start + 8, 4) if b"hdlr" in media else b""
 
 
 def _chapters(parts: dict[bytes, Box]) -> Reader[set[int]]:
-    references = (yield from _parts(parts[b"tref"])) if b"tref" in parts else {}
+    references = (yield from parts_of(parts[b"tref"])) if b"tref" in parts else {}
     if b"chap" not in references:
         return set()
     named = references[b"chap"]
@@ -121,8 +123,8 @@ def _picture(brands: list[bytes], size: int) -> Reader[str | None]:
 
 
 def _by_items(size: int) -> Reader[str]:
-    meta = (yield from _boxes(0, size, until=b"meta"))[-1]
-    parts = (yield from _parts(meta, skip=4)) if meta.kind == b"meta" else {}
+    meta = (yield from boxes_between(0, size, until=b"meta"))[-1]
+    parts = (yield from parts_of(meta, skip=4)) if meta.kind == b"meta" else {}
     items = yield from _items(parts.get(b"iinf"))
     if b"av01" in items:
         return "image/avif"
@@ -135,18 +137,18 @@ def _items(listed: Box | None) -> Reader[set[bytes]]:
     if listed is None:
         return found
     version = yield listed.start, 1
-    for item in (yield from _boxes(listed.start + (6 if version == b"\0" else 8), listed.end)):
+    for item in (yield from boxes_between(listed.start + (6 if version == b"\0" else 8), listed.end)):
         entry = yield item.start, 14
         found.add(entry[8:12] if entry[:1] == b"\2" else entry[10:14])
     return found
 
 
-def _parts(box: Box, skip: int = 0) -> Reader[dict[bytes, Box]]:
+def parts_of(box: Box, skip: int = 0) -> Reader[dict[bytes, Box]]:
     """The boxes in a box by their types, of which these have one each."""
-    return {part.kind: part for part in (yield from _boxes(box.start + skip, box.end))}
+    return {part.kind: part for part in (yield from boxes_between(box.start + skip, box.end))}
 
 
-def _boxes(start: int, end: int, until: bytes = b"") -> Reader[list[Box]]:
+def boxes_between(start: int, end: int, until: bytes = b"") -> Reader[list[Box]]:
     """The boxes that follow each other from `start` on, none after the first of type `until`."""
     found: list[Box] = []
     while start < end and (box := (yield from _box(start, end))):

@@ -46,9 +46,9 @@ def _is_webm(tracks: list[tuple[bytes, bytes]]) -> bool:
 
 def _tracks(start: int, end: int) -> Reader[list[tuple[bytes, bytes]]]:
     """The kind and the codec of each track."""
-    segment = yield from _find(start, end, SEGMENT)
-    listed = (yield from _find(segment.start, segment.end, TRACKS)) if segment else None
-    tracks = (yield from _elements(listed.start, listed.end)) if listed else []
+    segment = yield from find(start, end, SEGMENT)
+    listed = (yield from find(segment.start, segment.end, TRACKS)) if segment else None
+    tracks = (yield from elements_between(listed.start, listed.end)) if listed else []
     found = []
     for track in tracks:
         if track.number == TRACK:
@@ -59,18 +59,19 @@ def _tracks(start: int, end: int) -> Reader[list[tuple[bytes, bytes]]]:
 
 def _text(parent: Element, number: int) -> Reader[bytes]:
     """What an element holds that stands in another; it may be filled up with zeros."""
-    found = yield from _find(parent.start, parent.end, number)
+    found = yield from find(parent.start, parent.end, number)
     if found is None:
         return b""
     return (yield found.start, min(found.end - found.start, MAX_TEXT_BYTES)).strip(b"\0")
 
 
-def _find(start: int, end: int, number: int) -> Reader[Element | None]:
-    elements = yield from _elements(start, end, until=number)
+def find(start: int, end: int, number: int) -> Reader[Element | None]:
+    """The first element of a number among those that follow each other from `start` on."""
+    elements = yield from elements_between(start, end, until=number)
     return elements[-1] if elements and elements[-1].number == number else None
 
 
-def _elements(start: int, end: int, until: int = 0) -> Reader[list[Element]]:
+def elements_between(start: int, end: int, until: int = 0) -> Reader[list[Element]]:
     """The elements that follow each other from `start` on, none after the first of number `until`."""
     found: list[Element] = []
     while start < end and (element := (yield from _element(start, end))):

@@ -1,7 +1,7 @@
 """How a file is read whose bytes are elsewhere: a generator asks for ranges and is sent their bytes."""
 
 from collections.abc import Generator
-from typing import TypeAlias, TypeVar
+from typing import BinaryIO, TypeAlias, TypeVar
 
 T = TypeVar("T")
 # Asks for `(start, length)`, is sent these bytes, fewer at the end of the file, and returns what it found.
@@ -25,6 +25,17 @@ def sparing(reader: Reader[T], size_bytes: int, head: bytes) -> Reader[T]:
                 start, held = offset, (yield offset, max(length, WINDOW_BYTES))
             shown = held[offset - start : offset - start + length] if offset >= start and looks <= MAX_LOOKS else b""
             offset, length = reader.send(shown)
+    except StopIteration as found:
+        return found.value  # type: ignore[no-any-return]
+
+
+def read_from(file: BinaryIO, reader: Reader[T]) -> T:
+    """What a reader finds in a file at hand."""
+    try:
+        start, length = next(reader)
+        while True:
+            file.seek(start)
+            start, length = reader.send(file.read(length))
     except StopIteration as found:
         return found.value  # type: ignore[no-any-return]
 
