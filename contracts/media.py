@@ -57,20 +57,22 @@ def _cursor(value: Any) -> UUID:
     return cursor
 
 
-def _filename(name: str) -> str:
+def _filename(given: str) -> str:
+    name = given.translate(_BIDI_CONTROLS)
     if not name:
         raise PydanticCustomError("filename", "Filename is required")
     if len(name) > MAX_FILENAME_CHARACTERS:
         raise PydanticCustomError("filename", "Filename must be at most 255 characters")
     if name in {".", ".."} or "/" in name or "\\" in name:
         raise PydanticCustomError("filename", "Filename must be a name, not a path")
-    if _has_controls(name) or any(character in _BIDI_CONTROLS for character in name):
+    if _has_controls(name):
         raise PydanticCustomError("filename", "Filename must not contain control characters")
     return name
 
 
 # Embeddings, overrides and isolates show a name in another order than its characters have: "gpj.exe" as "exe.jpg".
-_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Systems put them around names in a script from right to left, so they are dropped.
+_BIDI_CONTROLS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 
 def _has_controls(text: str) -> bool:
@@ -80,7 +82,7 @@ def _has_controls(text: str) -> bool:
 def _search(text: str) -> str:
     if _has_controls(text):
         raise PydanticCustomError("search", "search must not contain control characters")
-    return text
+    return text.translate(_BIDI_CONTROLS) or text
 
 
 def _post_id(value: str) -> str:
@@ -217,7 +219,7 @@ class MediaAnswer(Wire):
 class ListMedia(Wire):
     """Input of `media.listMedia`. Without `status`, unfinished uploads are left out.
 
-    `search` is a part of the filename, in upper or lower case.
+    `search` is a part of the filename as people type it, in upper or lower case.
     """
 
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_PAGE)] = 20

@@ -5,9 +5,10 @@ is not a key in one of the store's buckets leads nowhere.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from types import MappingProxyType
 from urllib.parse import unquote
 
 import aiohttp
@@ -17,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 from yarl import URL
 
 from server.guard import GUARD
+from server.ranges import is_one_range, part_of
 
 PREFIX = "/storage"
 METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"]
@@ -27,10 +29,12 @@ IDLE_TIMEOUT_SECONDS = 60
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade", "expect"}
 )
-# Credentials for the server are none of the store's business.
-_NOT_FORWARDED = _HOP_BY_HOP | {"cookie"}
+# Credentials for the server are none of the store's business, and a range goes only as the store takes it.
+_NOT_FORWARDED = _HOP_BY_HOP | {"cookie", "range"}
 # This server's own CORS middleware answers browsers.
 _NOT_RETURNED = _HOP_BY_HOP | {"server", "date"}
+# Who has a signed URL may read it; a tab that plays a film is in a sandbox, and of no origin that could be listed.
+_ANY_PAGE = {"access-control-allow-origin": "*"}
 
 
 class StorageProxy:
@@ -46,28 +50,33 @@ class StorageProxy:
         target = self._target(request)
         if target is None:
             return PlainTextResponse("there is nothing here\n", status_code=HTTPStatus.NOT_FOUND)
-        headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_FORWARDED]
-        has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
         try:
-            answer = await self._session.request(
-                request.method,
-                target,
-                headers=headers,
-                data=request.stream() if has_body else None,
-                allow_redirects=False,
-            )
+            return await self._answer(request, target)
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)
         except (aiohttp.ClientError, TimeoutError):
             return PlainTextResponse("storage did not answer\n", status_code=HTTPStatus.BAD_GATEWAY)
-        returned = {
-            name: value
-            for name, value in answer.headers.items()
-            if name.lower() not in _NOT_RETURNED and not name.lower().startswith("access-control-")
-        }
+
+    async def _answer(self, request: Request, target: URL) -> Response:
+        asked = range_of(request)
+        answer = await self._ask(request, target, asked)
+        if asked and answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            answer.close()
+            return _suffix_of(await self._ask(request, target, None), asked)
         # The embedded store answers a part as if it were the whole.
-        status = HTTPStatus.PARTIAL_CONTENT if "content-range" in answer.headers and answer.ok else answer.status
-        return StreamingResponse(chunks(answer), status_code=status, headers={**returned, **GUARD})
+        part = "content-range" in answer.headers and answer.ok
+        return _passed_on(answer, HTTPStatus.PARTIAL_CONTENT if part else answer.status)
+
+    async def _ask(self, request: Request, target: URL, asked: str | None) -> aiohttp.ClientResponse:
+        headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_FORWARDED]
+        has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
+        return await self._session.request(
+            request.method,
+            target,
+            headers=[*headers, ("range", asked)] if asked else headers,
+            data=request.stream() if has_body else None,
+            allow_redirects=False,
+        )
 
     def _target(self, request: Request) -> URL | None:
         """The URL of a key in one of the store's buckets; None for any other path, also one that climbs."""
@@ -85,6 +94,36 @@ class StorageProxy:
             query_string=request.scope["query_string"].decode("latin-1"),
             encoded=True,
         )
+
+
+def range_of(request: Request) -> str | None:
+    """The one range of bytes that a GET asks for, as the embedded store reads it, which refuses every other Range."""
+    asked = request.headers.get("range", "").strip().lower()
+    return asked if request.method == "GET" and is_one_range(asked) else None
+
+
+def _suffix_of(whole: aiohttp.ClientResponse, asked: str) -> Response:
+    """The answer to a range that the embedded store refused, by the whole: a suffix that is longer is all of it."""
+    if whole.status != HTTPStatus.OK:
+        return _passed_on(whole, whole.status)
+    size = int(whole.headers["content-length"])
+    if part_of(size, asked):
+        return _passed_on(whole, HTTPStatus.PARTIAL_CONTENT, {"content-range": f"bytes 0-{size - 1}/{size}"})
+    whole.close()
+    status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+    return PlainTextResponse(
+        f"{status.phrase.lower()}\n", status, headers={"content-range": f"bytes */{size}", **GUARD}
+    )
+
+
+def _passed_on(answer: aiohttp.ClientResponse, status: int, more: Mapping[str, str] = MappingProxyType({})) -> Response:
+    """The store's answer, but for what is not to be returned."""
+    returned = {
+        name: value
+        for name, value in answer.headers.items()
+        if name.lower() not in _NOT_RETURNED and not name.lower().startswith("access-control-")
+    }
+    return StreamingResponse(chunks(answer), status_code=status, headers={**returned, **more, **GUARD, **_ANY_PAGE})
 
 
 @asynccontextmanager

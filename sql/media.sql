@@ -53,10 +53,15 @@ from (
             id, type, state, filename, cost,
             sum(cost) over (order by id desc rows unbounded preceding) as spent
         from media
-        -- In some two nanoseconds each: to normalise accents takes the square of a name's length at the worst.
+        -- In some two nanoseconds each: to normalise accents takes the square of a name's length at the worst, and two
+        -- characters stand for a whole phrase.
         cross join lateral (
             select 500 + octet_length(filename) * (10 + char_length(%(part)s))
-                + case when octet_length(filename) = char_length(filename) then 0 else 6 * char_length(filename) ^ 2 end as cost
+                + case
+                    when octet_length(filename) = char_length(filename) then 0
+                    else 6 * char_length(filename) ^ 2
+                        + 5000 * (char_length(filename) - char_length(translate(filename, U&'\FDFA\FDFB', '')))
+                end as cost
         ) as looked_at
         where owner_id = %(owner_id)s and state <> 'deleted' and (%(before)s::uuid is null or id < %(before)s::uuid)
         order by id desc

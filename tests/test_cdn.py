@@ -25,7 +25,7 @@ KEY = "users/ada/thumb150.webp"
 MD5 = '"c91fa94e14cf2fa5474beceff788c0dc"'  # of BODY
 XXH128 = '"09276921dedb8fafc77bd89cae94cf89"'
 WEB_APP = "https://app.example.com"
-GUARD = "default-src 'none'; sandbox"
+GUARD = "default-src 'none'; media-src 'self'; sandbox"
 
 
 @pytest.fixture(params=every_store())

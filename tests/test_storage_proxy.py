@@ -148,6 +148,9 @@ async def test_a_download_has_its_own_name_and_type(stored, client, signed_get):
         ("bytes=0-3", b"twel", "bytes 0-3/12"),
         ("bytes=7-", b"bytes", "bytes 7-11/12"),
         ("bytes=-5", b"bytes", "bytes 7-11/12"),
+        ("bytes=-999999", BODY, "bytes 0-11/12"),
+        ("bytes=7-999999", b"bytes", "bytes 7-11/12"),
+        ("BYTES=0-3", b"twel", "bytes 0-3/12"),
     ],
 )
 async def test_a_part_is_answered(stored, client, signed_get, asked, part, content_range):
@@ -155,6 +158,20 @@ async def test_a_part_is_answered(stored, client, signed_get, asked, part, conte
     answer = await client.get(signed_get(), headers={"range": asked})
     assert (answer.content, answer.headers["content-range"]) == (part, content_range)
     assert answer.status_code == 206
+
+
+@pytest.mark.parametrize("asked", ["bytes=0-1,3-4", "bytes=5-2", "bytes=a-b", "items=0-3", "bytes=-"])
+async def test_who_asks_for_no_range_or_several_is_answered_the_whole(stored, client, signed_get, asked):
+    """As RFC 9110 allows for several, and asks for what is none."""
+    answer = await client.get(signed_get(), headers={"range": asked})
+    assert (answer.status_code, answer.content, "content-range" in answer.headers) == (200, BODY, False)
+
+
+@pytest.mark.parametrize("asked", ["bytes=12-", "bytes=-0", "bytes=999999999999999999-"])
+async def test_a_part_behind_the_end_cannot_be_had(stored, client, signed_get, asked):
+    """The answer tells how long the object is."""
+    answer = await client.get(signed_get(), headers={"range": asked})
+    assert (answer.status_code, answer.headers["content-range"]) == (416, "bytes */12")
 
 
 async def test_a_head_is_answered_without_a_body(stored, client, resources):
@@ -231,12 +248,19 @@ async def test_cross_origin_headers_stand_once(site, client, signed_put, signed_
         assert answer.headers.get_list("date") == [answer.headers["date"]]
 
 
+async def test_a_tab_in_its_sandbox_may_read_what_it_shows(stored, client, signed_get):
+    """Its origin is null; a signed URL is all that it needs."""
+    answer = await client.get(signed_get(), headers={"origin": "null"})
+    assert (answer.status_code, answer.headers.get_list("access-control-allow-origin")) == (200, ["*"])
+    assert "access-control-allow-credentials" not in answer.headers
+
+
 async def test_stored_bytes_cannot_act_in_the_origin(stored, client, signed_get, signed_put):
     """What is served is of its own type only, and in a sandbox; so are refusals."""
     for url in (signed_get(), signed_put()[0]):
         answer = await client.get(url)
         assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
-        assert answer.headers.get_list("content-security-policy") == ["default-src 'none'; sandbox"]
+        assert answer.headers.get_list("content-security-policy") == ["default-src 'none'; media-src 'self'; sandbox"]
 
 
 @pytest.mark.parametrize("upstream", ["http://127.0.0.1:1"], ids=["nobody listens"])

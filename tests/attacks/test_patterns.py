@@ -41,7 +41,7 @@ TRIED: dict[Key, tuple[str, tuple[str, ...]]] = {
     ("rpc/disposition.py", '\\\\(["\\\\])'): ("findall", ("\\", '\\"', "a")),
     ("rpc/origin.py", LOCAL_ORIGINS): ("fullmatch", ("http://localhost:", "1")),
     ("rpc/trpc/request.py", "%(?![0-9A-Fa-f]{2})"): ("search", ("%4", "%41", "%")),
-    ("server/cdn.py", "bytes=(?P<first>[0-9]{0,18})-(?P<last>[0-9]{0,18})"): ("fullmatch", ("bytes=1-", "1")),
+    ("server/ranges.py", "bytes=(?P<first>[0-9]{0,18})-(?P<last>[0-9]{0,18})"): ("fullmatch", ("bytes=1-", "1")),
     ("server/playlists.py", "[0-9a-f]{8}(?:[0-9a-f]{16})?"): ("fullmatch", ("0",)),
     ("server/playlists.py", "[a-z0-9-]{1,40}[.]m3u8"): ("fullmatch", ("a", "a.m3u8")),
     ("storage/keys.py", "[^A-Za-z0-9._-]+"): ("findall", ("a", " ", "a ")),

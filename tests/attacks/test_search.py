@@ -104,6 +104,16 @@ async def test_a_name_of_accents_costs_what_it_takes_to_normalise_it(call, datab
     assert (await call("media.listMedia", search=PART, cursor=str(page.next_cursor))).next_cursor is None
 
 
+async def test_a_name_of_phrases_costs_what_it_takes_to_write_them_out(call, database_url, monkeypatch):
+    """A character that stands for eighteen: of such names a page looks at few."""
+    monkeypatch.setattr(library, "SEARCH_BUDGET", 5 * (5000 * 255 + 6 * 255**2))
+    load_media(database_url, "ada", 9, "\ufdfa" * 255)
+
+    page = await call("media.listMedia", search=PART)
+    assert page.next_cursor is not None
+    assert (await call("media.listMedia", search=PART, cursor=str(page.next_cursor))).next_cursor is None
+
+
 async def test_a_search_goes_on_where_it_stopped(call, completed_media, monkeypatch):
     """With a budget for one name each page looks at one, and in the end each was looked at once."""
     monkeypatch.setattr(library, "SEARCH_BUDGET", 1)
