@@ -78,7 +78,7 @@ async def _run(settings: Settings, listener: socket.socket, embedded_s3: str | N
             await resources.store.create_buckets()
         buckets = (settings.s3_bucket, settings.s3_public_bucket)
         routes = await stack.enter_async_context(storage_routes(embedded_s3, *buckets)) if embedded_s3 else []
-        config = app_config(settings, cors_origin_regex=LOCAL_ORIGINS)
+        config = app_config(settings, cors_origin_regex=LOCAL_ORIGINS, explains_faults=True)
         app = create_app(resources, PROCEDURES, config, routes=[*routes, *playlist_routes(resources)])
         shows_all = embedded_s3 and not settings.private_renditions
         served = await stack.enter_async_context(cdn_beside(app, store_config(settings))) if shows_all else app

@@ -117,7 +117,7 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
     return ConnectionLimits(in_all=settings.max_connections, of_each=settings.max_connections_per_address)
 
 
-def app_config(settings: Settings, *, cors_origin_regex: str | None = None) -> AppConfig:
+def app_config(settings: Settings, *, cors_origin_regex: str | None = None, explains_faults: bool = False) -> AppConfig:
     """The HTTP side of settings."""
     return AppConfig(
         auth=AuthConfig(
@@ -126,6 +126,7 @@ def app_config(settings: Settings, *, cors_origin_regex: str | None = None) -> A
             issuer=settings.auth_issuer,
             audience=settings.auth_audience,
             cookie=settings.auth_cookie,
+            explains_faults=explains_faults,
         ),
         rpc_path=settings.rpc_path,
         cors_origins=settings.cors_origins,
