@@ -23,6 +23,7 @@ from server.resources import app_config, connection_limits, open_resources, stor
 from server.settings import Settings
 from server.storage_proxy import storage_routes
 from server.token import sign_token
+from server.token_policy import TokenPolicy
 from server.work import work
 from sql.migrate import migrate
 
@@ -50,6 +51,7 @@ def dev(environment: Mapping[str, str]) -> None:
 def start_missing(stack: ExitStack, environment: Mapping[str, str], asked: Settings, data_dir: Path) -> Settings:
     """Start an embedded server for each that the environment does not name; the settings that reach them all."""
     made = Secrets.of(data_dir)
+    TokenPolicy.of(asked).publish(data_dir)
     found = {"SERVER_URL": asked.server_url or origin(asked)}
     if not asked.has_verifier:
         found["AUTH_JWT_SECRET"] = made.jwt_secret

@@ -15,7 +15,7 @@ from tests.sample_procedures import serving
 from tests.test_auth import HS256, INVALID, NONE, REFUSED
 from tests.tokens import OTHER_SECRET, SECRET, by_hand, claims, publishing, signed, token
 
-ISSUED = {"issuer": "https://id.example", "audience": "media"}
+ISSUED: dict[str, Any] = {"issuer": "https://id.example", "audience": "media"}
 MEANT = {"iss": "https://id.example", "aud": "media"}
 FAULTS = {
     "malformed": ["garbage", "a.b.c", by_hand(HS256, b"{"), by_hand(HS256, [])],
