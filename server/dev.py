@@ -11,6 +11,7 @@ from pathlib import Path
 
 from procedures import PROCEDURES
 from rpc.app import create_app
+from rpc.limits import DEV_LIMITS
 from server import cdn, storage_proxy
 from server.cdn import cdn_beside
 from server.data_dir import explained, locked
@@ -34,7 +35,9 @@ LOCAL_ORIGINS = r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 def dev(environment: Mapping[str, str]) -> None:
     """Start what is missing, migrate, serve and work, until Ctrl-C or SIGTERM; then stop what was started."""
     began = time.monotonic()
+    environment = {**environment, "RATE_LIMITS": environment.get("RATE_LIMITS") or str(DEV_LIMITS)}
     asked = Settings.from_environment(environment)
+    asked.check_rate_limits([procedure.name for procedure in PROCEDURES])
     listener = listen(asked.host, asked.port)
     with ended_by_signals(), ExitStack() as stack:
         with explained(Path(asked.data_dir)):

@@ -1,7 +1,7 @@
 """Every setting, from the environment alone, with default, unit and a sentence; checked before anything starts."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -202,7 +202,7 @@ class Settings:
     )
     rate_limits: RateLimits = setting(
         "How often a caller may call a procedure, as `procedure=calls/seconds`, separated by commas; `*` stands for "
-        "every other procedure. `off` limits nothing.",
+        "every other procedure. `off` limits nothing. `mediarpc dev` lets uploads be begun 600 times a minute.",
         default=DEFAULT_LIMITS,
         parse=RateLimits.parse,
     )
@@ -351,6 +351,13 @@ class Settings:
                 "AUTH_INTROSPECTION_URL must hold no password: "
                 "AUTH_INTROSPECTION_CLIENT_ID and AUTH_INTROSPECTION_CLIENT_SECRET are there for it"
             )
+
+    def check_rate_limits(self, procedures: Collection[str]) -> None:
+        """SettingsError when a procedure is limited that there is not."""
+        try:
+            self.rate_limits.require_known(procedures)
+        except ValueError as error:
+            raise SettingsError(f"RATE_LIMITS {error}") from None
 
     @property
     def has_verifier(self) -> bool:
