@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from contracts.ceilings import Ceilings
 from contracts.errors import AuthenticationRequired, ForeignOwner, ServiceOnly
 from contracts.owners import Owner
 from rpc.auth import Caller
@@ -62,6 +63,7 @@ class Resources:
     scans: bool
     uploads: UploadPolicy
     owner_limits: OwnerLimits
+    ceilings: Ceilings
     post_media_limit: int
     limits: RateLimits
     bell: Bell

@@ -6,10 +6,14 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from contracts.sizes import GIB, MIB, TIB, ByteSize
 from rpc.limits import DEFAULT_LIMITS, RateLimits
 
 MIN_SECRET_BYTES = 32
 MAX_DIGITS = 18
+# S3's own limits: of one PUT and its copy, and of an object.
+MAX_PUT_BYTES = 5 * GIB
+MAX_MULTIPART_BYTES = 5 * TIB
 
 
 class SettingsError(Exception):
@@ -43,6 +47,16 @@ def _number(smallest: int, largest: int) -> Callable[[str], int]:
         if len(value) > MAX_DIGITS or not value.isdecimal() or not smallest <= int(value) <= largest:
             raise ValueError(f"must be a whole number from {smallest} to {largest}")
         return int(value)
+
+    return parse
+
+
+def _size(largest: int) -> Callable[[str], ByteSize]:
+    def parse(value: str) -> ByteSize:
+        size = ByteSize.parse(value)
+        if not 1 <= size <= largest:
+            raise ValueError(f"must be from 1 byte to {ByteSize(largest)}")
+        return size
 
     return parse
 
@@ -230,6 +244,28 @@ class Settings:
         "slower than 1 KiB a second is given up.",
         default=60,
         parse=_number(1, 3600),
+    )
+    max_image_bytes: int = setting(
+        "The largest image, in bytes or like `10MiB`.", default=ByteSize(10 * MIB), parse=_size(MAX_PUT_BYTES)
+    )
+    max_video_bytes: int = setting(
+        "The largest film that is uploaded by one PUT.", default=ByteSize(100 * MIB), parse=_size(MAX_PUT_BYTES)
+    )
+    max_audio_bytes: int = setting("The largest recording.", default=ByteSize(20 * MIB), parse=_size(MAX_PUT_BYTES))
+    max_multipart_image_bytes: int | None = setting(
+        "The largest image that comes in parts or through the server; unset, or less than that: `MAX_IMAGE_BYTES`.",
+        default=None,
+        parse=_size(MAX_MULTIPART_BYTES),
+    )
+    max_multipart_video_bytes: int = setting(
+        "The largest film that does; `MAX_VIDEO_BYTES` when that is more.",
+        default=ByteSize(500 * MIB),
+        parse=_size(MAX_MULTIPART_BYTES),
+    )
+    max_multipart_audio_bytes: int | None = setting(
+        "The largest recording that does; unset, or less than that: `MAX_AUDIO_BYTES`.",
+        default=None,
+        parse=_size(MAX_MULTIPART_BYTES),
     )
     count_renditions: bool = setting(
         "Whether renditions weigh on their owner's quota, as originals do.", default=False, parse=_flag

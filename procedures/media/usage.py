@@ -14,16 +14,17 @@ IMAGE, VIDEO, AUDIO = MediaType.IMAGE, MediaType.VIDEO, MediaType.AUDIO
 
 
 @query("media.getSupportedFormats", public=True)
-async def get_supported_formats(_ctx: Context, _params: NoInput) -> SupportedFormats:
+async def get_supported_formats(ctx: Context, _params: NoInput) -> SupportedFormats:
     """Say which content types and sizes `media.initiateUpload` accepts."""
+    ceilings = ctx.resources.ceilings
     formats = [
         SupportedFormat(
             content_type=accepted.content_type,
             aliases=list(accepted.aliases),
             type=accepted.type,
             extensions=list(accepted.extensions),
-            max_size=accepted.max_bytes,
-            max_multipart_size=accepted.multipart_max_bytes,
+            max_size=ceilings.of_put(accepted),
+            max_multipart_size=ceilings.of_multipart(accepted),
         )
         for accepted in FORMATS.values()
     ]
