@@ -64,11 +64,6 @@ class Caller:
         """Whether the caller may act for every owner."""
         return SERVICE_SCOPE in self.scopes
 
-    @cached_property
-    def quota_bytes(self) -> int | None:
-        """The quota of the token's plan, None when it names no plan."""
-        return None if self.plan is None else self.plan.quota_bytes
-
 
 class Claims(Struct, frozen=True):
     """What a token says of its caller; what else it says is for others. `exp` is in seconds since 1970."""

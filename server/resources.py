@@ -56,6 +56,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                     media=settings.max_media_per_owner, pending_uploads=settings.max_pending_uploads
                 ),
                 ceilings=ceilings_of(settings),
+                plans=settings.plans,
                 post_media_limit=settings.post_media_limit,
                 limits=settings.rate_limits,
                 bell=bell,

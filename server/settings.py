@@ -6,7 +6,8 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from contracts.sizes import GIB, MIB, TIB, ByteSize
+from contracts.plans import PlanQuotas
+from contracts.sizes import GIB, MIB, TIB, bytes_of, size_of
 from rpc.limits import DEFAULT_LIMITS, RateLimits
 
 MIN_SECRET_BYTES = 32
@@ -51,11 +52,11 @@ def _number(smallest: int, largest: int) -> Callable[[str], int]:
     return parse
 
 
-def _size(largest: int) -> Callable[[str], ByteSize]:
-    def parse(value: str) -> ByteSize:
-        size = ByteSize.parse(value)
+def _size(largest: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        size = bytes_of(value)
         if not 1 <= size <= largest:
-            raise ValueError(f"must be from 1 byte to {ByteSize(largest)}")
+            raise ValueError(f"must be from 1 byte to {size_of(largest)}")
         return size
 
     return parse
@@ -246,12 +247,12 @@ class Settings:
         parse=_number(1, 3600),
     )
     max_image_bytes: int = setting(
-        "The largest image, in bytes or like `10MiB`.", default=ByteSize(10 * MIB), parse=_size(MAX_PUT_BYTES)
+        "The largest image, in bytes or like `10MiB`.", default=10 * MIB, parse=_size(MAX_PUT_BYTES)
     )
     max_video_bytes: int = setting(
-        "The largest film that is uploaded by one PUT.", default=ByteSize(100 * MIB), parse=_size(MAX_PUT_BYTES)
+        "The largest film that is uploaded by one PUT.", default=100 * MIB, parse=_size(MAX_PUT_BYTES)
     )
-    max_audio_bytes: int = setting("The largest recording.", default=ByteSize(20 * MIB), parse=_size(MAX_PUT_BYTES))
+    max_audio_bytes: int = setting("The largest recording.", default=20 * MIB, parse=_size(MAX_PUT_BYTES))
     max_multipart_image_bytes: int | None = setting(
         "The largest image that comes in parts or through the server; unset, or less than that: `MAX_IMAGE_BYTES`.",
         default=None,
@@ -259,13 +260,18 @@ class Settings:
     )
     max_multipart_video_bytes: int = setting(
         "The largest film that does; `MAX_VIDEO_BYTES` when that is more.",
-        default=ByteSize(500 * MIB),
+        default=500 * MIB,
         parse=_size(MAX_MULTIPART_BYTES),
     )
     max_multipart_audio_bytes: int | None = setting(
         "The largest recording that does; unset, or less than that: `MAX_AUDIO_BYTES`.",
         default=None,
         parse=_size(MAX_MULTIPART_BYTES),
+    )
+    plans: PlanQuotas = setting(
+        "The quotas of the plans, in bytes or like `10GiB`, separated by commas; those that are not named stay so.",
+        default=PlanQuotas(),
+        parse=PlanQuotas.parse,
     )
     count_renditions: bool = setting(
         "Whether renditions weigh on their owner's quota, as originals do.", default=False, parse=_flag

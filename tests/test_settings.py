@@ -5,6 +5,7 @@ from itertools import product
 
 import pytest
 
+from contracts.plans import PlanQuotas
 from rpc.limits import DEFAULT_LIMITS
 from server.settings import Settings, SettingsError
 
@@ -111,6 +112,7 @@ def test_an_empty_environment_gives_the_defaults():
         "upload_grace_seconds": 60,
         "multipart_ttl_seconds": 86400,
         "content_idle_seconds": 60,
+        "plans": PlanQuotas(),
         "max_image_bytes": 10 * 1024**2,
         "max_video_bytes": 100 * 1024**2,
         "max_audio_bytes": 20 * 1024**2,

@@ -34,12 +34,12 @@ from jobs.purge import remove_objects
 from procedures.media.answer import answer
 from procedures.media.arrival import Arrival, waiting_room
 from procedures.media.reservation import OVER_LIMIT, Plan, reserve
-from procedures.media.usage import held_bytes
+from procedures.media.usage import held_bytes, read_usage
 from processing.sniff import detect
 from rpc.content import Content, unreadable
 from rpc.context import Context
 from rpc.procedure import mutation
-from sql.rows import MediaRow, Transfer, UsageRow
+from sql.rows import MediaRow, Transfer
 from storage.keys import original_key
 from storage.multipart import PartsChanged, UploadGone
 
@@ -106,7 +106,7 @@ async def _admit(ctx: Context, params: Upload) -> None:
         )
     if params.content_type and params.size:
         ctx.resources.ceilings.check_multipart(FORMATS[params.content_type], params.size)
-    usage = await ctx.db.shared(UsageRow, "read_usage", owner_id=owner, quota_bytes=ctx.quota_of(owner))
+    usage = await read_usage(ctx, owner)
     available, required = usage.quota_bytes - held_bytes(ctx, usage) - usage.reserved_bytes, params.size or 1
     if available < required:
         raise StorageLimitExceeded(

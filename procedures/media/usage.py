@@ -35,7 +35,18 @@ async def get_supported_formats(ctx: Context, _params: NoInput) -> SupportedForm
 async def get_storage_usage(ctx: Context, params: OfOwner) -> StorageUsage:
     """Answer what an owner uses of the quota, in bytes. Raises ForeignOwner."""
     owner = ctx.owner(params.owner)
-    return shown(ctx, await ctx.db.shared(UsageRow, "read_usage", owner_id=owner, quota_bytes=ctx.quota_of(owner)))
+    return shown(ctx, await read_usage(ctx, owner))
+
+
+async def read_usage(ctx: Context, owner: str) -> UsageRow:
+    """What an owner uses, under the caller's plan."""
+    return await ctx.db.shared(
+        UsageRow,
+        "read_usage",
+        owner_id=owner,
+        quota_bytes=ctx.quota_of(owner),
+        free_quota_bytes=ctx.resources.plans.free,
+    )
 
 
 def held_bytes(ctx: Context, usage: UsageRow) -> int:
