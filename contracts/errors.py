@@ -13,6 +13,8 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from contracts.tokens import TokenFault
+
 JSONRPC_INVALID_PARAMS = -32602
 JSONRPC_INTERNAL_ERROR = -32603
 _INPUT_CODES = range(1200, 1300)
@@ -137,9 +139,21 @@ class SessionExpired(RpcError):
 
 
 class InvalidToken(RpcError):
-    """The token's signature, algorithm, issuer, audience or claims are not what this server accepts."""
+    """The token's signature, algorithm, issuer, audience or claims are not what this server accepts.
+
+    The log has the fault. So has the answer of `mediarpc dev`; others learn no more than that it is invalid.
+    """
 
     code = ErrorCode.INVALID_TOKEN
+
+    def __init__(self, fault: TokenFault, *, explained: bool = False) -> None:
+        self.fault = fault
+        self.explained = explained
+
+    @property
+    def message(self) -> str:
+        """The sentence, with that of the fault where it is explained."""
+        return f"{self.code.sentence}: {self.fault.sentence}" if self.explained else self.code.sentence
 
 
 class ForeignSite(RpcError):

@@ -1,4 +1,4 @@
-"""The accepted media types, by what else they are called, and their ceilings in bytes.
+"""The accepted media types, by what else they are called.
 
 `inline` are those that every browser shows by itself, as pictures and sound that run nothing; the others are always
 saved to a file.
@@ -6,9 +6,6 @@ saved to a file.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
-
-MIB = 1024 * 1024
 
 
 class MediaType(StrEnum):
@@ -32,8 +29,6 @@ class Format:
     taken_as: frozenset[str]
     type: MediaType
     inline: bool
-    max_bytes: int
-    multipart_max_bytes: int
 
 
 def _format(
@@ -42,8 +37,6 @@ def _format(
     aliases: tuple[str, ...] = (),
     also: str | None = None,
     inline: bool = False,
-    max_bytes: int,
-    multipart_max_bytes: int | None = None,
 ) -> Format:
     return Format(
         content_type=content_type,
@@ -52,36 +45,26 @@ def _format(
         taken_as=frozenset({content_type, also or content_type}),
         type=MediaType(content_type.partition("/")[0]),
         inline=inline,
-        max_bytes=max_bytes,
-        multipart_max_bytes=multipart_max_bytes or max_bytes,
     )
 
 
-def _image(content_type: str, *extensions: str, **told: Any) -> Format:
-    return _format(content_type, *extensions, max_bytes=10 * MIB, **told)
-
-
-def _film(content_type: str, *extensions: str, **told: Any) -> Format:
-    return _format(content_type, *extensions, max_bytes=100 * MIB, multipart_max_bytes=500 * MIB, **told)
-
-
 def _sound(content_type: str, *extensions: str, aliases: tuple[str, ...] = ()) -> Format:
-    return _format(content_type, *extensions, aliases=aliases, inline=True, max_bytes=20 * MIB)
+    return _format(content_type, *extensions, aliases=aliases, inline=True)
 
 
 FORMATS: dict[str, Format] = {
     accepted.content_type: accepted
     for accepted in (
-        _image("image/jpeg", "jpg", "jpeg", "jfif", aliases=("image/jpg", "image/pjpeg"), inline=True),
-        _image("image/png", "png", "apng", aliases=("image/apng", "image/x-png"), inline=True),
-        _image("image/gif", "gif", inline=True),
-        _image("image/webp", "webp", inline=True),
-        _image("image/heic", "heic", "heics", aliases=("image/heic-sequence",), also="image/heif"),
-        _image("image/heif", "heif", "heifs", "hif", aliases=("image/heif-sequence",), also="image/heic"),
-        _image("image/avif", "avif", "avifs", aliases=("image/avif-sequence",), inline=True),
-        _film("video/mp4", "mp4", "m4v", aliases=("video/x-m4v", "video/m4v"), also="video/quicktime", inline=True),
-        _film("video/webm", "webm", "mkv", aliases=("video/x-matroska", "video/matroska"), inline=True),
-        _film("video/quicktime", "mov", "qt", also="video/mp4"),
+        _format("image/jpeg", "jpg", "jpeg", "jfif", aliases=("image/jpg", "image/pjpeg"), inline=True),
+        _format("image/png", "png", "apng", aliases=("image/apng", "image/x-png"), inline=True),
+        _format("image/gif", "gif", inline=True),
+        _format("image/webp", "webp", inline=True),
+        _format("image/heic", "heic", "heics", aliases=("image/heic-sequence",), also="image/heif"),
+        _format("image/heif", "heif", "heifs", "hif", aliases=("image/heif-sequence",), also="image/heic"),
+        _format("image/avif", "avif", "avifs", aliases=("image/avif-sequence",), inline=True),
+        _format("video/mp4", "mp4", "m4v", aliases=("video/x-m4v", "video/m4v"), also="video/quicktime", inline=True),
+        _format("video/webm", "webm", "mkv", aliases=("video/x-matroska", "video/matroska"), inline=True),
+        _format("video/quicktime", "mov", "qt", also="video/mp4"),
         _sound(
             "audio/mpeg", "mp3", aliases=("audio/mp3", "audio/x-mp3", "audio/x-mpeg", "audio/mpeg3", "audio/x-mpeg-3")
         ),

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
-from contracts.formats import MIB
 from contracts.media import (
     MAX_PAGE,
     ByteCount,
@@ -16,6 +15,7 @@ from contracts.media import (
     Sha256,
 )
 from contracts.owners import Owner
+from contracts.sizes import MIB
 from contracts.wire import Timestamp, Wire
 
 MAX_PARTS = 10_000  # S3's own limit

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from contracts.errors import DigestDiffers, InvalidFileType, SizeDiffers, UploadIncomplete
-from contracts.formats import FORMATS, MIB, MediaType
+from contracts.formats import FORMATS, MediaType
+from contracts.sizes import MIB
 from contracts.wire import iso_milliseconds
 from jobs.job import enqueue
 from jobs.parts import assemble

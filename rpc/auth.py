@@ -21,11 +21,13 @@ from starlette.requests import Request
 from contracts.errors import AuthenticationRequired, InvalidToken, ServiceUnavailable, SessionExpired
 from contracts.owners import Owner, key_of_user
 from contracts.plans import Plan
+from contracts.tokens import TokenFault
 from rpc.cookies import cookie_of
 from rpc.in_flight import InFlight
 from rpc.origin import Origins
 from rpc.peers import peer_of
 from rpc.refusals import Refusals
+from rpc.token_faults import fault_of, fault_of_claim, is_jwt
 
 if TYPE_CHECKING:
     from rpc.introspection import Introspection  # its HTTP client takes a fifth of a process's start
@@ -62,11 +64,6 @@ class Caller:
         """Whether the caller may act for every owner."""
         return SERVICE_SCOPE in self.scopes
 
-    @cached_property
-    def quota_bytes(self) -> int | None:
-        """The quota of the token's plan, None when it names no plan."""
-        return None if self.plan is None else self.plan.quota_bytes
-
 
 class Claims(Struct, frozen=True):
     """What a token says of its caller; what else it says is for others. `exp` is in seconds since 1970."""
@@ -95,6 +92,7 @@ class AuthConfig:
     issuer: str | None = None
     audience: str | None = None
     cookie: str | None = None
+    explains_faults: bool = False
 
     @property
     def knows_jwts(self) -> bool:
@@ -161,15 +159,19 @@ class Authenticator:
         try:
             verified = await self._judge(token, peer)
         except (InvalidToken, SessionExpired) as refused:
-            self._refusals.note(token, type(refused))
+            self._refusals.note(token, refused)
             raise
         self._remember(token, verified)
         return verified
 
     async def _judge(self, token: str, peer: str) -> Verified:
-        if self._introspection is None or (self.config.knows_jwts and _is_jwt(token)):
-            return await self._check(token)
-        return await self._introspect(self._introspection, token, peer)
+        try:
+            if self._introspection is None or (self.config.knows_jwts and is_jwt(token)):
+                return await self._check(token)
+            return await self._introspect(self._introspection, token, peer)
+        except InvalidToken as refused:
+            refused.explained = self.config.explains_faults
+            raise
 
     def _remember(self, token: str, verified: Verified) -> None:
         """Keep the outcome; when there are too many, the one that was found first goes."""
@@ -182,39 +184,36 @@ class Authenticator:
         """What a JWT says, when its signature and its claims hold."""
         try:
             key, algorithms = await self._key(token)
-            claims = convert(self._claims(token, key, algorithms), Claims)
+            claims = _convert(self._claims(token, key, algorithms))
             return Verified(_caller(claims), min(claims.exp + LEEWAY_SECONDS, self._clock() + MAX_TRUST_SECONDS))
         except jwt.ExpiredSignatureError:
             raise SessionExpired from None
         except jwt.PyJWKClientConnectionError as error:
             raise ServiceUnavailable(service="authentication") from error
         except (jwt.PyJWTError, ValueError, OverflowError) as error:
-            raise InvalidToken from error
+            raise InvalidToken(fault_of(error, token)) from error
 
     async def _introspect(self, introspection: "Introspection", token: str, peer: str) -> Verified:
         """What the authorization server says of a token; what it leaves out, `sub` apart, is not held against it."""
         asked = self._clock()
         found = await introspection.claims(token, peer)
         if found is None:
-            raise InvalidToken
-        try:
-            self._require_meant_for_us(found)
-            claims = convert(found, Claims)
-            caller = _caller(claims)
-        except ValueError as error:
-            raise InvalidToken from error
+            raise InvalidToken(TokenFault.INACTIVE)
+        self._require_meant_for_us(found)
+        claims = _convert(found)
+        caller = _caller(claims)
         if claims.exp + LEEWAY_SECONDS <= asked:
             raise SessionExpired
         return Verified(caller, min(claims.exp, asked + MAX_INTROSPECTED_SECONDS))
 
     def _require_meant_for_us(self, claims: dict[str, Any]) -> None:
-        """ValueError when an introspection answer names another issuer, or audiences without ours."""
+        """InvalidToken when an introspection answer names another issuer, or audiences without ours."""
         issuer, audience = self.config.issuer, self.config.audience
         if issuer is not None and claims.get("iss", issuer) != issuer:
-            raise ValueError("iss")
+            raise InvalidToken(TokenFault.WRONG_ISS)
         named = claims.get("aud", audience)
         if audience is not None and audience not in (named if isinstance(named, list) else [named]):
-            raise ValueError("aud")
+            raise InvalidToken(TokenFault.WRONG_AUD)
 
     async def _key(self, token: str) -> tuple[Any, tuple[str, ...]]:
         """The key that a token's algorithm is allowed to be checked with, and the algorithms allowed with that key."""
@@ -247,17 +246,20 @@ def _bearer(request: Request) -> str | None:
     return (token.strip() or None) if scheme.lower() == "bearer" else None
 
 
-def _is_jwt(token: str) -> bool:
-    """Whether a token has the form of a JWT; other signed cookies have three parts too, but no algorithm."""
+def _convert(told: dict[str, Any]) -> Claims:
+    """The claims that count; InvalidToken for one that is not of its kind."""
     try:
-        return "alg" in jwt.get_unverified_header(token)
-    except (jwt.PyJWTError, ValueError):
-        return False
+        return convert(told, Claims)
+    except ValueError as error:
+        raise InvalidToken(fault_of_claim(error)) from error
 
 
 def _caller(claims: Claims) -> Caller:
-    """The caller that verified claims describe; ValueError when they name somebody or something that cannot be."""
+    """The caller that verified claims describe; InvalidToken when they name somebody or something that cannot be."""
     if not claims.sub.isprintable():
-        raise ValueError("sub")
-    owners = frozenset(Owner.of(listed).key for listed in claims.owners)
+        raise InvalidToken(TokenFault.BAD_SUB)
+    try:
+        owners = frozenset(Owner.of(listed).key for listed in claims.owners)
+    except ValueError as error:
+        raise InvalidToken(TokenFault.BAD_OWNERS) from error
     return Caller(claims.sub, claims.plan, frozenset(claims.scope.split()), owners)

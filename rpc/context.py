@@ -7,8 +7,10 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from contracts.ceilings import Ceilings
 from contracts.errors import AuthenticationRequired, ForeignOwner, ServiceOnly
 from contracts.owners import Owner
+from contracts.plans import PlanQuotas
 from rpc.auth import Caller
 from rpc.in_flight import InFlight
 from rpc.limits import RateLimits
@@ -62,6 +64,8 @@ class Resources:
     scans: bool
     uploads: UploadPolicy
     owner_limits: OwnerLimits
+    ceilings: Ceilings
+    plans: PlanQuotas
     post_media_limit: int
     limits: RateLimits
     bell: Bell
@@ -101,7 +105,7 @@ class Context(Struct, kw_only=True):
 
     def quota_of(self, owner: str) -> int | None:
         """The quota that the caller's plan gives an owner: to the caller alone; None leaves what is stored."""
-        return self.caller.quota_bytes if owner == self.caller.key else None
+        return self.resources.plans.of(self.caller.plan) if owner == self.caller.key else None
 
     def require_service(self) -> None:
         """Raise ServiceOnly for a caller without the scope `service`."""

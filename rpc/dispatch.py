@@ -15,7 +15,15 @@ import structlog
 from msgspec import Struct, field
 from pydantic import ValidationError
 
-from contracts.errors import InternalError, RpcError, ServiceUnavailable, UnknownProcedure, ValidationFailed, cause_of
+from contracts.errors import (
+    InternalError,
+    InvalidToken,
+    RpcError,
+    ServiceUnavailable,
+    UnknownProcedure,
+    ValidationFailed,
+    cause_of,
+)
 from contracts.wire import Wire
 from rpc.auth import Caller
 from rpc.budget import AnswerBudget
@@ -175,6 +183,8 @@ async def _outcome(call: Call, facts: Facts, answering: Awaitable[Answered]) -> 
     except RpcError as error:
         if isinstance(error, ServiceUnavailable):
             facts.update(service=error.service, **cause_of(error))
+        elif isinstance(error, InvalidToken):
+            facts.update(fault=error.fault)
         outcome = Outcome(request_id=call.request_id, error=error)
     except Exception:
         log.exception("unforeseen", **facts)

@@ -16,6 +16,7 @@ import aiohttp
 import structlog
 
 from contracts.errors import InvalidToken, ServiceUnavailable
+from contracts.tokens import TokenFault
 from rpc.json import decode
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.introspection")
@@ -51,7 +52,7 @@ class Introspection:
         Raises InvalidToken for what no token may look like, ServiceUnavailable when there is no verdict in time.
         """
         if len(token) > MAX_TOKEN_CHARACTERS or not (token.isascii() and token.isprintable()):
-            raise InvalidToken
+            raise InvalidToken(TokenFault.MALFORMED)
         try:
             async with self._turn(peer), asyncio.timeout(TIMEOUT_SECONDS):
                 return _verdict(await self._ask(token))

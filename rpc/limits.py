@@ -1,6 +1,8 @@
 """How often a caller may call what."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Self
 
 MAX_CALLS = 10**9
@@ -35,6 +37,12 @@ class RateLimits:
             return cls()
         return cls(dict(_entry(entry.strip()) for entry in text.split(",") if entry.strip()))
 
+    def require_known(self, procedures: Collection[str]) -> None:
+        """ValueError for a limit of a procedure that there is not, with the name that was probably meant."""
+        for name in [name for name in self.table if name not in {"*", *procedures}]:
+            meant = get_close_matches(name, procedures, 1, cutoff=0.0)[0]
+            raise ValueError(f"names no procedure: {name!r}; did you mean {meant}?")
+
     def __str__(self) -> str:
         return ",".join(f"{name}={limit}" for name, limit in self.table.items())
 
@@ -49,13 +57,14 @@ def _entry(entry: str) -> tuple[str, RateLimit]:
     return name, RateLimit(int(calls), int(seconds))
 
 
+BEGIN_UPLOADS = ("media.initiateUpload", "media.initiateMultipartUpload", "media.upload")
 # VRSS documents ten initiates a minute. The other calls can be undone, and leave records each time.
 DEFAULT_LIMITS = RateLimits(
     {
-        "media.initiateUpload": RateLimit(10, 60),
-        "media.initiateMultipartUpload": RateLimit(10, 60),
-        "media.upload": RateLimit(10, 60),
+        **dict.fromkeys(BEGIN_UPLOADS, RateLimit(10, 60)),
         "media.attachToPost": RateLimit(60, 60),
         "media.detachFromPost": RateLimit(60, 60),
     }
 )
+# Who develops drops two dozen photos at once, again and again.
+DEV_LIMITS = RateLimits({**DEFAULT_LIMITS.table, **dict.fromkeys(BEGIN_UPLOADS, RateLimit(600, 60))})

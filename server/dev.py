@@ -11,6 +11,7 @@ from pathlib import Path
 
 from procedures import PROCEDURES
 from rpc.app import create_app
+from rpc.limits import DEV_LIMITS
 from server import cdn, storage_proxy
 from server.cdn import cdn_beside
 from server.data_dir import explained, locked
@@ -23,6 +24,7 @@ from server.resources import app_config, connection_limits, open_resources, stor
 from server.settings import Settings
 from server.storage_proxy import storage_routes
 from server.token import sign_token
+from server.token_policy import TokenPolicy
 from server.work import work
 from sql.migrate import migrate
 
@@ -33,7 +35,9 @@ LOCAL_ORIGINS = r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 def dev(environment: Mapping[str, str]) -> None:
     """Start what is missing, migrate, serve and work, until Ctrl-C or SIGTERM; then stop what was started."""
     began = time.monotonic()
+    environment = {**environment, "RATE_LIMITS": environment.get("RATE_LIMITS") or str(DEV_LIMITS)}
     asked = Settings.from_environment(environment)
+    asked.check_rate_limits([procedure.name for procedure in PROCEDURES])
     listener = listen(asked.host, asked.port)
     with ended_by_signals(), ExitStack() as stack:
         with explained(Path(asked.data_dir)):
@@ -50,6 +54,7 @@ def dev(environment: Mapping[str, str]) -> None:
 def start_missing(stack: ExitStack, environment: Mapping[str, str], asked: Settings, data_dir: Path) -> Settings:
     """Start an embedded server for each that the environment does not name; the settings that reach them all."""
     made = Secrets.of(data_dir)
+    TokenPolicy.of(asked).publish(data_dir)
     found = {"SERVER_URL": asked.server_url or origin(asked)}
     if not asked.has_verifier:
         found["AUTH_JWT_SECRET"] = made.jwt_secret
@@ -78,7 +83,7 @@ async def _run(settings: Settings, listener: socket.socket, embedded_s3: str | N
             await resources.store.create_buckets()
         buckets = (settings.s3_bucket, settings.s3_public_bucket)
         routes = await stack.enter_async_context(storage_routes(embedded_s3, *buckets)) if embedded_s3 else []
-        config = app_config(settings, cors_origin_regex=LOCAL_ORIGINS)
+        config = app_config(settings, cors_origin_regex=LOCAL_ORIGINS, explains_faults=True)
         app = create_app(resources, PROCEDURES, config, routes=[*routes, *playlist_routes(resources)])
         shows_all = embedded_s3 and not settings.private_renditions
         served = await stack.enter_async_context(cdn_beside(app, store_config(settings))) if shows_all else app

@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from contracts.ceilings import Ceilings
+from contracts.formats import MediaType
 from rpc.app import AppConfig
 from rpc.auth import AuthConfig
 from rpc.context import OwnerLimits, Resources, UploadPolicy
@@ -53,6 +55,8 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 owner_limits=OwnerLimits(
                     media=settings.max_media_per_owner, pending_uploads=settings.max_pending_uploads
                 ),
+                ceilings=ceilings_of(settings),
+                plans=settings.plans,
                 post_media_limit=settings.post_media_limit,
                 limits=settings.rate_limits,
                 bell=bell,
@@ -80,6 +84,19 @@ def addresses_of(settings: Settings, presigner: Presigner) -> Addresses:
     config = store_config(settings)
     signer = Presigner(replace(config, bucket=config.public_bucket))
     return SignedAddresses(signer, settings.server_url, settings.s3_secret_access_key)
+
+
+def ceilings_of(settings: Settings) -> Ceilings:
+    """How large a file of each kind may be."""
+    image, video, audio = settings.max_image_bytes, settings.max_video_bytes, settings.max_audio_bytes
+    return Ceilings(
+        put={MediaType.IMAGE: image, MediaType.VIDEO: video, MediaType.AUDIO: audio},
+        multipart={
+            MediaType.IMAGE: settings.max_multipart_image_bytes or image,
+            MediaType.VIDEO: settings.max_multipart_video_bytes,
+            MediaType.AUDIO: settings.max_multipart_audio_bytes or audio,
+        },
+    )
 
 
 def introspecting(settings: Settings) -> "AbstractAsyncContextManager[Introspection | None]":
@@ -117,7 +134,7 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
     return ConnectionLimits(in_all=settings.max_connections, of_each=settings.max_connections_per_address)
 
 
-def app_config(settings: Settings, *, cors_origin_regex: str | None = None) -> AppConfig:
+def app_config(settings: Settings, *, cors_origin_regex: str | None = None, explains_faults: bool = False) -> AppConfig:
     """The HTTP side of settings."""
     return AppConfig(
         auth=AuthConfig(
@@ -126,6 +143,7 @@ def app_config(settings: Settings, *, cors_origin_regex: str | None = None) -> A
             issuer=settings.auth_issuer,
             audience=settings.auth_audience,
             cookie=settings.auth_cookie,
+            explains_faults=explains_faults,
         ),
         rpc_path=settings.rpc_path,
         cors_origins=settings.cors_origins,

@@ -1,15 +1,20 @@
 """Every setting, from the environment alone, with default, unit and a sentence; checked before anything starts."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from contracts.plans import PlanQuotas
+from contracts.sizes import GIB, MIB, TIB, bytes_of, size_of
 from rpc.limits import DEFAULT_LIMITS, RateLimits
 
 MIN_SECRET_BYTES = 32
 MAX_DIGITS = 18
+# S3's own limits: of one PUT and its copy, and of an object.
+MAX_PUT_BYTES = 5 * GIB
+MAX_MULTIPART_BYTES = 5 * TIB
 
 
 class SettingsError(Exception):
@@ -43,6 +48,16 @@ def _number(smallest: int, largest: int) -> Callable[[str], int]:
         if len(value) > MAX_DIGITS or not value.isdecimal() or not smallest <= int(value) <= largest:
             raise ValueError(f"must be a whole number from {smallest} to {largest}")
         return int(value)
+
+    return parse
+
+
+def _size(largest: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        size = bytes_of(value)
+        if not 1 <= size <= largest:
+            raise ValueError(f"must be from 1 byte to {size_of(largest)}")
+        return size
 
     return parse
 
@@ -202,7 +217,7 @@ class Settings:
     )
     rate_limits: RateLimits = setting(
         "How often a caller may call a procedure, as `procedure=calls/seconds`, separated by commas; `*` stands for "
-        "every other procedure. `off` limits nothing.",
+        "every other procedure. `off` limits nothing. `mediarpc dev` lets uploads be begun 600 times a minute.",
         default=DEFAULT_LIMITS,
         parse=RateLimits.parse,
     )
@@ -230,6 +245,33 @@ class Settings:
         "slower than 1 KiB a second is given up.",
         default=60,
         parse=_number(1, 3600),
+    )
+    max_image_bytes: int = setting(
+        "The largest image, in bytes or like `10MiB`.", default=10 * MIB, parse=_size(MAX_PUT_BYTES)
+    )
+    max_video_bytes: int = setting(
+        "The largest film that is uploaded by one PUT.", default=100 * MIB, parse=_size(MAX_PUT_BYTES)
+    )
+    max_audio_bytes: int = setting("The largest recording.", default=20 * MIB, parse=_size(MAX_PUT_BYTES))
+    max_multipart_image_bytes: int | None = setting(
+        "The largest image that comes in parts or through the server; unset, or less than that: `MAX_IMAGE_BYTES`.",
+        default=None,
+        parse=_size(MAX_MULTIPART_BYTES),
+    )
+    max_multipart_video_bytes: int = setting(
+        "The largest film that does; `MAX_VIDEO_BYTES` when that is more.",
+        default=500 * MIB,
+        parse=_size(MAX_MULTIPART_BYTES),
+    )
+    max_multipart_audio_bytes: int | None = setting(
+        "The largest recording that does; unset, or less than that: `MAX_AUDIO_BYTES`.",
+        default=None,
+        parse=_size(MAX_MULTIPART_BYTES),
+    )
+    plans: PlanQuotas = setting(
+        "The quotas of the plans, in bytes or like `10GiB`, separated by commas; those that are not named stay so.",
+        default=PlanQuotas(),
+        parse=PlanQuotas.parse,
     )
     count_renditions: bool = setting(
         "Whether renditions weigh on their owner's quota, as originals do.", default=False, parse=_flag
@@ -351,6 +393,13 @@ class Settings:
                 "AUTH_INTROSPECTION_URL must hold no password: "
                 "AUTH_INTROSPECTION_CLIENT_ID and AUTH_INTROSPECTION_CLIENT_SECRET are there for it"
             )
+
+    def check_rate_limits(self, procedures: Collection[str]) -> None:
+        """SettingsError when a procedure is limited that there is not."""
+        try:
+            self.rate_limits.require_known(procedures)
+        except ValueError as error:
+            raise SettingsError(f"RATE_LIMITS {error}") from None
 
     @property
     def has_verifier(self) -> bool:

@@ -52,16 +52,26 @@ def require_user_id(user: str) -> None:
 
 
 def token_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings to sign with: the environment's, and in a dev folder the secret that `dev` made."""
-    settings = Settings.from_environment(environment)
-    if settings.has_verifier:
-        return settings
-    from server.embedded import Secrets  # noqa: PLC0415 - a server without the embedded stack has no need
+    """The settings to sign with: the environment's, else those of the `mediarpc dev` in the data folder.
 
-    made = Secrets.found_in(Path(settings.data_dir))
+    Raises SettingsError when that one runs with a secret of its own environment, which nobody else can know.
+    """
+    from server.embedded import Secrets  # noqa: PLC0415 - a server without the embedded stack has no need
+    from server.token_policy import TokenPolicy  # noqa: PLC0415 - the same
+
+    settings = Settings.from_environment(environment)
+    data_dir = Path(settings.data_dir)
+    made, running = Secrets.found_in(data_dir), TokenPolicy.of_running(data_dir)
+    if settings.has_verifier:
+        if running and made:
+            running.warn_of_other_secret(settings, made.jwt_secret)
+        return settings
+    if running:
+        running.require_made_secret()
     if made is None:
         return settings
-    return Settings.from_environment({**environment, "AUTH_JWT_SECRET": made.jwt_secret})
+    asked = {"AUTH_ISSUER": running.issuer or "", "AUTH_AUDIENCE": running.audience or ""} if running else {}
+    return Settings.from_environment({**asked, **environment, "AUTH_JWT_SECRET": made.jwt_secret})
 
 
 def _require_owner(owner: str) -> None:

@@ -2,7 +2,18 @@
 
 -- name: reserve_upload :shared
 -- Add a pending upload to its owner's reserved bytes, under the caller's plan, if limit, key and quota allow.
-select * from reserve_uploads(%(calls)s::jsonb);
+with opened as (
+    -- Where the free plan has another quota than a new row's default, whoever comes without a plan begins with that.
+    insert into storage_usage (owner_id, quota_bytes)
+    select distinct call.owner_id, call.free_quota_bytes
+    from jsonb_to_recordset(%(calls)s::jsonb) as call(owner_id text, quota_bytes bigint, free_quota_bytes bigint)
+    where call.quota_bytes is null and call.free_quota_bytes <> 52428800
+    order by call.owner_id
+    on conflict (owner_id) do nothing
+    returning owner_id
+)
+-- They are counted first, so that the function finds them.
+select * from reserve_uploads(case when (select count(*) from opened) >= 0 then %(calls)s::jsonb end);
 
 -- name: extend_upload :one
 -- Give an upload that is asked for again a fresh URL; no row when it was deleted meanwhile.

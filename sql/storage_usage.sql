@@ -6,12 +6,14 @@ select
     call.position,
     coalesce(used_bytes, 0) as used_bytes,
     coalesce(reserved_bytes, 0) as reserved_bytes,
-    coalesce(call.quota_bytes, stored.quota_bytes, 52428800) as quota_bytes,
+    coalesce(call.quota_bytes, stored.quota_bytes, call.free_quota_bytes, 52428800) as quota_bytes,
     coalesce(image_bytes, 0) as image_bytes,
     coalesce(video_bytes, 0) as video_bytes,
     coalesce(audio_bytes, 0) as audio_bytes,
     coalesce(rendition_bytes, 0) as rendition_bytes
-from jsonb_to_recordset(%(calls)s::jsonb) as call(position integer, owner_id text, quota_bytes bigint)
+from jsonb_to_recordset(%(calls)s::jsonb) as call(
+    position integer, owner_id text, quota_bytes bigint, free_quota_bytes bigint
+)
 -- "offset 0" keeps the planner from reading the whole table for what it takes for many calls.
 left join lateral (select * from storage_usage where storage_usage.owner_id = call.owner_id offset 0) as stored on true;
 

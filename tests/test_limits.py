@@ -13,10 +13,14 @@ from jobs.retention import Retention, forget
 from procedures import PROCEDURES
 from rpc.app import create_app
 from rpc.auth import Caller
-from rpc.limits import DEFAULT_LIMITS, RateLimit, RateLimits
+from rpc.limits import DEFAULT_LIMITS, DEV_LIMITS, RateLimit, RateLimits
 from server.resources import app_config, open_resources
+from server.settings import Settings
+from server.token import sign_token
 from tests.at_once import at_once
+from tests.deployment import SECRET, developing
 from tests.locks import until_waiting
+from tests.processes import Site, mediarpc
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 500_000, tzinfo=UTC)
 
@@ -198,6 +202,36 @@ async def test_old_windows_are_cleaned(initiate, resources, database_url):
 )
 def test_limits_are_read_from_one_variable(text, table):
     assert RateLimits.parse(text).table == table
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("media.initateUpload", "media.initiateUpload"),
+        ("initiateUpload", "media.initiateUpload"),
+        ("media.Upload", "media.upload"),
+    ],
+)
+def test_a_limit_of_no_procedure_keeps_the_server_from_starting(configured, misspelt, meant):
+    """It would limit nothing, silently; the name that was probably meant is told."""
+    sentence = f"mediarpc: RATE_LIMITS names no procedure: '{misspelt}'; did you mean {meant}?\n"
+    for command in ("serve", "dev"):
+        refused = mediarpc(command, **configured, RATE_LIMITS=f"*=100/60,{misspelt}=10/60")
+        assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", sentence)
+
+
+def test_limits_of_procedures_are_known():
+    names = [procedure.name for procedure in PROCEDURES]
+    for limits in (DEFAULT_LIMITS, DEV_LIMITS, RateLimits(), RateLimits.parse("*=1/1")):
+        limits.require_known(names)
+
+
+def test_dev_lets_two_dozen_photos_be_dropped_at_once(servers, tmp_path):
+    """Where `serve` begins ten a minute."""
+    with developing(servers, tmp_path) as dev:
+        told = {"filename": "photo.jpg", "contentType": "image/jpeg", "size": 1}
+        site = Site(f"http://127.0.0.1:{dev.port}", sign_token(Settings(auth_jwt_secret=SECRET), user="ada"))
+        assert len({site.rpc("media.initiateUpload", **told)["mediaId"] for _ in range(24)}) == 24
 
 
 def test_limits_that_cannot_be_are_refused(subtests):

@@ -21,9 +21,10 @@ from contracts.errors import (
     UploadNotFound,
     ValidationFailed,
 )
-from contracts.formats import FORMATS, MIB
+from contracts.formats import FORMATS
 from contracts.media import MediaState
 from contracts.plans import Plan
+from contracts.sizes import MIB
 from rpc.auth import Caller
 from tests import media_files
 from tests.media_files import photo
@@ -99,21 +100,22 @@ async def test_a_token_without_plan_keeps_the_stored_one(call):
     assert (await call("media.getStorageUsage", caller=Caller("ada"))).limit == Plan.PRO.quota_bytes
 
 
-async def test_every_type_has_its_ceiling(subtests, pending_upload):
+async def test_every_type_has_its_ceiling(subtests, pending_upload, resources):
     """One byte more than the ceiling is refused; the ceiling itself is not, for an owner with room."""
     for content_type, accepted in FORMATS.items():
+        ceiling = resources.ceilings.of_put(accepted)
         with subtests.test(content_type):
             rich = Caller(content_type, Plan.PRO)
             with pytest.raises(FileTooLarge) as refused:
-                await pending_upload(contentType=accepted.content_type, size=accepted.max_bytes + 1, caller=rich)
+                await pending_upload(contentType=accepted.content_type, size=ceiling + 1, caller=rich)
 
             assert refused.value.message == f"File size exceeds maximum allowed for {accepted.content_type}"
             assert refused.value.details == {
-                "size": accepted.max_bytes + 1,
-                "maxSize": accepted.max_bytes,
+                "size": ceiling + 1,
+                "maxSize": ceiling,
                 "contentType": accepted.content_type,
             }
-            await pending_upload(contentType=accepted.content_type, size=accepted.max_bytes, caller=rich)
+            await pending_upload(contentType=accepted.content_type, size=ceiling, caller=rich)
 
 
 BAD_INPUT: list[tuple[dict[str, Any], str, str]] = [

@@ -5,6 +5,7 @@ from itertools import product
 
 import pytest
 
+from contracts.plans import PlanQuotas
 from rpc.limits import DEFAULT_LIMITS
 from server.settings import Settings, SettingsError
 
@@ -111,6 +112,13 @@ def test_an_empty_environment_gives_the_defaults():
         "upload_grace_seconds": 60,
         "multipart_ttl_seconds": 86400,
         "content_idle_seconds": 60,
+        "plans": PlanQuotas(),
+        "max_image_bytes": 10 * 1024**2,
+        "max_video_bytes": 100 * 1024**2,
+        "max_audio_bytes": 20 * 1024**2,
+        "max_multipart_image_bytes": None,
+        "max_multipart_video_bytes": 500 * 1024**2,
+        "max_multipart_audio_bytes": None,
         "post_media_limit": 10,
         "max_media_per_owner": 100_000,
         "max_pending_uploads": 10_000,
@@ -149,6 +157,11 @@ VARIABLES = [
     ("CORS_ORIGINS", "https://a.example, http://b.example:8080/", ("https://a.example", "http://b.example:8080")),
     ("CORS_ORIGINS", "*", ("*",)),
     ("UPLOAD_GRACE_SECONDS", "0", 0),
+    ("MAX_IMAGE_BYTES", "1", 1),
+    ("MAX_IMAGE_BYTES", "20MiB", 20 * 1024**2),
+    ("MAX_VIDEO_BYTES", "5 GiB", 5 * 1024**3),
+    ("MAX_AUDIO_BYTES", "512KiB", 512 * 1024),
+    ("MAX_MULTIPART_VIDEO_BYTES", "5TiB", 5 * 1024**4),
 ]
 
 
@@ -159,6 +172,7 @@ def test_a_variable_is_read(subtests):
             assert getattr(Settings.from_environment({variable: value}), variable.lower()) == read
 
 
+NO_SIZE = "is no size like 50MiB, 1GiB or 1048576: a whole number of bytes, KiB, MiB, GiB or TiB"
 BAD_NUMBERS_AND_FLAGS = [
     ("PORT", "0", "PORT must be a whole number from 1 to 65535, got '0'"),
     ("PORT", "65536", "PORT must be a whole number from 1 to 65535, got '65536'"),
@@ -175,6 +189,17 @@ BAD_NUMBERS_AND_FLAGS = [
         "UPLOAD_URL_TTL_SECONDS must be a whole number from 1 to 604800, got '604801'",
     ),
     ("UPLOAD_GRACE_SECONDS", "-5", "UPLOAD_GRACE_SECONDS must be a whole number from 0 to 86400, got '-5'"),
+    *(
+        (
+            "MAX_IMAGE_BYTES",
+            value,
+            f"MAX_IMAGE_BYTES {NO_SIZE}, got {value!r}",
+        )
+        for value in ("10MB", "10M", "1.5MiB", "-1", "MiB", "ten", "10mib", "9" * 17)
+    ),
+    ("MAX_IMAGE_BYTES", "0", "MAX_IMAGE_BYTES must be from 1 byte to 5GiB, got '0'"),
+    ("MAX_VIDEO_BYTES", "6GiB", "MAX_VIDEO_BYTES must be from 1 byte to 5GiB, got '6GiB'"),
+    ("MAX_MULTIPART_VIDEO_BYTES", "6TiB", "MAX_MULTIPART_VIDEO_BYTES must be from 1 byte to 5TiB, got '6TiB'"),
     ("SWEEP_INTERVAL_SECONDS", "0", "SWEEP_INTERVAL_SECONDS must be a whole number from 1 to 86400, got '0'"),
 ]
 

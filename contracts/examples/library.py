@@ -18,7 +18,7 @@ from contracts.examples.media import (
     VIDEO_BYTES,
     Example,
 )
-from contracts.formats import MIB
+from contracts.sizes import MIB
 
 LIBRARY: dict[str, tuple[Example, ...]] = {
     "media.getMedia": (Example(name="The photo is ready", input={"mediaId": PHOTO_ID}, output={"media": READY_PHOTO}),),

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.formats import MIB
 from contracts.renditions import OF_IMAGES
+from contracts.sizes import MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from contracts.examples.media import INITIATED_AT, PHOTO_BYTES, PHOTO_ID, READY_AT, VIDEO_BYTES, VIDEO_ID, Example
-from contracts.formats import MIB
+from contracts.sizes import MIB
 
 
 def _told(number: int, kind: str, status: str, *, stage: str | None = None, progress: int | None = None) -> Any:

@@ -1,5 +1,6 @@
 """Uploads from their first call to their last, and one given up."""
 
+from contracts.ceilings import DEFAULT_CEILINGS
 from contracts.examples.media import (
     EXPIRES_AT,
     FILM,
@@ -17,9 +18,10 @@ from contracts.examples.media import (
     VIDEO_ID,
     Example,
 )
-from contracts.formats import FORMATS, MIB
+from contracts.formats import FORMATS
 from contracts.media import MAX_FILENAME_CHARACTERS
 from contracts.renditions import NAMES
+from contracts.sizes import MIB
 
 UPLOADS: dict[str, tuple[Example, ...]] = {
     "media.getSupportedFormats": (
@@ -33,8 +35,8 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
                         "aliases": list(accepted.aliases),
                         "type": accepted.type.value,
                         "extensions": list(accepted.extensions),
-                        "maxSize": accepted.max_bytes,
-                        "maxMultipartSize": accepted.multipart_max_bytes,
+                        "maxSize": DEFAULT_CEILINGS.of_put(accepted),
+                        "maxMultipartSize": DEFAULT_CEILINGS.of_multipart(accepted),
                     }
                     for accepted in FORMATS.values()
                 ],

@@ -1160,7 +1160,12 @@ export interface RpcErrorDetails {
   1001: undefined;
   /** SessionExpired: The token was good once; its `exp` has passed. */
   1002: undefined;
-  /** InvalidToken: The token's signature, algorithm, issuer, audience or claims are not what this server accepts. */
+  /**
+   * InvalidToken: The token's signature, algorithm, issuer, audience or claims are not what this server accepts.
+   *
+   *     The log has the fault. So has the answer of `mediarpc dev`; others learn no more than that it is invalid.
+   *
+   */
   1003: undefined;
   1004: undefined;
   1005: undefined;

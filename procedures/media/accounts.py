@@ -20,7 +20,7 @@ async def set_plan(ctx: Context, params: SetPlan) -> StorageUsage:
     ctx.require_service()
     async with ctx.db.transaction() as tx:
         usage = await tx.one(
-            UsageRow, "set_quota", owner_id=params.owner_meant.key, quota_bytes=params.plan.quota_bytes
+            UsageRow, "set_quota", owner_id=params.owner_meant.key, quota_bytes=ctx.resources.plans.of(params.plan)
         )
     assert usage
     return shown(ctx, usage)

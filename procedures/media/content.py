@@ -34,12 +34,12 @@ from jobs.purge import remove_objects
 from procedures.media.answer import answer
 from procedures.media.arrival import Arrival, waiting_room
 from procedures.media.reservation import OVER_LIMIT, Plan, reserve
-from procedures.media.usage import held_bytes
+from procedures.media.usage import held_bytes, read_usage
 from processing.sniff import detect
 from rpc.content import Content, unreadable
 from rpc.context import Context
 from rpc.procedure import mutation
-from sql.rows import MediaRow, Transfer, UsageRow
+from sql.rows import MediaRow, Transfer
 from storage.keys import original_key
 from storage.multipart import PartsChanged, UploadGone
 
@@ -80,7 +80,7 @@ async def upload(ctx: Context, params: Upload, content: Content) -> MediaAnswer:
     arrival = Arrival(content)
     with waiting_room() as file:
         await arrival.fill(file, PART_BYTES)
-        initiated = await _initiated(params, content, arrival, file)
+        initiated = await _initiated(ctx, params, content, arrival, file)
         reserved = await _reserve(ctx, params, initiated, arrival)
         if isinstance(reserved, MediaAnswer):
             return reserved
@@ -105,8 +105,8 @@ async def _admit(ctx: Context, params: Upload) -> None:
             now=ctx.now,
         )
     if params.content_type and params.size:
-        _check_ceiling(FORMATS[params.content_type], params.size)
-    usage = await ctx.db.shared(UsageRow, "read_usage", owner_id=owner, quota_bytes=ctx.quota_of(owner))
+        ctx.resources.ceilings.check_multipart(FORMATS[params.content_type], params.size)
+    usage = await read_usage(ctx, owner)
     available, required = usage.quota_bytes - held_bytes(ctx, usage) - usage.reserved_bytes, params.size or 1
     if available < required:
         raise StorageLimitExceeded(
@@ -118,14 +118,16 @@ async def _admit(ctx: Context, params: Upload) -> None:
         )
 
 
-async def _initiated(params: Upload, content: Content, arrival: Arrival, file: BinaryIO) -> InitiateUpload:
+async def _initiated(
+    ctx: Context, params: Upload, content: Content, arrival: Arrival, file: BinaryIO
+) -> InitiateUpload:
     """The upload that what has arrived is the beginning of, or all of it."""
     if not arrival.size_bytes:
         raise unreadable("file", "The file is empty")
     accepted = _format(params, content, detect(file), is_whole=arrival.size_bytes < PART_BYTES)
     size = params.size or arrival.size_bytes
-    _check_room(params, accepted, arrival)
-    _check_ceiling(accepted, size)
+    _check_room(ctx, params, accepted, arrival)
+    ctx.resources.ceilings.check_multipart(accepted, size)
     return InitiateUpload(
         filename=params.filename or _filename(content, accepted),
         content_type=accepted.content_type,
@@ -194,7 +196,7 @@ async def _store_in_parts(ctx: Context, params: Upload, row: MediaRow, arrival: 
         while size:
             await multipart.write_part(key, upload_id, number, file, size)
             number, size = number + 1, await arrival.fill(file, PART_BYTES)
-            _check_room(params, FORMATS[row.mime_type], arrival)
+            _check_room(ctx, params, FORMATS[row.mime_type], arrival)
             row = await _grow(ctx, row, arrival)
         _check(params, arrival)
         await multipart.assemble(key, upload_id, await multipart.parts(key, upload_id))
@@ -257,14 +259,9 @@ def _filename(content: Content, accepted: Format) -> str:
         raise unreadable("filename", invalid.errors()[0]["msg"]) from None
 
 
-def _check_ceiling(accepted: Format, size: int) -> None:
-    if size > accepted.multipart_max_bytes:
-        raise FileTooLarge(size=size, max_size=accepted.multipart_max_bytes, content_type=accepted.content_type)
-
-
-def _check_room(params: Upload, accepted: Format, arrival: Arrival) -> None:
+def _check_room(ctx: Context, params: Upload, accepted: Format, arrival: Arrival) -> None:
     """Raise FileTooLarge or SizeDiffers when more has come than may."""
-    _check_ceiling(accepted, arrival.size_bytes)
+    ctx.resources.ceilings.check_multipart(accepted, arrival.size_bytes)
     if params.size and arrival.size_bytes > params.size:
         raise SizeDiffers(declared=params.size, actual=arrival.size_bytes)
 

@@ -16,7 +16,7 @@ from contracts.errors import (
     UploadExpired,
     UploadNotFound,
 )
-from contracts.formats import FORMATS, MIB
+from contracts.formats import FORMATS
 from contracts.media import CompleteUpload, MediaAnswer, MediaState
 from contracts.multipart import (
     DEFAULT_PART_BYTES,
@@ -29,6 +29,7 @@ from contracts.multipart import (
     SignedParts,
     SignParts,
 )
+from contracts.sizes import MIB
 from jobs.parts import ATTEMPTS, is_assembled, size_of_part, stored_parts, total_parts
 from procedures.media.reservation import OVER_LIMIT, Plan, extend, find_upload, reserve, url_end, url_expiry
 from procedures.media.upload import complete_upload
@@ -51,9 +52,7 @@ async def initiate_multipart_upload(ctx: Context, params: InitiateMultipartUploa
     StorageLimitExceeded when the quota has no room, MediaLimitExceeded and PendingUploadLimitExceeded when the owner
     has too many, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
     """
-    accepted = FORMATS[params.content_type]
-    if params.size > accepted.multipart_max_bytes:
-        raise FileTooLarge(size=params.size, max_size=accepted.multipart_max_bytes, content_type=accepted.content_type)
+    ctx.resources.ceilings.check_multipart(FORMATS[params.content_type], params.size)
     owner, media_id, size_of_parts = ctx.owner(params.owner), uuid7(), part_bytes(params.size, params.part_size)
     plan = Plan(
         media_id=media_id,

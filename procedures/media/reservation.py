@@ -113,6 +113,7 @@ def _row(ctx: Context, params: InitiateUpload, plan: Plan) -> dict[str, Any]:
         "owner_id": plan.owner,
         "user_id": ctx.caller.id,
         "quota_bytes": ctx.quota_of(plan.owner),
+        "free_quota_bytes": ctx.resources.plans.free,
         "renditions_count": ctx.resources.renditions_count,
         "max_media": ctx.resources.owner_limits.media,
         "max_pending": ctx.resources.owner_limits.pending_uploads,

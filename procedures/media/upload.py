@@ -52,9 +52,7 @@ async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
     type's ceiling, StorageLimitExceeded when the quota has no room, MediaLimitExceeded and PendingUploadLimitExceeded
     when the owner has too many, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
     """
-    accepted = FORMATS[params.content_type]
-    if params.size > accepted.max_bytes:
-        raise FileTooLarge(size=params.size, max_size=accepted.max_bytes, content_type=accepted.content_type)
+    ctx.resources.ceilings.check_put(FORMATS[params.content_type], params.size)
     owner, media_id = ctx.owner(params.owner), uuid7()
     key = staging_key(owner, media_id, params.filename, params.purpose)
     plan = Plan(media_id=media_id, owner=owner, procedure="media.initiateUpload", transfer=Transfer.PUT, key=key)

@@ -14,16 +14,17 @@ IMAGE, VIDEO, AUDIO = MediaType.IMAGE, MediaType.VIDEO, MediaType.AUDIO
 
 
 @query("media.getSupportedFormats", public=True)
-async def get_supported_formats(_ctx: Context, _params: NoInput) -> SupportedFormats:
+async def get_supported_formats(ctx: Context, _params: NoInput) -> SupportedFormats:
     """Say which content types and sizes `media.initiateUpload` accepts."""
+    ceilings = ctx.resources.ceilings
     formats = [
         SupportedFormat(
             content_type=accepted.content_type,
             aliases=list(accepted.aliases),
             type=accepted.type,
             extensions=list(accepted.extensions),
-            max_size=accepted.max_bytes,
-            max_multipart_size=accepted.multipart_max_bytes,
+            max_size=ceilings.of_put(accepted),
+            max_multipart_size=ceilings.of_multipart(accepted),
         )
         for accepted in FORMATS.values()
     ]
@@ -34,7 +35,18 @@ async def get_supported_formats(_ctx: Context, _params: NoInput) -> SupportedFor
 async def get_storage_usage(ctx: Context, params: OfOwner) -> StorageUsage:
     """Answer what an owner uses of the quota, in bytes. Raises ForeignOwner."""
     owner = ctx.owner(params.owner)
-    return shown(ctx, await ctx.db.shared(UsageRow, "read_usage", owner_id=owner, quota_bytes=ctx.quota_of(owner)))
+    return shown(ctx, await read_usage(ctx, owner))
+
+
+async def read_usage(ctx: Context, owner: str) -> UsageRow:
+    """What an owner uses, under the caller's plan."""
+    return await ctx.db.shared(
+        UsageRow,
+        "read_usage",
+        owner_id=owner,
+        quota_bytes=ctx.quota_of(owner),
+        free_quota_bytes=ctx.resources.plans.free,
+    )
 
 
 def held_bytes(ctx: Context, usage: UsageRow) -> int:

@@ -23,6 +23,7 @@ def run(arguments: Namespace) -> None:
     settings = Settings.from_environment(os.environ)
     settings.require_verifier()
     settings.require(*REQUIRED)
+    settings.check_rate_limits([procedure.name for procedure in PROCEDURES])
     listener = listen(settings.host, settings.port)
     if arguments.workers == 1:
         run_loop(serve(settings, listener))
