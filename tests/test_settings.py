@@ -110,6 +110,7 @@ def test_an_empty_environment_gives_the_defaults():
         "upload_url_ttl_seconds": 900,
         "upload_grace_seconds": 60,
         "multipart_ttl_seconds": 86400,
+        "complete_wait_seconds": 0,
         "content_idle_seconds": 60,
         "post_media_limit": 10,
         "max_media_per_owner": 100_000,

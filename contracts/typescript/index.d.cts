@@ -411,6 +411,8 @@ export declare namespace MediaProcedures {
   /**
    * Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
    *
+   * With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
+   *
    * Raises UploadNotFound, UploadIncomplete or PartsMissing (not sent yet) or UploadExpired (not sent in time),
    * SizeDiffers, DigestDiffers and PartDiffers (send again), InvalidFileType (refused; initiate anew).
    *
@@ -435,6 +437,7 @@ export declare namespace MediaProcedures {
     interface Input {
       mediaId: MediaId;
       uploadId?: MediaId | null;
+      waitSeconds?: number | null;
     }
     type Output = MediaAnswer;
   }
@@ -498,6 +501,8 @@ export declare namespace MediaProcedures {
   /**
    * Make one object of the parts that storage has, verify it, and answer the media. Twice is the same answer.
    *
+   * With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
+   *
    * Raises UploadNotFound, UploadExpired, PartsMissing and PartDiffers (send those parts), SizeDiffers, DigestDiffers
    * and InvalidFileType (refused; initiate anew), and PartUnknown.
    *
@@ -524,6 +529,7 @@ export declare namespace MediaProcedures {
       mediaId: MediaId;
       uploadId?: MediaId | null;
       parts?: SentPart[] | null;
+      waitSeconds?: number | null;
     }
     type Output = MediaAnswer;
   }
@@ -568,6 +574,7 @@ export declare namespace MediaProcedures {
       sha256?: string | null;
       idempotencyKey?: string | null;
       owner?: Owner | null;
+      waitSeconds?: number | null;
     }
     type Input = FormData | Blob | Uint8Array;
     type Output = MediaAnswer;
@@ -1338,6 +1345,8 @@ export type AppRouter = TRPCBuiltRouter<
       /**
        * Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
        *
+       * With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
+       *
        * Raises UploadNotFound, UploadIncomplete or PartsMissing (not sent yet) or UploadExpired (not sent in time),
        * SizeDiffers, DigestDiffers and PartDiffers (send again), InvalidFileType (refused; initiate anew).
        *
@@ -1386,6 +1395,8 @@ export type AppRouter = TRPCBuiltRouter<
       signParts: Mutation<MediaProcedures.SignParts.Input, MediaProcedures.SignParts.Output>;
       /**
        * Make one object of the parts that storage has, verify it, and answer the media. Twice is the same answer.
+       *
+       * With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
        *
        * Raises UploadNotFound, UploadExpired, PartsMissing and PartDiffers (send those parts), SizeDiffers, DigestDiffers
        * and InvalidFileType (refused; initiate anew), and PartUnknown.

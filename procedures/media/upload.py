@@ -33,6 +33,7 @@ from jobs.job import enqueue
 from jobs.publish import complete_upload as publish_upload
 from jobs.purge import purge_media
 from procedures.media.answer import answer
+from procedures.media.outcome import outcome
 from procedures.media.reservation import OVER_LIMIT, Plan, extend, find_upload, reserve, url_expiry
 from rpc.context import Context
 from rpc.procedure import mutation
@@ -81,26 +82,17 @@ async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
 async def complete_upload(ctx: Context, params: CompleteUpload) -> MediaAnswer:
     """Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
 
+    With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
+
     Raises UploadNotFound, UploadIncomplete or PartsMissing (not sent yet) or UploadExpired (not sent in time),
     SizeDiffers, DigestDiffers and PartDiffers (send again), InvalidFileType (refused; initiate anew).
     """
     if params.upload_id not in {None, params.media_id}:
         raise UploadNotFound
-    upload = await find_upload(ctx, params.media_id)
-    if upload.state != MediaState.PENDING:
-        return answer(ctx, upload)
-    try:
-        media = await ctx.resources.completions.share(
-            upload.id, lambda: publish_upload(ctx.db, ctx.store, upload, ctx.now)
-        )
-    except (UploadIncomplete, PartsMissing):
-        upload = await find_upload(ctx, params.media_id)
-        if upload.state != MediaState.PENDING:
-            return answer(ctx, upload)
-        if upload.expires_at <= ctx.now:
-            raise UploadExpired from None
-        raise
-    return answer(ctx, media or await find_upload(ctx, params.media_id))
+    media = await find_upload(ctx, params.media_id)
+    if media.state == MediaState.PENDING:
+        media = await _published(ctx, media)
+    return answer(ctx, await outcome(ctx, media, params.wait_seconds))
 
 
 @mutation("media.cancelUpload", raises=(UploadCompleted, MediaNotFound))
@@ -118,6 +110,22 @@ async def cancel_upload(ctx: Context, params: MediaReference) -> Success:
         elif not await tx.one(DeletionRow, "find_deletion", id=params.media_id, owners=ctx.owners):
             raise MediaNotFound
     return Success()
+
+
+async def _published(ctx: Context, upload: MediaRow) -> MediaRow:
+    """The media that a pending upload becomes, by this call or by one beside it."""
+    try:
+        media = await ctx.resources.completions.share(
+            upload.id, lambda: publish_upload(ctx.db, ctx.store, upload, ctx.now)
+        )
+    except (UploadIncomplete, PartsMissing):
+        found = await find_upload(ctx, upload.id)
+        if found.state != MediaState.PENDING:
+            return found
+        if found.expires_at <= ctx.now:
+            raise UploadExpired from None
+        raise
+    return media or await find_upload(ctx, upload.id)
 
 
 def _ticket(ctx: Context, params: InitiateUpload, *, media_id: UUID, key: str) -> UploadTicket:
