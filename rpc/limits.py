@@ -53,6 +53,7 @@ def _entry(entry: str) -> tuple[str, RateLimit]:
 DEFAULT_LIMITS = RateLimits(
     {
         "media.initiateUpload": RateLimit(10, 60),
+        "media.initiateUploads": RateLimit(10, 60),
         "media.initiateMultipartUpload": RateLimit(10, 60),
         "media.upload": RateLimit(10, 60),
         "media.attachToPost": RateLimit(60, 60),

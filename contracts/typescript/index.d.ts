@@ -165,6 +165,18 @@ export interface MultipartTicket {
   expiresAt: ISODateTime;
 }
 
+/** One of several uploads, as `media.initiateUpload` takes it. */
+export interface NewUpload {
+  filename: string;
+  contentType: string;
+  size: number;
+  /** @default "post" */
+  purpose?: Purpose;
+  sha256?: string | null;
+  idempotencyKey?: string | null;
+  owner?: Owner | null;
+}
+
 /** A user, or something else that has media: an event, a team, named as the host application names it. */
 export interface Owner {
   type: string;
@@ -314,10 +326,28 @@ export interface UnfinishedUpload {
   createdAt: ISODateTime;
 }
 
+/** What came of one upload: its ticket, or why it has none. */
+export interface UploadOutcome {
+  ticket: UploadTicket | null;
+  error: UploadRefusal | null;
+}
+
+/** What came of each upload, in the order asked. */
+export interface UploadOutcomes {
+  results: UploadOutcome[];
+}
+
 /** Newest first; `nextCursor` is null on the last page. */
 export interface UploadPage {
   items: UnfinishedUpload[];
   nextCursor: Cursor | null;
+}
+
+/** Why one of several uploads was not begun: a number and its sentence of the error table, and its facts. */
+export interface UploadRefusal {
+  code: number;
+  message: string;
+  details: Record<string, unknown> | null;
 }
 
 /**
@@ -407,6 +437,22 @@ export declare namespace MediaProcedures {
       owner?: Owner | null;
     }
     type Output = UploadTicket;
+  }
+  /**
+   * Begin each of these uploads as `media.initiateUpload` would, in their order; what came of each.
+   *
+   * What is refused hinders nothing else, and the call counts once. With an idempotency key for each, twice is the same
+   * answer, with fresh URLs.
+   */
+  interface InitiateUploads {
+    input: InitiateUploads.Input;
+    output: InitiateUploads.Output;
+  }
+  namespace InitiateUploads {
+    interface Input {
+      uploads: NewUpload[];
+    }
+    type Output = UploadOutcomes;
   }
   /**
    * Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
@@ -1342,6 +1388,13 @@ export type AppRouter = TRPCBuiltRouter<
        * @throws CONFLICT (IdempotencyKeyTaken): The key named another input before, or an upload that was deleted since.
        */
       initiateUpload: Mutation<MediaProcedures.InitiateUpload.Input, MediaProcedures.InitiateUpload.Output>;
+      /**
+       * Begin each of these uploads as `media.initiateUpload` would, in their order; what came of each.
+       *
+       * What is refused hinders nothing else, and the call counts once. With an idempotency key for each, twice is the same
+       * answer, with fresh URLs.
+       */
+      initiateUploads: Mutation<MediaProcedures.InitiateUploads.Input, MediaProcedures.InitiateUploads.Output>;
       /**
        * Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
        *

@@ -53,17 +53,12 @@ async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
     type's ceiling, StorageLimitExceeded when the quota has no room, MediaLimitExceeded and PendingUploadLimitExceeded
     when the owner has too many, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
     """
-    accepted = FORMATS[params.content_type]
-    if params.size > accepted.max_bytes:
-        raise FileTooLarge(size=params.size, max_size=accepted.max_bytes, content_type=accepted.content_type)
-    owner, media_id = ctx.owner(params.owner), uuid7()
-    key = staging_key(owner, media_id, params.filename, params.purpose)
-    plan = Plan(media_id=media_id, owner=owner, procedure="media.initiateUpload", transfer=Transfer.PUT, key=key)
+    plan = plan_put(ctx, params, "media.initiateUpload")
     known = await reserve(ctx, params, plan)
     if known:
         upload = await extend(ctx, known)
-        return _ticket(ctx, params, media_id=upload.id, key=upload.staging_key)
-    return _ticket(ctx, params, media_id=media_id, key=key)
+        return sign_put(ctx, params, media_id=upload.id, key=upload.staging_key)
+    return sign_put(ctx, params, media_id=plan.media_id, key=plan.key)
 
 
 @mutation(
@@ -128,7 +123,21 @@ async def _published(ctx: Context, upload: MediaRow) -> MediaRow:
     return media or await find_upload(ctx, upload.id)
 
 
-def _ticket(ctx: Context, params: InitiateUpload, *, media_id: UUID, key: str) -> UploadTicket:
+def plan_put(ctx: Context, params: InitiateUpload, procedure: str, *, counted: bool = False) -> Plan:
+    """What is to be reserved for an upload by one PUT, in a call that is counted already, or by the reservation.
+
+    Raises FileTooLarge and ForeignOwner.
+    """
+    accepted = FORMATS[params.content_type]
+    if params.size > accepted.max_bytes:
+        raise FileTooLarge(size=params.size, max_size=accepted.max_bytes, content_type=accepted.content_type)
+    owner, media_id = ctx.owner(params.owner), uuid7()
+    key = staging_key(owner, media_id, params.filename, params.purpose)
+    return Plan(media_id=media_id, owner=owner, procedure=procedure, transfer=Transfer.PUT, key=key, counted=counted)
+
+
+def sign_put(ctx: Context, params: InitiateUpload, *, media_id: UUID, key: str) -> UploadTicket:
+    """The ticket of an upload: its PUT, signed now."""
     url, headers = ctx.resources.presigner.put(
         key,
         size_bytes=params.size,
