@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts.media import ByteCount, ContentType, Filename, IdempotencyKey, MediaId, Purpose, Sha256
+from contracts.media import ByteCount, ContentType, Filename, IdempotencyKey, MediaId, Purpose, Sha256, WaitSeconds
 from contracts.multipart import PartNumber
 from contracts.owners import Owner
 from contracts.wire import Wire
@@ -20,6 +20,7 @@ class Upload(Wire):
     sha256: Sha256 | None = None
     idempotency_key: IdempotencyKey | None = None
     owner: Owner | None = None
+    wait_seconds: WaitSeconds | None = None
 
 
 class UploadPart(Wire):

@@ -8,14 +8,13 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from contracts.formats import MediaType
-from contracts.media import MediaError, MediaId, MediaState
+from contracts.media import MAX_WAIT_SECONDS, MediaError, MediaId, MediaState, WaitSeconds
 from contracts.owners import Owner
 from contracts.processing import Stage
 from contracts.wire import EVENT_ID, Event, Timestamp, Wire
 
 MAX_EVENT_ID = 2**63 - 1
 MAX_EVENT_ID_DIGITS = 19
-MAX_WAIT_SECONDS = 25
 MAX_EVENTS = 200
 
 
@@ -55,7 +54,7 @@ class PollEvents(Wire):
 
     media_id: MediaId | None = None
     since: EventId | None = None
-    wait_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_WAIT_SECONDS)] = MAX_WAIT_SECONDS
+    wait_seconds: WaitSeconds = MAX_WAIT_SECONDS
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_EVENTS)] = MAX_EVENTS
     owner: Owner | None = None
 

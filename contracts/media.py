@@ -16,6 +16,7 @@ from contracts.wire import Timestamp, Wire
 MAX_FILENAME_CHARACTERS = 255
 MAX_PAGE = 100
 MAX_IDS = 100
+MAX_WAIT_SECONDS = 25
 
 
 class MediaState(StrEnum):
@@ -124,6 +125,7 @@ MediaIds = Annotated[list[MediaId], Field(min_length=1, max_length=MAX_IDS)]
 PostId = Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(_post_id)]
 Search = Annotated[StrictStr, Field(min_length=1, max_length=MAX_FILENAME_CHARACTERS), AfterValidator(_search)]
 ByteCount = Annotated[StrictInt, Field(gt=0, lt=2**53)]
+WaitSeconds = Annotated[StrictInt, Field(ge=0, le=MAX_WAIT_SECONDS)]
 
 
 class InitiateUpload(Wire):
@@ -150,10 +152,14 @@ class UploadTicket(Wire):
 
 
 class CompleteUpload(Wire):
-    """Input of `media.completeUpload`; `uploadId`, when given, is the one of the ticket."""
+    """Input of `media.completeUpload`; `uploadId`, when given, is the one of the ticket.
+
+    With `waitSeconds`, the answer comes as soon as the media is ready or failed, or when so many seconds are over.
+    """
 
     media_id: MediaId
     upload_id: MediaId | None = None
+    wait_seconds: WaitSeconds | None = None
 
 
 class MediaReference(Wire):

@@ -13,6 +13,7 @@ from contracts.media import (
     MediaId,
     MediaState,
     Sha256,
+    WaitSeconds,
 )
 from contracts.owners import Owner
 from contracts.sizes import MIB
@@ -107,6 +108,7 @@ class CompleteMultipartUpload(Wire):
     media_id: MediaId
     upload_id: MediaId | None = None
     parts: SentParts | None = None
+    wait_seconds: WaitSeconds | None = None
 
 
 class StoredPart(Wire):

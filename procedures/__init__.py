@@ -14,6 +14,7 @@ from procedures.media import (
     profile,
     progress,
     upload,
+    uploads,
     usage,
 )
 from rpc.procedure import Procedure
@@ -21,6 +22,7 @@ from rpc.procedure import Procedure
 PROCEDURES: tuple[Procedure, ...] = (
     usage.get_supported_formats,
     upload.initiate_upload,
+    uploads.initiate_uploads,
     upload.complete_upload,
     multipart.initiate_multipart_upload,
     multipart.sign_parts,

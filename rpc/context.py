@@ -31,12 +31,14 @@ LOOK_SECONDS = 1.5  # storage is looked at no more often
 class UploadPolicy:
     """How long a signed URL is good for, and how much later its bytes may still be arriving, in seconds.
 
-    An upload in parts lives for `multipart_ttl_seconds` after a part was signed last.
+    An upload in parts lives for `multipart_ttl_seconds` after a part was signed last. A completion waits for
+    `complete_wait_seconds` until the media is ready or failed, unless its caller says otherwise.
     """
 
     url_ttl_seconds: int
     grace_seconds: int
     multipart_ttl_seconds: int
+    complete_wait_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

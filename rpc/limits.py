@@ -57,7 +57,7 @@ def _entry(entry: str) -> tuple[str, RateLimit]:
     return name, RateLimit(int(calls), int(seconds))
 
 
-BEGIN_UPLOADS = ("media.initiateUpload", "media.initiateMultipartUpload", "media.upload")
+BEGIN_UPLOADS = ("media.initiateUpload", "media.initiateUploads", "media.initiateMultipartUpload", "media.upload")
 # VRSS documents ten initiates a minute. The other calls can be undone, and leave records each time.
 DEFAULT_LIMITS = RateLimits(
     {

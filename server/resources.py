@@ -51,6 +51,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                     url_ttl_seconds=settings.upload_url_ttl_seconds,
                     grace_seconds=settings.upload_grace_seconds,
                     multipart_ttl_seconds=settings.multipart_ttl_seconds,
+                    complete_wait_seconds=settings.complete_wait_seconds,
                 ),
                 owner_limits=OwnerLimits(
                     media=settings.max_media_per_owner, pending_uploads=settings.max_pending_uploads

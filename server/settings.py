@@ -6,6 +6,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from contracts.media import MAX_WAIT_SECONDS
 from contracts.plans import PlanQuotas
 from contracts.sizes import GIB, MIB, TIB, bytes_of, size_of
 from rpc.limits import DEFAULT_LIMITS, RateLimits
@@ -239,6 +240,11 @@ class Settings:
         "How long an upload in parts can be resumed after a part was signed last, in seconds.",
         default=24 * 3600,
         parse=_number(1, 30 * 24 * 3600),
+    )
+    complete_wait_seconds: int = setting(
+        "How long a completion that names no `waitSeconds` waits until the media is ready or failed, in seconds.",
+        default=0,
+        parse=_number(0, MAX_WAIT_SECONDS),
     )
     content_idle_seconds: int = setting(
         "How long the server waits for the next bytes of a file that is sent through it, in seconds; one that comes "

@@ -196,6 +196,10 @@ class Database(Statements):
             self._shared[name] = Shared(partial(self._run_shared, row, name))
         return self._shared[name].one(parameters)
 
+    async def batch(self, row: type[Row], name: str, calls: Sequence[Parameters]) -> list[Row]:
+        """The rows that a shared query answers to these calls, run in a statement of their own."""
+        return await self._run_shared(row, name, calls)
+
     def for_call(self, caller_id: str, *, toll: Parameters | None, record: Parameters | None) -> "CallDatabase":
         """The same database for one call of a caller, which `count_call` counts and `append_audit` records by these."""
         return CallDatabase(self, caller_id, toll, record)

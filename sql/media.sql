@@ -15,14 +15,14 @@ with opened as (
 -- They are counted first, so that the function finds them.
 select * from reserve_uploads(case when (select count(*) from opened) >= 0 then %(calls)s::jsonb end);
 
--- name: extend_upload :one
--- Give an upload that is asked for again a fresh URL; no row when it was deleted meanwhile.
+-- name: extend_uploads :many
+-- Give uploads that are asked for again fresh URLs; no row for those that were deleted meanwhile.
 update media set
     url_expires_at = greatest(url_expires_at, %(url_expires_at)s::timestamptz),
     url_ends_at = greatest(url_ends_at, %(url_ends_at)s::timestamptz),
     upload_expires_at = case when transfer = 'parts' then greatest(upload_expires_at, %(upload_expires_at)s) end,
     sweep_at = greatest(sweep_at, %(url_ends_at)s::timestamptz)
-where id = %(id)s and state <> 'deleted'
+where id in (select id from media where id = any(%(ids)s::uuid[]) and state <> 'deleted' order by id for no key update)
 returning {media};
 
 -- name: find_upload :one read

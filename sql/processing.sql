@@ -6,6 +6,13 @@ update media set stage = 'downloading', attempts = attempts + 1, run = %(run)s, 
 where id = %(id)s and state = 'processing'
 returning {media};
 
+-- name: see_processing :shared read
+-- Whether a media is being processed, for all who wait for media to be ready.
+select call.position, coalesce(found.state = 'processing', false) as is_processing
+from jsonb_to_recordset(%(calls)s::jsonb) as call(position integer, id uuid)
+-- "offset 0" keeps the planner from reading the whole table for what it takes for many calls.
+left join lateral (select state from media where media.id = call.id offset 0) as found on true;
+
 -- name: note_stage :one
 -- Say what a worker is at, and how far it is, which never falls; no row for a run that counts no more.
 update media set stage = %(stage)s, progress = greatest(progress, %(progress)s::smallint), updated_at = %(now)s

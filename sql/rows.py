@@ -106,6 +106,12 @@ class MediaIdRow(Struct, frozen=True):
     id: UUID
 
 
+class ProcessingRow(Struct, frozen=True):
+    """Whether a media is being processed."""
+
+    is_processing: bool
+
+
 class TurnRow(Struct, frozen=True):
     """A turn in a lane of the queue, in seconds of its work."""
 

@@ -119,6 +119,7 @@ async def a_user_with_media(makers: Makers) -> dict[str, Any]:
 OF_SERVICE = (("scope", "service"),)
 CASES: dict[str, Case] = {
     "media.initiateUpload": Case(given(**PHOTO, idempotencyKey="k"), PHOTO),
+    "media.initiateUploads": Case(given(uploads=[{**PHOTO, "idempotencyKey": "k"}]), PHOTO),
     "media.completeUpload": Case(Makers.arrived, {}),
     "media.initiateMultipartUpload": Case(given(**FILM), FILM),
     "media.signParts": Case(signing, {"partNumbers": 1, "checksums": 1}),

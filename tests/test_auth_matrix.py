@@ -33,6 +33,7 @@ FILE = {"filename": "a.mp4", "contentType": "video/mp4", "size": 5, "idempotency
 # What a procedure needs beside the id of a media for its input to be good.
 INPUTS: dict[str, dict[str, Any]] = {
     "media.initiateUpload": FILE,
+    "media.initiateUploads": {"uploads": [FILE]},
     "media.initiateMultipartUpload": FILE,
     "media.signParts": {"partNumbers": [1]},
     "media.uploadPart": {"partNumber": 1},

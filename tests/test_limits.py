@@ -245,6 +245,6 @@ def test_an_exact_name_wins_over_the_star(limits):
     assert limits.of("media.getMedia") == RateLimit(3, 30)
     assert DEFAULT_LIMITS.of("media.getMedia") is None
     assert str(DEFAULT_LIMITS) == (
-        "media.initiateUpload=10/60,media.initiateMultipartUpload=10/60,media.upload=10/60,"
+        "media.initiateUpload=10/60,media.initiateUploads=10/60,media.initiateMultipartUpload=10/60,media.upload=10/60,"
         "media.attachToPost=60/60,media.detachFromPost=60/60"
     )

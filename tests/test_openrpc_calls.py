@@ -12,7 +12,7 @@ import pytest
 
 from contracts.errors import ServiceUnavailable
 from contracts.examples import EXAMPLES, Example
-from contracts.examples.media import FILM_BYTES, FILM_ID, PHOTO_BYTES, PHOTO_ID, PIER_ID, PORTRAIT_ID, VIDEO_ID
+from contracts.examples.media import FILM_BYTES, FILM_ID, PHOTO_BYTES, PHOTO_ID, PIER_ID, PORTRAIT_ID, QUAY_ID, VIDEO_ID
 from contracts.media import Purpose
 from contracts.wire import NoInput
 from procedures import PROCEDURES
@@ -94,9 +94,9 @@ class Story:
 
     def _heard(self, example: Example, result: Json) -> Json:
         """An answer, which must be the example's; the id of what it began is the example's from now on."""
-        shown = example.output.get("media", {}).get("id") or example.output.get("mediaId")
+        shown = _id_in(example.output)
         if shown and shown not in self.ids:
-            self.ids[shown] = result["media"]["id"] if "media" in result else result["mediaId"]
+            self.ids[shown] = _id_in(result)
         assert self._settled(result) == self._settled(example.output)
         self.told.append(example)
         return result
@@ -115,6 +115,13 @@ class Story:
         text = re.sub(r'"(id|lastEventId)": "\d+"', r'"\1": "<number>"', text)
         text = re.sub(r'"etaSeconds": (\d+|null)', '"etaSeconds": "<eta>"', text)
         return json.loads(re.sub(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"', '"<time>"', text))
+
+
+def _id_in(answer: Json) -> Any:
+    """The id of the media that an answer tells of."""
+    (first, *_) = answer.get("results", [{}])
+    ticket = first.get("ticket") or answer
+    return answer.get("media", {}).get("id") or ticket.get("mediaId")
 
 
 @pytest.fixture
@@ -167,6 +174,8 @@ async def test_every_example_is_what_the_application_answers(
     await story.tell("media.getDownloadUrl", 2)
     await story.tell("media.getProcessingStatus")
     await story.tell("media.cancelUpload")
+    await story.tell("media.initiateUploads")
+    await ask("media.cancelUpload", mediaId=story.ids[QUAY_ID])
     await tell_of_the_film(story, http, bearer("ada"), client)
     await story.bring(http, bearer("ada"), "media.upload", PHOTO)
     await story.tell("media.attachToPost")
@@ -188,7 +197,7 @@ async def test_every_example_is_what_the_application_answers(
     for name in ("media.setPlan", "media.listAudit", "media.purgeUser"):
         await story.tell(name)
 
-    assert set(story.ids) == {PHOTO_ID, VIDEO_ID, FILM_ID, PIER_ID, PORTRAIT_ID}
+    assert set(story.ids) == {PHOTO_ID, VIDEO_ID, FILM_ID, PIER_ID, PORTRAIT_ID, QUAY_ID}
     untold = [example.name for known in EXAMPLES.values() for example in known if example not in story.told]
     assert untold == []
 

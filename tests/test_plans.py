@@ -50,6 +50,11 @@ CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"calls": json.dumps([{"position": 0, "owner_id": OWNER, "quota_bytes": 1}])},
         {"storage_usage_pkey"},
     ),
+    "see_processing": (
+        "see_processing",
+        {"calls": json.dumps([{"position": 0, "id": str(MEDIA_ID)}])},
+        {"media_pkey"},
+    ),
     "list_audit": ("list_audit", {"before": None, "limit": 21}, {"audit_pkey"}),
     "list_audit, from a cursor": ("list_audit", RECORDS, {"audit_pkey"}),
     "list_audit_of_owner": ("list_audit_of_owner", {**RECORDS, "owner_id": OWNER}, {"audit_of_owner"}),

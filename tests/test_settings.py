@@ -111,6 +111,7 @@ def test_an_empty_environment_gives_the_defaults():
         "upload_url_ttl_seconds": 900,
         "upload_grace_seconds": 60,
         "multipart_ttl_seconds": 86400,
+        "complete_wait_seconds": 0,
         "content_idle_seconds": 60,
         "plans": PlanQuotas(),
         "max_image_bytes": 10 * 1024**2,

@@ -25,6 +25,7 @@ PHOTO_BYTES = 262_144
 VIDEO_BYTES = 8 * MIB
 FILM_ID = "019a2b6e-7b20-7d11-a5f3-0c4d92e1b8a7"
 FILM_BYTES = 20 * MIB
+QUAY_ID = "019a2b6e-8a31-7c02-9e4d-61b0f3c7d2a5"
 PIER_ID = "019a2b6e-8d44-7a90-b6c1-2f5d7e3a9c08"
 
 CDN = "https://cdn.example"

@@ -12,6 +12,7 @@ from contracts.examples.media import (
     PHOTO_BYTES,
     PHOTO_ID,
     PIER,
+    QUAY_ID,
     STAGING,
     TOMORROW,
     VIDEO_BYTES,
@@ -77,6 +78,40 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
                     "x-amz-checksum-sha256": "La6x82CVtEsxhBCz9Oi12Yncx7sCPRQmxJLasKMFPnQ=",
                 },
                 "expiresAt": EXPIRES_AT,
+            },
+        ),
+    ),
+    "media.initiateUploads": (
+        Example(
+            name="Two photos, of which the other is too large",
+            input={
+                "uploads": [
+                    {"filename": "quay.jpg", "contentType": "image/jpeg", "size": PHOTO_BYTES},
+                    {"filename": "bay.jpg", "contentType": "image/jpeg", "size": 11 * MIB},
+                ]
+            },
+            output={
+                "results": [
+                    {
+                        "ticket": {
+                            "uploadId": QUAY_ID,
+                            "mediaId": QUAY_ID,
+                            "uploadUrl": f"{STAGING}/{QUAY_ID}_quay.jpg?X-Amz-Signature=41b7",
+                            "method": "PUT",
+                            "headers": {"content-type": "image/jpeg"},
+                            "expiresAt": EXPIRES_AT,
+                        },
+                        "error": None,
+                    },
+                    {
+                        "ticket": None,
+                        "error": {
+                            "code": 1602,
+                            "message": "File size exceeds maximum allowed for image/jpeg",
+                            "details": {"size": 11 * MIB, "maxSize": 10 * MIB, "contentType": "image/jpeg"},
+                        },
+                    },
+                ]
             },
         ),
     ),

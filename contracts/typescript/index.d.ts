@@ -165,6 +165,18 @@ export interface MultipartTicket {
   expiresAt: ISODateTime;
 }
 
+/** One of several uploads, as `media.initiateUpload` takes it. */
+export interface NewUpload {
+  filename: string;
+  contentType: string;
+  size: number;
+  /** @default "post" */
+  purpose?: Purpose;
+  sha256?: string | null;
+  idempotencyKey?: string | null;
+  owner?: Owner | null;
+}
+
 /** A user, or something else that has media: an event, a team, named as the host application names it. */
 export interface Owner {
   type: string;
@@ -314,10 +326,28 @@ export interface UnfinishedUpload {
   createdAt: ISODateTime;
 }
 
+/** What came of one upload: its ticket, or why it has none. */
+export interface UploadOutcome {
+  ticket: UploadTicket | null;
+  error: UploadRefusal | null;
+}
+
+/** What came of each upload, in the order asked. */
+export interface UploadOutcomes {
+  results: UploadOutcome[];
+}
+
 /** Newest first; `nextCursor` is null on the last page. */
 export interface UploadPage {
   items: UnfinishedUpload[];
   nextCursor: Cursor | null;
+}
+
+/** Why one of several uploads was not begun: a number and its sentence of the error table, and its facts. */
+export interface UploadRefusal {
+  code: number;
+  message: string;
+  details: Record<string, unknown> | null;
 }
 
 /**
@@ -409,7 +439,25 @@ export declare namespace MediaProcedures {
     type Output = UploadTicket;
   }
   /**
+   * Begin each of these uploads as `media.initiateUpload` would, in their order; what came of each.
+   *
+   * What is refused hinders nothing else, and the call counts once. With an idempotency key for each, twice is the same
+   * answer, with fresh URLs.
+   */
+  interface InitiateUploads {
+    input: InitiateUploads.Input;
+    output: InitiateUploads.Output;
+  }
+  namespace InitiateUploads {
+    interface Input {
+      uploads: NewUpload[];
+    }
+    type Output = UploadOutcomes;
+  }
+  /**
    * Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
+   *
+   * With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
    *
    * Raises UploadNotFound, UploadIncomplete or PartsMissing (not sent yet) or UploadExpired (not sent in time),
    * SizeDiffers, DigestDiffers and PartDiffers (send again), InvalidFileType (refused; initiate anew).
@@ -435,6 +483,7 @@ export declare namespace MediaProcedures {
     interface Input {
       mediaId: MediaId;
       uploadId?: MediaId | null;
+      waitSeconds?: number | null;
     }
     type Output = MediaAnswer;
   }
@@ -498,6 +547,8 @@ export declare namespace MediaProcedures {
   /**
    * Make one object of the parts that storage has, verify it, and answer the media. Twice is the same answer.
    *
+   * With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
+   *
    * Raises UploadNotFound, UploadExpired, PartsMissing and PartDiffers (send those parts), SizeDiffers, DigestDiffers
    * and InvalidFileType (refused; initiate anew), and PartUnknown.
    *
@@ -524,6 +575,7 @@ export declare namespace MediaProcedures {
       mediaId: MediaId;
       uploadId?: MediaId | null;
       parts?: SentPart[] | null;
+      waitSeconds?: number | null;
     }
     type Output = MediaAnswer;
   }
@@ -568,6 +620,7 @@ export declare namespace MediaProcedures {
       sha256?: string | null;
       idempotencyKey?: string | null;
       owner?: Owner | null;
+      waitSeconds?: number | null;
     }
     type Input = FormData | Blob | Uint8Array;
     type Output = MediaAnswer;
@@ -1341,7 +1394,16 @@ export type AppRouter = TRPCBuiltRouter<
        */
       initiateUpload: Mutation<MediaProcedures.InitiateUpload.Input, MediaProcedures.InitiateUpload.Output>;
       /**
+       * Begin each of these uploads as `media.initiateUpload` would, in their order; what came of each.
+       *
+       * What is refused hinders nothing else, and the call counts once. With an idempotency key for each, twice is the same
+       * answer, with fresh URLs.
+       */
+      initiateUploads: Mutation<MediaProcedures.InitiateUploads.Input, MediaProcedures.InitiateUploads.Output>;
+      /**
        * Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
+       *
+       * With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
        *
        * Raises UploadNotFound, UploadIncomplete or PartsMissing (not sent yet) or UploadExpired (not sent in time),
        * SizeDiffers, DigestDiffers and PartDiffers (send again), InvalidFileType (refused; initiate anew).
@@ -1391,6 +1453,8 @@ export type AppRouter = TRPCBuiltRouter<
       signParts: Mutation<MediaProcedures.SignParts.Input, MediaProcedures.SignParts.Output>;
       /**
        * Make one object of the parts that storage has, verify it, and answer the media. Twice is the same answer.
+       *
+       * With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
        *
        * Raises UploadNotFound, UploadExpired, PartsMissing and PartDiffers (send those parts), SizeDiffers, DigestDiffers
        * and InvalidFileType (refused; initiate anew), and PartUnknown.

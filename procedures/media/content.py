@@ -33,6 +33,7 @@ from jobs.publish import complete_upload, refuse_upload
 from jobs.purge import remove_objects
 from procedures.media.answer import answer
 from procedures.media.arrival import Arrival, waiting_room
+from procedures.media.outcome import outcome
 from procedures.media.reservation import OVER_LIMIT, Plan, reserve
 from procedures.media.usage import held_bytes, read_usage
 from processing.sniff import detect
@@ -81,15 +82,10 @@ async def upload(ctx: Context, params: Upload, content: Content) -> MediaAnswer:
     with waiting_room() as file:
         await arrival.fill(file, PART_BYTES)
         initiated = await _initiated(ctx, params, content, arrival, file)
-        reserved = await _reserve(ctx, params, initiated, arrival)
-        if isinstance(reserved, MediaAnswer):
-            return reserved
-        try:
-            media = await _publish(ctx, params, reserved, arrival, file)
-        except BaseException:
-            await asyncio.shield(_bury(ctx, reserved))
-            raise
-    return answer(ctx, media)
+        media = await _reserve(ctx, params, initiated, arrival)
+        if media.state == MediaState.PENDING:
+            media = await _publish_or_bury(ctx, params, media, arrival, file)
+    return answer(ctx, await outcome(ctx, media, params.wait_seconds))
 
 
 async def _admit(ctx: Context, params: Upload) -> None:
@@ -138,8 +134,8 @@ async def _initiated(
     )
 
 
-async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload, arrival: Arrival) -> MediaRow | MediaAnswer:
-    """The row of a new upload, or the media that the idempotency key finds."""
+async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload, arrival: Arrival) -> MediaRow:
+    """The row of a new upload, which is pending, or that of the completed one that the idempotency key finds."""
     owner, media_id = ctx.owner(params.owner), uuid7()
     plan = Plan(
         media_id=media_id,
@@ -151,20 +147,26 @@ async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload, arri
     )
     known = await reserve(ctx, initiated, plan)
     row = await ctx.db.one(MediaRow, "read_media", id=known or media_id)
-    if row is None:
+    if row is None or (not known and row.state != MediaState.PENDING):
         raise UploadExpired
-    if not known:
-        return row
-    if row.state == MediaState.PENDING:
+    if known and row.state == MediaState.PENDING:
         raise UploadPending(media_id=str(row.id))
-    if await _size(params, arrival) not in {None, row.size_bytes}:
+    if known and await _size(params, arrival) not in {None, row.size_bytes}:
         raise IdempotencyKeyTaken
-    return answer(ctx, row)
+    return row
 
 
 async def _size(params: Upload, arrival: Arrival) -> int | None:
     """How many bytes it will be altogether, None when nobody knows yet."""
     return params.size or (None if await arrival.has_more() else arrival.size_bytes)
+
+
+async def _publish_or_bury(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival, file: BinaryIO) -> MediaRow:
+    try:
+        return await _publish(ctx, params, row, arrival, file)
+    except BaseException:
+        await asyncio.shield(_bury(ctx, row))
+        raise
 
 
 async def _publish(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival, file: BinaryIO) -> MediaRow:

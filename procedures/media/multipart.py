@@ -97,6 +97,8 @@ async def sign_parts(ctx: Context, params: SignParts) -> SignedParts:
 async def complete_multipart_upload(ctx: Context, params: CompleteMultipartUpload) -> MediaAnswer:
     """Make one object of the parts that storage has, verify it, and answer the media. Twice is the same answer.
 
+    With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
+
     Raises UploadNotFound, UploadExpired, PartsMissing and PartDiffers (send those parts), SizeDiffers, DigestDiffers
     and InvalidFileType (refused; initiate anew), and PartUnknown.
     """
@@ -105,7 +107,7 @@ async def complete_multipart_upload(ctx: Context, params: CompleteMultipartUploa
         if upload.state == MediaState.PENDING:
             await _check_said(ctx, upload, params.parts)
     answer: MediaAnswer = await complete_upload.run(
-        ctx, CompleteUpload(media_id=params.media_id, upload_id=params.upload_id)
+        ctx, CompleteUpload(media_id=params.media_id, upload_id=params.upload_id, wait_seconds=params.wait_seconds)
     )
     return answer
 

@@ -1,6 +1,6 @@
 """Room for an upload, and the upload that it was made for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,24 +55,46 @@ async def reserve(ctx: Context, params: InitiateUpload, plan: Plan) -> UUID | No
     Raises RateLimitExceeded, one of OVER_LIMIT, or IdempotencyKeyTaken, and nothing is reserved.
     """
     reservation = await ctx.db.shared(ReservationRow, "reserve_upload", **_row(ctx, params, plan))
-    if reservation.outcome in REFUSALS:
-        raise REFUSALS[reservation.outcome](**reservation.facts or {})
+    refusal = refusal_of_reservation(reservation)
+    if refusal is not None:
+        raise refusal
     return reservation.id if reservation.outcome == "known" else None
+
+
+async def reserve_all(ctx: Context, asked: Sequence[tuple[InitiateUpload, Plan]]) -> list[ReservationRow]:
+    """The same for several uploads of one call, in their order and by one statement; what came of each.
+
+    Raises RateLimitExceeded, and nothing is reserved.
+    """
+    return await ctx.db.batch(ReservationRow, "reserve_upload", [_row(ctx, params, plan) for params, plan in asked])
+
+
+def refusal_of_reservation(reservation: ReservationRow) -> RpcError | None:
+    """Why nothing was reserved; None where something was, or where the key has found an upload."""
+    refusal = REFUSALS.get(reservation.outcome)
+    return None if refusal is None else refusal(**reservation.facts or {})
 
 
 async def extend(ctx: Context, media_id: UUID, *, upload_expires_at: datetime | None = None) -> MediaRow:
     """Put the end of an upload off that its key found; IdempotencyKeyTaken when it was deleted meanwhile."""
-    upload = await ctx.db.one(
+    rows = await extend_all(ctx, [media_id], upload_expires_at=upload_expires_at)
+    if not rows:
+        raise IdempotencyKeyTaken
+    return rows[0]
+
+
+async def extend_all(
+    ctx: Context, media_ids: Collection[UUID], *, upload_expires_at: datetime | None = None
+) -> list[MediaRow]:
+    """The same for several uploads; those that are left."""
+    return await ctx.db.many(
         MediaRow,
-        "extend_upload",
-        id=media_id,
+        "extend_uploads",
+        ids=list(media_ids),
         url_expires_at=url_expiry(ctx),
         url_ends_at=url_end(ctx),
         upload_expires_at=upload_expires_at,
     )
-    if upload is None:
-        raise IdempotencyKeyTaken
-    return upload
 
 
 async def find_upload(ctx: Context, media_id: UUID) -> MediaRow:

@@ -33,6 +33,7 @@ from jobs.job import enqueue
 from jobs.publish import complete_upload as publish_upload
 from jobs.purge import purge_media
 from procedures.media.answer import answer
+from procedures.media.outcome import outcome
 from procedures.media.reservation import OVER_LIMIT, Plan, extend, find_upload, reserve, url_expiry
 from rpc.context import Context
 from rpc.procedure import mutation
@@ -52,15 +53,12 @@ async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
     type's ceiling, StorageLimitExceeded when the quota has no room, MediaLimitExceeded and PendingUploadLimitExceeded
     when the owner has too many, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
     """
-    ctx.resources.ceilings.check_put(FORMATS[params.content_type], params.size)
-    owner, media_id = ctx.owner(params.owner), uuid7()
-    key = staging_key(owner, media_id, params.filename, params.purpose)
-    plan = Plan(media_id=media_id, owner=owner, procedure="media.initiateUpload", transfer=Transfer.PUT, key=key)
+    plan = plan_put(ctx, params, "media.initiateUpload")
     known = await reserve(ctx, params, plan)
     if known:
         upload = await extend(ctx, known)
-        return _ticket(ctx, params, media_id=upload.id, key=upload.staging_key)
-    return _ticket(ctx, params, media_id=media_id, key=key)
+        return sign_put(ctx, params, media_id=upload.id, key=upload.staging_key)
+    return sign_put(ctx, params, media_id=plan.media_id, key=plan.key)
 
 
 @mutation(
@@ -79,26 +77,17 @@ async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
 async def complete_upload(ctx: Context, params: CompleteUpload) -> MediaAnswer:
     """Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
 
+    With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
+
     Raises UploadNotFound, UploadIncomplete or PartsMissing (not sent yet) or UploadExpired (not sent in time),
     SizeDiffers, DigestDiffers and PartDiffers (send again), InvalidFileType (refused; initiate anew).
     """
     if params.upload_id not in {None, params.media_id}:
         raise UploadNotFound
-    upload = await find_upload(ctx, params.media_id)
-    if upload.state != MediaState.PENDING:
-        return answer(ctx, upload)
-    try:
-        media = await ctx.resources.completions.share(
-            upload.id, lambda: publish_upload(ctx.db, ctx.store, upload, ctx.now)
-        )
-    except (UploadIncomplete, PartsMissing):
-        upload = await find_upload(ctx, params.media_id)
-        if upload.state != MediaState.PENDING:
-            return answer(ctx, upload)
-        if upload.expires_at <= ctx.now:
-            raise UploadExpired from None
-        raise
-    return answer(ctx, media or await find_upload(ctx, params.media_id))
+    media = await find_upload(ctx, params.media_id)
+    if media.state == MediaState.PENDING:
+        media = await _published(ctx, media)
+    return answer(ctx, await outcome(ctx, media, params.wait_seconds))
 
 
 @mutation("media.cancelUpload", raises=(UploadCompleted, MediaNotFound))
@@ -118,7 +107,35 @@ async def cancel_upload(ctx: Context, params: MediaReference) -> Success:
     return Success()
 
 
-def _ticket(ctx: Context, params: InitiateUpload, *, media_id: UUID, key: str) -> UploadTicket:
+async def _published(ctx: Context, upload: MediaRow) -> MediaRow:
+    """The media that a pending upload becomes, by this call or by one beside it."""
+    try:
+        media = await ctx.resources.completions.share(
+            upload.id, lambda: publish_upload(ctx.db, ctx.store, upload, ctx.now)
+        )
+    except (UploadIncomplete, PartsMissing):
+        found = await find_upload(ctx, upload.id)
+        if found.state != MediaState.PENDING:
+            return found
+        if found.expires_at <= ctx.now:
+            raise UploadExpired from None
+        raise
+    return media or await find_upload(ctx, upload.id)
+
+
+def plan_put(ctx: Context, params: InitiateUpload, procedure: str, *, counted: bool = False) -> Plan:
+    """What is to be reserved for an upload by one PUT, in a call that is counted already, or by the reservation.
+
+    Raises FileTooLarge and ForeignOwner.
+    """
+    ctx.resources.ceilings.check_put(FORMATS[params.content_type], params.size)
+    owner, media_id = ctx.owner(params.owner), uuid7()
+    key = staging_key(owner, media_id, params.filename, params.purpose)
+    return Plan(media_id=media_id, owner=owner, procedure=procedure, transfer=Transfer.PUT, key=key, counted=counted)
+
+
+def sign_put(ctx: Context, params: InitiateUpload, *, media_id: UUID, key: str) -> UploadTicket:
+    """The ticket of an upload: its PUT, signed now."""
     url, headers = ctx.resources.presigner.put(
         key,
         size_bytes=params.size,

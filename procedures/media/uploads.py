@@ -1,0 +1,72 @@
+"""Many uploads that one call begins: `media.initiateUploads`."""
+
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
+
+from contracts.errors import IdempotencyKeyTaken, RpcError
+from contracts.media import InitiateUpload, UploadTicket
+from contracts.uploads import InitiateUploads, UploadOutcome, UploadOutcomes, UploadRefusal
+from procedures.media.reservation import Plan, extend_all, refusal_of_reservation, reserve_all
+from procedures.media.upload import plan_put, sign_put
+from rpc.context import Context
+from rpc.procedure import mutation
+from sql.rows import MediaRow, ReservationRow
+
+NAME = "media.initiateUploads"
+
+
+@mutation(NAME)
+async def initiate_uploads(ctx: Context, params: InitiateUploads) -> UploadOutcomes:
+    """Begin each of these uploads as `media.initiateUpload` would, in their order; what came of each.
+
+    What is refused hinders nothing else, and the call counts once. With an idempotency key for each, twice is the same
+    answer, with fresh URLs.
+    """
+    plans = [_plan(ctx, upload) for upload in params.uploads]
+    asked = [
+        (upload, plan) for upload, plan in zip(params.uploads, plans, strict=True) if not isinstance(plan, RpcError)
+    ]
+    begun = iter(await _begin(ctx, asked))
+    return UploadOutcomes(results=[_outcome(plan if isinstance(plan, RpcError) else next(begun)) for plan in plans])
+
+
+def _plan(ctx: Context, upload: InitiateUpload) -> Plan | RpcError:
+    try:
+        return plan_put(ctx, upload, NAME, counted=True)
+    except RpcError as refusal:
+        return refusal
+
+
+async def _begin(ctx: Context, asked: Sequence[tuple[InitiateUpload, Plan]]) -> list[UploadTicket | RpcError]:
+    """Reserve room for as many as fit, by one statement; those that their keys find have their ends put off."""
+    reservations = await reserve_all(ctx, asked) if asked else []
+    known = {reservation.id for reservation in reservations if reservation.outcome == "known" and reservation.id}
+    extended = await _extend(ctx, known)
+    return [
+        _ticket(ctx, upload, plan, reservation, extended)
+        for (upload, plan), reservation in zip(asked, reservations, strict=True)
+    ]
+
+
+async def _extend(ctx: Context, media_ids: Collection[UUID]) -> dict[UUID, MediaRow]:
+    rows = await extend_all(ctx, media_ids) if media_ids else []
+    return {row.id: row for row in rows}
+
+
+def _ticket(
+    ctx: Context, upload: InitiateUpload, plan: Plan, reservation: ReservationRow, extended: Mapping[UUID, MediaRow]
+) -> UploadTicket | RpcError:
+    refusal = refusal_of_reservation(reservation)
+    if refusal is not None:
+        return refusal
+    if reservation.outcome != "known":
+        return sign_put(ctx, upload, media_id=plan.media_id, key=plan.key)
+    row = extended.get(reservation.id) if reservation.id else None
+    return IdempotencyKeyTaken() if row is None else sign_put(ctx, upload, media_id=row.id, key=row.staging_key)
+
+
+def _outcome(outcome: UploadTicket | RpcError) -> UploadOutcome:
+    if isinstance(outcome, UploadTicket):
+        return UploadOutcome(ticket=outcome, error=None)
+    refusal = UploadRefusal(code=outcome.code, message=outcome.message, details=outcome.details)
+    return UploadOutcome(ticket=None, error=refusal)
