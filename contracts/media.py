@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from contracts.formats import FORMATS, MediaType, canonical
 from contracts.owners import Owner
-from contracts.wire import Timestamp, Wire
+from contracts.wire import LastEventId, Timestamp, Wire
 
 MAX_FILENAME_CHARACTERS = 255
 MAX_PAGE = 100
@@ -214,6 +214,12 @@ class MediaAnswer(Wire):
     media: Media
 
 
+class FoundMedia(MediaAnswer):
+    """One media, and the last event of its owner that it knows of: watch from there, and nothing is missed."""
+
+    last_event_id: LastEventId
+
+
 class ListMedia(Wire):
     """Input of `media.listMedia`. Without `status`, unfinished uploads are left out.
 
@@ -230,13 +236,14 @@ class ListMedia(Wire):
 
 
 class MediaPage(Wire):
-    """Newest first; `nextCursor` is null on the last page.
+    """Newest first; `nextCursor` is null on the last page. `lastEventId` is the last event that the page knows of.
 
     A page of a search may hold less than asked for, or nothing, and yet not be the last.
     """
 
     items: list[Media]
     next_cursor: Cursor | None
+    last_event_id: LastEventId
 
 
 class DownloadName(StrEnum):

@@ -175,6 +175,7 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
                     }
                 ],
                 "nextCursor": None,
+                "lastEventId": "45",
             },
         ),
     ),
