@@ -190,6 +190,7 @@ class Media(Wire):
     owner_id: str
     user_id: str
     type: MediaType
+    purpose: Purpose
     status: MediaState
     url: str | None
     thumbnail_url: str | None
@@ -223,13 +224,15 @@ class FoundMedia(MediaAnswer):
 class ListMedia(Wire):
     """Input of `media.listMedia`. Without `status`, unfinished uploads are left out.
 
-    `search` is a part of the filename, in upper or lower case.
+    Profile images are left out, too, unless `purpose` asks for them alone, or for "any". `search` is a part of the
+    filename, in upper or lower case.
     """
 
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_PAGE)] = 20
     cursor: Cursor | None = None
     type: MediaType | None = None
     status: Literal["pending", "processing", "ready", "failed"] | None = None
+    purpose: Literal["post", "profile", "any"] = "post"
     post_id: PostId | None = None
     search: Search | None = None
     owner: Owner | None = None

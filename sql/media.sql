@@ -42,6 +42,7 @@ left join (
         and state <> 'deleted'
         and (%(before)s::uuid is null or id < %(before)s::uuid)
         and (%(type)s::text is null or type = %(type)s::text)
+        and (%(purpose)s::text is null or purpose = %(purpose)s::text)
         and case when %(state)s::text is null then state <> 'pending' else state = %(state)s::text end
     order by id desc
     limit %(limit)s
@@ -54,7 +55,7 @@ order by page.id desc;
 select page.*, last_event_id
 from end_of_log(%(owner_id)s)
 left join (
-    select found.*, is_found, is_last
+    select found.*, is_found and (%(purpose)s::text is null or purpose = %(purpose)s::text) as is_found, is_last
     from (
         select
             id,
@@ -80,7 +81,7 @@ left join (
     ) as judged
     -- By its key, one by one, whatever the planner expects: a limit of one is nothing that can be joined in another way.
     cross join lateral (select {media} from media where media.id = judged.id limit 1) as found
-    where is_found or is_last
+    where is_last or (is_found and (%(purpose)s::text is null or purpose = %(purpose)s::text))
     order by judged.id desc
     limit %(limit)s
 ) as page on true
@@ -96,6 +97,7 @@ left join (
         and post_id = %(post_id)s
         and (%(before)s::uuid is null or id < %(before)s::uuid)
         and (%(type)s::text is null or type = %(type)s::text)
+        and (%(purpose)s::text is null or purpose = %(purpose)s::text)
         and (%(state)s::text is null or state = %(state)s::text)
         and (%(part)s::text is null or name_holds(filename, %(part)s::text, %(variants)s::text, %(plain)s::text))
     order by id desc

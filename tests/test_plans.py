@@ -21,7 +21,7 @@ OWNER = "owner-1"
 NOW = datetime.now(UTC)
 MEDIA_ID = uuid7()
 LAST_ID = UUID(int=2**128 - 1)
-PAGE = {"owner_id": OWNER, "type": None, "state": None, "limit": 21}
+PAGE = {"owner_id": OWNER, "type": None, "purpose": "post", "state": None, "limit": 21}
 OF_MANY = {**PAGE, "owner_id": LARGE_OWNER}
 PART = {"part": "photo", "variants": "PHOT", "plain": "phot"}
 RECORDS = {"before": 2**62, "limit": 21}

@@ -93,6 +93,7 @@ export interface Media {
   ownerId: string;
   userId: string;
   type: MediaType;
+  purpose: Purpose;
   status: MediaState;
   url: string | null;
   thumbnailUrl: string | null;
@@ -686,6 +687,8 @@ export declare namespace MediaProcedures {
   /**
    * Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
    *
+   * Profile images only with `purpose: "profile"` or `"any"`.
+   *
    * A page of a search goes on where names are left that it has not looked at, full or not. Raises ForeignOwner.
    *
    * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
@@ -701,6 +704,8 @@ export declare namespace MediaProcedures {
       cursor?: Cursor | null;
       type?: MediaType | null;
       status?: 'pending' | 'processing' | 'ready' | 'failed' | null;
+      /** @default "post" */
+      purpose?: 'post' | 'profile' | 'any';
       postId?: string | null;
       search?: string | null;
       owner?: Owner | null;
@@ -1496,6 +1501,8 @@ export type AppRouter = TRPCBuiltRouter<
       getMedia: Query<MediaProcedures.GetMedia.Input, MediaProcedures.GetMedia.Output>;
       /**
        * Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
+       *
+       * Profile images only with `purpose: "profile"` or `"any"`.
        *
        * A page of a search goes on where names are left that it has not looked at, full or not. Raises ForeignOwner.
        *

@@ -34,6 +34,7 @@ def shown(ctx: Context, row: MediaRow) -> Media:
         owner_id=owner_id,
         user_id=row.user_id,
         type=row.type,
+        purpose=row.purpose,
         status=row.state,
         url=_best(renditions) if row.type == MediaType.VIDEO else urls.get(FULL),
         thumbnail_url=urls.get(SHOWN_FIRST),

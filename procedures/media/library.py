@@ -21,6 +21,7 @@ from sql.rows import FoundRow, ListedRow, MediaRow
 
 # What one search may cost: some 100,000 names of the usual length, or a fifth of a second of the database's for any.
 SEARCH_BUDGET = 100_000_000
+ANY = "any"
 
 
 @query("media.getMedia", raises=(MediaNotFound,))
@@ -35,6 +36,8 @@ async def get_media(ctx: Context, params: MediaReference) -> FoundMedia:
 @query("media.listMedia", raises=(ForeignOwner,))
 async def list_media(ctx: Context, params: ListMedia) -> MediaPage:
     """Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
+
+    Profile images only with `purpose: "profile"` or `"any"`.
 
     A page of a search goes on where names are left that it has not looked at, full or not. Raises ForeignOwner.
     """
@@ -54,6 +57,7 @@ async def _rows(ctx: Context, params: ListMedia) -> list[ListedRow]:
         "owner_id": ctx.owner(params.owner),
         "before": params.cursor,
         "type": params.type,
+        "purpose": None if params.purpose == ANY else params.purpose,
         "state": params.status,
         "limit": params.limit + 1,
     }

@@ -50,7 +50,7 @@ const { mediaId, sent, completed } = await upload('profile');
 await ready;
 
 const { media } = await api.media.getMedia.query({ mediaId });
-const { items, nextCursor } = await api.media.listMedia.query({ type: 'image' });
+const { items, nextCursor } = await api.media.listMedia.query({ type: 'image', purpose: 'profile' });
 const { url } = await api.media.getDownloadUrl.query({ mediaId });
 const downloaded = Buffer.from(await (await fetch(url)).arrayBuffer());
 const made = await api.media.getProcessingStatus.query({ mediaId });
