@@ -168,7 +168,9 @@ def _initiate(owner: str, now: datetime) -> str:
 
 
 def _page(connection: Connection, owner: str, before: object) -> Callable[[], None]:
-    return _once(connection, "list_media", owner_id=owner, before=before, type=None, state=None, limit=21)
+    return _once(
+        connection, "list_media", owner_id=owner, before=before, type=None, purpose="post", state=None, limit=21
+    )
 
 
 def _sweep(connection: Connection, now: datetime) -> Callable[[], None]:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StrictInt, StrictStr, ValidationInfo
+from pydantic import AfterValidator, Field, StrictInt, StrictStr, ValidationInfo, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -16,6 +16,7 @@ from contracts.wire import EVENT_ID, Event, Timestamp, Wire
 MAX_EVENT_ID = 2**63 - 1
 MAX_EVENT_ID_DIGITS = 19
 MAX_EVENTS = 200
+START = "start"
 
 
 class EventType(StrEnum):
@@ -38,14 +39,28 @@ def _event_id(value: str, info: ValidationInfo) -> str:
     return value
 
 
+def _since(value: str, info: ValidationInfo) -> str:
+    return value if value == START else _event_id(value, info)
+
+
 EventId = Annotated[StrictStr, AfterValidator(_event_id), EVENT_ID]
+Since = Annotated[
+    StrictStr,
+    AfterValidator(_since),
+    WithJsonSchema({"anyOf": [{"const": START, "type": "string"}, {"type": "string", "x-ts-brand": "EventId"}]}),
+]
 
 
 class WatchMedia(Wire):
-    """Input of `media.watch`: every media of the caller, or one; from the beginning, or after the last event seen."""
+    """Input of `media.watch`: every media of the caller, or one; what happens from now on, or after `since`.
+
+    `since` is the id of an event, or "start" for the whole log; `lastEventId`, with which a client connects again,
+    counts before it.
+    """
 
     media_id: MediaId | None = None
     last_event_id: EventId | None = None
+    since: Since | None = None
     owner: Owner | None = None
 
 
@@ -53,7 +68,7 @@ class PollEvents(Wire):
     """Input of `media.pollEvents`: what `media.watch` tells, for callers without streams."""
 
     media_id: MediaId | None = None
-    since: EventId | None = None
+    since: Since | None = None
     wait_seconds: WaitSeconds = MAX_WAIT_SECONDS
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_EVENTS)] = MAX_EVENTS
     owner: Owner | None = None

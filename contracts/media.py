@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from contracts.formats import FORMATS, MediaType, canonical
 from contracts.owners import Owner
-from contracts.wire import Timestamp, Wire
+from contracts.wire import LastEventId, Timestamp, Wire
 
 MAX_FILENAME_CHARACTERS = 255
 MAX_PAGE = 100
@@ -198,6 +198,7 @@ class Media(Wire):
     owner_id: str
     user_id: str
     type: MediaType
+    purpose: Purpose
     status: MediaState
     url: str | None
     thumbnail_url: str | None
@@ -222,29 +223,38 @@ class MediaAnswer(Wire):
     media: Media
 
 
+class FoundMedia(MediaAnswer):
+    """One media, and the last event of its owner that it knows of: watch from there, and nothing is missed."""
+
+    last_event_id: LastEventId
+
+
 class ListMedia(Wire):
     """Input of `media.listMedia`. Without `status`, unfinished uploads are left out.
 
-    `search` is a part of the filename as people type it, in upper or lower case.
+    Profile images are left out, too, unless `purpose` asks for them alone, or for "any". `search` is a part of the
+    filename as people type it, in upper or lower case.
     """
 
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_PAGE)] = 20
     cursor: Cursor | None = None
     type: MediaType | None = None
     status: Literal["pending", "processing", "ready", "failed"] | None = None
+    purpose: Literal["post", "profile", "any"] = "post"
     post_id: PostId | None = None
     search: Search | None = None
     owner: Owner | None = None
 
 
 class MediaPage(Wire):
-    """Newest first; `nextCursor` is null on the last page.
+    """Newest first; `nextCursor` is null on the last page. `lastEventId` is the last event that the page knows of.
 
     A page of a search may hold less than asked for, or nothing, and yet not be the last.
     """
 
     items: list[Media]
     next_cursor: Cursor | None
+    last_event_id: LastEventId
 
 
 class DownloadName(StrEnum):

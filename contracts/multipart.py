@@ -17,7 +17,7 @@ from contracts.media import (
 )
 from contracts.owners import Owner
 from contracts.sizes import MIB
-from contracts.wire import Timestamp, Wire
+from contracts.wire import LastEventId, Timestamp, Wire
 
 MAX_PARTS = 10_000  # S3's own limit
 MIN_PART_BYTES = 5 * MIB  # S3's own limit, for every part but the last
@@ -167,7 +167,8 @@ class UnfinishedUpload(Wire):
 
 
 class UploadPage(Wire):
-    """Newest first; `nextCursor` is null on the last page."""
+    """Newest first; `nextCursor` is null on the last page. `lastEventId` is the last event that the page knows of."""
 
     items: list[UnfinishedUpload]
     next_cursor: Cursor | None
+    last_event_id: LastEventId

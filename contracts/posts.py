@@ -2,7 +2,7 @@
 
 from contracts.media import Media, MediaIds, PostId
 from contracts.owners import Owner
-from contracts.wire import Wire
+from contracts.wire import LastEventId, Wire
 
 
 class MediaOfPost(Wire):
@@ -23,6 +23,12 @@ class PostMedia(Wire):
     """The media of a post, in their order."""
 
     items: list[Media]
+
+
+class FoundPostMedia(PostMedia):
+    """The media of a post, in their order, and the last event of their owner that they know of."""
+
+    last_event_id: LastEventId
 
 
 class DeletedPostMedia(Wire):

@@ -39,6 +39,8 @@ class NoInput(Wire):
 # What an event stream can carry as an id.
 ON_ONE_LINE = StringConstraints(pattern=r"^[^\x00\r\n]+$")
 EVENT_ID = WithJsonSchema({"type": "string", "x-ts-brand": "EventId"})
+# Where a log ended when something was read: whoever goes on there misses nothing of what comes after the read.
+LastEventId = Annotated[str, EVENT_ID]
 
 
 class Event(Wire):

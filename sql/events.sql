@@ -11,6 +11,10 @@ where media_id = %(media_id)s and owner_id = %(owner_id)s and id > %(after)s
 order by id
 limit %(limit)s;
 
+-- name: read_last_event :one read
+-- Where an owner's log ends.
+select last_event_id from end_of_log(%(owner_id)s);
+
 -- name: find_owner :one read
 -- Whose this media of these owners is, null for anybody's, as its row knows, or the log of one that is gone.
 select owner_id from media where id = %(media_id)s and owned_by(owner_id, %(owners)s)

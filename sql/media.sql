@@ -33,70 +33,93 @@ select {media} from media where id = %(id)s and owned_by(owner_id, %(owners)s);
 -- A media of these owners, null for anybody's, that is not deleted.
 select {media} from media where id = %(id)s and owned_by(owner_id, %(owners)s) and state <> 'deleted';
 
+-- name: find_media_and_log :one read
+-- The same, and where its owner's log ends, as of the same snapshot: whoever reads the log from there on misses nothing.
+select {media}, last_event_id from media cross join lateral end_of_log(owner_id)
+where id = %(id)s and owned_by(owner_id, %(owners)s) and state <> 'deleted';
+
 -- name: read_media :one read
 -- A media in any state, whoever owns it: for jobs.
 select {media} from media where id = %(id)s;
 
 -- name: list_media :many read
--- A page of an owner's media, newest first, from before the cursor on; unfinished uploads only when asked for.
-select {media} from media
-where owner_id = %(owner_id)s
-    and state <> 'deleted'
-    and (%(before)s::uuid is null or id < %(before)s::uuid)
-    and (%(type)s::text is null or type = %(type)s::text)
-    and case when %(state)s::text is null then state <> 'pending' else state = %(state)s::text end
-order by id desc
-limit %(limit)s;
+-- A page of an owner's media, newest first, from before the cursor on; unfinished uploads only when asked for. Each row
+-- says where the owner's log ends, as of the same snapshot; an empty page is one row without a media.
+select page.*, page.id is not null as is_found, last_event_id
+from end_of_log(%(owner_id)s)
+left join (
+    select {media} from media
+    where owner_id = %(owner_id)s
+        and state <> 'deleted'
+        and (%(before)s::uuid is null or id < %(before)s::uuid)
+        and (%(type)s::text is null or type = %(type)s::text)
+        and (%(purpose)s::text is null or purpose = %(purpose)s::text)
+        and case when %(state)s::text is null then state <> 'pending' else state = %(state)s::text end
+    order by id desc
+    limit %(limit)s
+) as page on true
+order by page.id desc;
 
 -- name: search_media :many read
 -- The same of those whose names hold a part, as far as the budget of a call goes through their names; the last one that
 -- was looked at is answered as well, found or not, when the budget ended there.
-select found.*, is_found, is_last
-from (
-    select
-        id,
-        spent >= %(budget)s as is_last,
-        (%(type)s::text is null or type = %(type)s::text)
-            and case when %(state)s::text is null then state <> 'pending' else state = %(state)s::text end
-            and name_holds(filename, %(part)s, %(variants)s, %(plain)s) as is_found
+select page.*, last_event_id
+from end_of_log(%(owner_id)s)
+left join (
+    select found.*, is_found and (%(purpose)s::text is null or purpose = %(purpose)s::text) as is_found, is_last
     from (
         select
-            id, type, state, filename, cost,
-            sum(cost) over (order by id desc rows unbounded preceding) as spent
-        from media
-        -- In some two nanoseconds each: to normalise accents takes the square of a name's length at the worst, and two
-        -- characters stand for a whole phrase.
-        cross join lateral (
-            select 500 + octet_length(filename) * (10 + char_length(%(part)s))
-                + case
-                    when octet_length(filename) = char_length(filename) then 0
-                    else 6 * char_length(filename) ^ 2
-                        + 5000 * (char_length(filename) - char_length(translate(filename, U&'\FDFA\FDFB', '')))
-                end as cost
-        ) as looked_at
-        where owner_id = %(owner_id)s and state <> 'deleted' and (%(before)s::uuid is null or id < %(before)s::uuid)
-        order by id desc
-        limit 1 + %(budget)s / 500
-    ) as named
-    where spent - cost < %(budget)s
-) as judged
--- By its key, one by one, whatever the planner expects: a limit of one is nothing that can be joined in another way.
-cross join lateral (select {media} from media where media.id = judged.id limit 1) as found
-where is_found or is_last
-order by judged.id desc
-limit %(limit)s;
+            id,
+            spent >= %(budget)s as is_last,
+            (%(type)s::text is null or type = %(type)s::text)
+                and case when %(state)s::text is null then state <> 'pending' else state = %(state)s::text end
+                and name_holds(filename, %(part)s, %(variants)s, %(plain)s) as is_found
+        from (
+            select
+                id, type, state, filename, cost,
+                sum(cost) over (order by id desc rows unbounded preceding) as spent
+            from media
+            -- In some two nanoseconds each: to normalise accents takes the square of a name's length at the worst, and two
+            -- characters stand for a whole phrase.
+            cross join lateral (
+                select 500 + octet_length(filename) * (10 + char_length(%(part)s))
+                    + case
+                        when octet_length(filename) = char_length(filename) then 0
+                        else 6 * char_length(filename) ^ 2
+                            + 5000 * (char_length(filename) - char_length(translate(filename, U&'\FDFA\FDFB', '')))
+                    end as cost
+            ) as looked_at
+            where owner_id = %(owner_id)s and state <> 'deleted' and (%(before)s::uuid is null or id < %(before)s::uuid)
+            order by id desc
+            limit 1 + %(budget)s / 500
+        ) as named
+        where spent - cost < %(budget)s
+    ) as judged
+    -- By its key, one by one, whatever the planner expects: a limit of one is nothing that can be joined in another way.
+    cross join lateral (select {media} from media where media.id = judged.id limit 1) as found
+    where is_last or (is_found and (%(purpose)s::text is null or purpose = %(purpose)s::text))
+    order by judged.id desc
+    limit %(limit)s
+) as page on true
+order by page.id desc;
 
 -- name: list_media_of_post :many read
 -- The same of the media of one post.
-select {media} from media
-where owner_id = %(owner_id)s
-    and post_id = %(post_id)s
-    and (%(before)s::uuid is null or id < %(before)s::uuid)
-    and (%(type)s::text is null or type = %(type)s::text)
-    and (%(state)s::text is null or state = %(state)s::text)
-    and (%(part)s::text is null or name_holds(filename, %(part)s::text, %(variants)s::text, %(plain)s::text))
-order by id desc
-limit %(limit)s;
+select page.*, page.id is not null as is_found, last_event_id
+from end_of_log(%(owner_id)s)
+left join (
+    select {media} from media
+    where owner_id = %(owner_id)s
+        and post_id = %(post_id)s
+        and (%(before)s::uuid is null or id < %(before)s::uuid)
+        and (%(type)s::text is null or type = %(type)s::text)
+        and (%(purpose)s::text is null or purpose = %(purpose)s::text)
+        and (%(state)s::text is null or state = %(state)s::text)
+        and (%(part)s::text is null or name_holds(filename, %(part)s::text, %(variants)s::text, %(plain)s::text))
+    order by id desc
+    limit %(limit)s
+) as page on true
+order by page.id desc;
 
 -- name: complete_upload :one
 -- Turn a pending upload into a media whose verified bytes stand at original_key; no row when it is pending no more.

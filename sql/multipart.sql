@@ -34,15 +34,21 @@ where id = %(id)s and state = 'pending' and upload_expires_at > %(now)s
 returning id;
 
 -- name: list_uploads :many read
--- A page of an owner's uploads that can be resumed, newest first, from before the cursor on.
-select {media} from media
-where owner_id = %(owner_id)s
-    and state = 'pending'
-    and transfer <> 'content'
-    and coalesce(upload_expires_at, url_expires_at) > %(now)s
-    and (%(before)s::uuid is null or id < %(before)s::uuid)
-order by id desc
-limit %(limit)s;
+-- A page of an owner's uploads that can be resumed, newest first, from before the cursor on, and where the owner's log
+-- ends, as of the same snapshot; a row without an upload when there is none.
+select page.*, page.id is not null as is_found, last_event_id
+from end_of_log(%(owner_id)s)
+left join (
+    select {media} from media
+    where owner_id = %(owner_id)s
+        and state = 'pending'
+        and transfer <> 'content'
+        and coalesce(upload_expires_at, url_expires_at) > %(now)s
+        and (%(before)s::uuid is null or id < %(before)s::uuid)
+    order by id desc
+    limit %(limit)s
+) as page on true
+order by page.id desc;
 
 -- name: list_sending :many read
 -- The uploads in parts of an owner, or one of them, that were signed for lately.

@@ -17,8 +17,14 @@ where id in (
 returning id;
 
 -- name: list_post_media :many read
--- The media of a post, in their order.
-select {media} from media where owner_id = %(owner_id)s and post_id = %(post_id)s order by post_position;
+-- The media of a post, in their order, and where the owner's log ends, as of the same snapshot; a row without a media
+-- when there is none.
+select page.*, page.id is not null as is_found, last_event_id
+from end_of_log(%(owner_id)s)
+left join (
+    select {media} from media where owner_id = %(owner_id)s and post_id = %(post_id)s
+) as page on true
+order by page.post_position;
 
 -- name: delete_post_media :many
 -- Leave a tombstone of every media of a post.

@@ -73,10 +73,19 @@ class MediaRow(Struct, frozen=True, kw_only=True):
         return self.upload_expires_at or self.url_expires_at
 
 
-class ListedRow(MediaRow, frozen=True, kw_only=True):
-    """A media of a page; a search answers the last one that it looked at, too, found or not."""
+class FoundRow(MediaRow, frozen=True, kw_only=True):
+    """A media, and where its owner's log ended when it was read."""
 
-    is_found: bool = True
+    last_event_id: int
+
+
+class ListedRow(FoundRow, frozen=True, kw_only=True):
+    """A media of a page, or the row without one that an empty page is.
+
+    A search answers the last one that it looked at, too, found or not.
+    """
+
+    is_found: bool
     is_last: bool = False
 
 
@@ -134,6 +143,12 @@ class DeletionRow(Struct, frozen=True):
     """A deletion that the log remembers."""
 
     media_id: UUID
+
+
+class LastEventRow(Struct, frozen=True):
+    """Where an owner's log ends: 0 before the first event."""
+
+    last_event_id: int
 
 
 class EventRow(Struct, frozen=True):

@@ -241,7 +241,7 @@ async def test_the_posts_and_the_profile_image_of_another_owner_are_out_of_reach
     async def ask(name: str, **params: Any) -> Any:
         return (await http.post("/rpc", json={"procedure": name, "input": params}, headers=headers)).json()["data"]
 
-    assert await ask("media.listPostMedia", postId="p") == {"items": []}
+    assert await ask("media.listPostMedia", postId="p") == {"items": [], "lastEventId": "0"}
     assert await ask("media.deletePostMedia", postId="p") == {"deleted": 0}
     assert await ask("media.getProfileImage") == {"media": None}
     told = await ask("media.deleteMany", mediaIds=[*medias, portrait])
@@ -256,7 +256,7 @@ async def test_a_listing_and_a_usage_are_the_callers_own(medias, rows, http, hea
     before = rows()
     for params in ({}, {"status": "pending"}, {"cursor": medias[-1]}, {"postId": "p"}, {"search": "photo"}):
         listed = await http.post("/rpc", json={"procedure": "media.listMedia", "input": params}, headers=headers)
-        assert listed.json()["data"] == {"items": [], "nextCursor": None}
+        assert listed.json()["data"] == {"items": [], "nextCursor": None, "lastEventId": "0"}
     usage = (await http.post("/rpc", json={"procedure": "media.getStorageUsage"}, headers=headers)).json()["data"]
     assert (usage["used"], usage["reserved"]) == (0, 0)
     assert rows() == before

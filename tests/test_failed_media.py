@@ -71,7 +71,7 @@ async def test_its_client_is_told(failed_media, call, swept):
     media = await failed_media(idempotencyKey="k")
     await swept(media.updated_at + DAY)
 
-    told = (await call("media.pollEvents", mediaId=str(media.id), waitSeconds=0)).events
+    told = (await call("media.pollEvents", mediaId=str(media.id), since="start", waitSeconds=0)).events
     assert (told[-1].type, told[-1].data.error.code) == ("media.deleted", media.error.code)
     assert (await call("media.deleteMedia", mediaId=str(media.id))).success
     for name in ("getMedia", "retryProcessing", "getProcessingStatus", "getDownloadUrl"):

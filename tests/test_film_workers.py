@@ -116,7 +116,7 @@ async def is_whole(call, media, unnamed_objects) -> bool:
     assert [made.name for made in found.renditions] == [*POSTER, *QUALITIES]
     assert found.hls_url
     assert await unnamed_objects() == []
-    told = await call("media.pollEvents", mediaId=str(media.id), waitSeconds=0)
+    told = await call("media.pollEvents", mediaId=str(media.id), since="start", waitSeconds=0)
     return [event.type.value for event in told.events].count("media.ready") == 1
 
 
@@ -158,7 +158,7 @@ async def test_percent_rises_to_the_end(film_media, run_pending, call):
     media = await film_media()
     await run_pending()
 
-    told = (await call("media.pollEvents", mediaId=str(media.id), waitSeconds=0)).events
+    told = (await call("media.pollEvents", mediaId=str(media.id), since="start", waitSeconds=0)).events
     steps = [(event.data.stage, event.data.progress) for event in told if event.type.value == "media.progress"]
     percents = [percent for _, percent in steps]
     assert percents == sorted(percents)

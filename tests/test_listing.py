@@ -61,6 +61,25 @@ async def test_a_page_holds_one_type_when_asked(completed_media, ids):
     assert await ids(type="video") == ([], None)
 
 
+async def test_profile_images_are_listed_only_when_asked_for(completed_media, pending_upload, ids, call):
+    """By their purpose, beside every other filter; a media says what it is for."""
+    portrait, upload = await completed_media(purpose="profile"), await pending_upload(purpose="profile")
+    picture = await completed_media(photo(11, 10))
+
+    assert await ids() == ([picture.id], None)
+    assert await ids(purpose="post") == ([picture.id], None)
+    assert await ids(purpose="profile") == ([portrait.id], None)
+    assert await ids(purpose="any") == ([picture.id, portrait.id], None)
+    assert await ids(purpose="any", limit=1) == ([picture.id], picture.id)
+    assert await ids(status="pending") == ([], None)
+    assert await ids(status="pending", purpose="profile") == ([upload.media_id], None)
+    assert await ids(search="PHOTO") == ([picture.id], None)
+    assert await ids(search="PHOTO", purpose="profile") == ([portrait.id], None)
+    assert await ids(search="PHOTO", purpose="any") == ([picture.id, portrait.id], None)
+    found = (await call("media.listMedia", purpose="any")).items
+    assert [media.purpose for media in found] == ["post", "profile"]
+
+
 @pytest.fixture
 def named(completed_media):
     """The id of a new picture of this name."""
@@ -209,6 +228,8 @@ NO_PAGES: list[dict[str, Any]] = [
     {"cursor": base64.b64encode(b"0" * 27).decode()},
     {"type": "document"},
     {"status": "deleted"},
+    {"purpose": "portrait"},
+    {"purpose": 5},
     {"postId": ""},
     {"postId": "p" * 65},
     {"postId": "a\nb"},

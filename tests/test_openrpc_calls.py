@@ -226,7 +226,7 @@ async def test_answers_without_an_example_are_as_described(ask: Call, ready_medi
 
     page = (await ask("media.listMedia", limit=1))["result"]
     assert (await ask("media.listMedia", cursor=page["nextCursor"], type="image"))["result"]["nextCursor"] is None
-    assert (await ask("media.listMedia", status="failed"))["result"] == {"items": [], "nextCursor": None}
+    assert (await ask("media.listMedia", status="failed"))["result"]["items"] == []
     assert (await ask("media.listMedia", type=None, status=None, cursor=None))["result"]["nextCursor"] is None
 
 

@@ -65,9 +65,9 @@ async def test_whoever_the_owner_is_listed_for_may_do_everything(call, put, of_e
     assert (await call("media.completeUpload", caller=caller, mediaId=media_id)).media.owner_id == "42"
     assert [item.id for item in (await call("media.listMedia", caller=caller, owner=EVENT)).items] == [ticket.media_id]
     assert (await call("media.listMedia", caller=caller)).items == []
-    told = await call("media.pollEvents", caller=caller, owner=EVENT, waitSeconds=0)
+    told = await call("media.pollEvents", caller=caller, owner=EVENT, since="start", waitSeconds=0)
     assert [event.type for event in told.events] == ["upload.started", "media.processing"]
-    told = await call("media.pollEvents", caller=caller, mediaId=media_id, waitSeconds=0)
+    told = await call("media.pollEvents", caller=caller, mediaId=media_id, since="start", waitSeconds=0)
     assert len(told.events) == 2
     assert (await call("media.deleteMedia", caller=caller, mediaId=media_id)).success
 
@@ -119,7 +119,8 @@ async def test_whoever_the_owner_is_not_listed_for_may_do_nothing(call, of_event
 async def test_events_of_a_media_are_those_of_the_owner_who_is_named(call, of_event):
     """Foreign is foreign, whichever media stands beside it; of any other owner's events it has none."""
     media_id, poll = await of_event(), "media.pollEvents"
-    assert len((await call(poll, caller=HOST, mediaId=media_id, owner=EVENT, waitSeconds=0)).events) == 1
+    told = await call(poll, caller=HOST, mediaId=media_id, owner=EVENT, since="start", waitSeconds=0)
+    assert len(told.events) == 1
     with pytest.raises(ForeignOwner):
         await call(poll, caller=HOST, mediaId=media_id, owner={"type": "event", "id": "43"}, waitSeconds=0)
     with pytest.raises(MediaNotFound):

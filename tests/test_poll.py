@@ -72,12 +72,12 @@ def told(answer: Any) -> list[tuple[str, str]]:
 
 
 async def test_what_has_happened_is_answered_at_once(poll, pending_upload, call):
-    """From the beginning, or after an event, in pages; the last id is the next call's since."""
+    """From the start of the log, or after an event, in pages; the last id is the next call's since."""
     ticket = await pending_upload()
     media_id = str(ticket.media_id)
     await call("media.cancelUpload", mediaId=media_id)
 
-    first = await poll(limit=1)
+    first = await poll(since="start", limit=1)
     assert told(first) == [("upload.started", media_id)]
     assert first["lastEventId"] == first["events"][0]["id"]
     second = await poll(since=first["lastEventId"])
@@ -98,7 +98,7 @@ def ticket_size(page: Any) -> int:
 
 async def test_who_waits_is_told_as_it_happens(poll, waiting, pending_upload):
     """Long before the wait is over, and of nobody else's media."""
-    polling = asyncio.create_task(poll(waitSeconds=LONG))
+    polling = asyncio.create_task(poll(since="start", waitSeconds=LONG))
     await waiting()
     await pending_upload(caller=Caller("ben"))
     await asyncio.sleep(SOON)
@@ -113,7 +113,7 @@ async def test_who_waits_is_told_as_it_happens(poll, waiting, pending_upload):
 async def test_one_media_may_be_waited_for(poll, waiting, pending_upload, call):
     """What happens to others wakes nobody up for good."""
     mine, other = await pending_upload(), await pending_upload()
-    (began,) = (await poll(mediaId=str(mine.media_id), waitSeconds=0))["events"]
+    (began,) = (await poll(mediaId=str(mine.media_id), since="start", waitSeconds=0))["events"]
     polling = asyncio.create_task(poll(mediaId=str(mine.media_id), since=began["id"], waitSeconds=LONG))
     await waiting()
     await call("media.cancelUpload", mediaId=str(other.media_id))
@@ -132,6 +132,18 @@ async def test_the_wait_ends_empty(poll):
     assert await poll(waitSeconds=1) == {"events": [], "lastEventId": "0"}
     assert 1 <= time.monotonic() - began < LONG
     assert await poll(waitSeconds=0, since="41") == {"events": [], "lastEventId": "41"}
+
+
+async def test_a_poll_begins_now(poll, pending_upload, call):
+    """It tells nothing of what has happened, and where to go on: after the last event, whatever it was about."""
+    first, last = await pending_upload(), await pending_upload()
+    began = await poll(waitSeconds=0)
+    of_one = await poll(mediaId=str(first.media_id), waitSeconds=0)
+    assert (began["events"], of_one) == ([], began)
+
+    await call("media.cancelUpload", mediaId=str(last.media_id))
+
+    assert told(await poll(since=began["lastEventId"], waitSeconds=0)) == [("media.deleted", str(last.media_id))]
 
 
 OUT_OF_BOUNDS: list[tuple[dict[str, Any], str]] = [
@@ -248,9 +260,9 @@ async def test_a_caller_who_leaves_holds_nothing(envelope, waiting, resources, p
 
     await waiting(0)
     await _until_idle(resources)
-    assert told(await envelope(waitSeconds=0)) == []
+    assert told(await envelope(since="start", waitSeconds=0)) == []
     await pending_upload()
-    assert len(told(await envelope(waitSeconds=0))) == 1
+    assert len(told(await envelope(since="start", waitSeconds=0))) == 1
 
 
 class TestWithTwoConnections:
@@ -265,7 +277,7 @@ class TestWithTwoConnections:
         self, envelope, waiting, resources, call, pending_upload, rpc
     ):
         """Other calls are answered meanwhile, and one event wakes them all."""
-        polling = [asyncio.create_task(envelope(waitSeconds=LONG)) for _ in range(POLLERS)]
+        polling = [asyncio.create_task(envelope(since="start", waitSeconds=LONG)) for _ in range(POLLERS)]
         await waiting(POLLERS)
         await _until_idle(resources)
         for _ in range(20):

@@ -29,7 +29,7 @@ def events(call):
     """What happened to a media: type, stage, progress."""
 
     async def read(media_id):
-        found = (await call("media.pollEvents", mediaId=str(media_id), waitSeconds=0)).events
+        found = (await call("media.pollEvents", mediaId=str(media_id), since="start", waitSeconds=0)).events
         return [(event.type.value, event.data.stage, event.data.progress) for event in found]
 
     return read

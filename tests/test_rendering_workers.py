@@ -79,7 +79,7 @@ async def test_what_a_killed_worker_was_at_is_done_by_another_once(
         assert "folders swept" in worker.output
 
     assert len(await public()) == len(shown.renditions) == len(OF_IMAGES)
-    told = await call("media.pollEvents", mediaId=str(media.id), waitSeconds=0)
+    told = await call("media.pollEvents", mediaId=str(media.id), since="start", waitSeconds=0)
     assert [event.type.value for event in told.events].count("media.ready") == 1
     assert (await call("media.getProcessingStatus", mediaId=str(media.id))).attempts == 2
 

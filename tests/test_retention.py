@@ -153,9 +153,9 @@ async def test_a_media_outlives_its_log(resources, ready_media, call):
     media = await ready_media()
     await forget(resources.db, Retention(), datetime.now(UTC) + timedelta(days=31))
 
-    assert (await call("media.pollEvents", mediaId=str(media.id), waitSeconds=0)).events == []
+    assert (await call("media.pollEvents", mediaId=str(media.id), since="start", waitSeconds=0)).events == []
     with pytest.raises(MediaNotFound):
-        await call("media.pollEvents", mediaId=str(media.id), waitSeconds=0, caller=Caller("eve"))
+        await call("media.pollEvents", mediaId=str(media.id), since="start", waitSeconds=0, caller=Caller("eve"))
 
 
 async def test_what_was_deleted_is_known_as_long_as_the_log_knows(

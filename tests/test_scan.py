@@ -103,7 +103,7 @@ async def test_a_clean_image_is_scanned_and_rendered(completed_media, run_pendin
     media = await completed_media()
     await run_pending(scanner=scanner)
 
-    told = (await call("media.pollEvents", mediaId=str(media.id), waitSeconds=0)).events
+    told = (await call("media.pollEvents", mediaId=str(media.id), since="start", waitSeconds=0)).events
     assert [event.data.stage for event in told if event.data.stage] == [
         "downloading",
         "scanning",

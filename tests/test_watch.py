@@ -54,7 +54,7 @@ async def test_a_life_is_told_in_order(take, ready_media, call):
     media = await ready_media()
     await call("media.deleteMedia", mediaId=str(media.id))
 
-    events = await take(7)
+    events = await take(7, since="start")
 
     media_id = str(media.id)
     assert [told(event) for event in events] == [
@@ -70,14 +70,27 @@ async def test_a_life_is_told_in_order(take, ready_media, call):
 
 async def test_watching_goes_on_after_the_last_event_seen(take, ready_media):
     await ready_media()
-    first, *rest = await take(3)
+    first, *rest = await take(3, since="start")
 
     assert await take(2, last_event_id=first.id) == rest
-    assert await take(1, last_event_id=rest[0].id) == rest[1:]
+    assert await take(2, since=first.id) == rest
+    assert await take(1, since="start", last_event_id=rest[0].id) == rest[1:]
+
+
+async def test_watching_begins_now(watch, pending_upload, call, monkeypatch):
+    """What has happened is told to nobody who does not ask for it."""
+    monkeypatch.setattr(watching, "LOOK_SECONDS", SOON)
+    past = await pending_upload()
+    async with asyncio.timeout(30), watch() as events:
+        assert await anext(events) is None
+        await call("media.cancelUpload", mediaId=str(past.media_id))
+        seen = [event async for event in _until_something(events)]
+
+    assert [told(event) for event in seen] == [("media.deleted", str(past.media_id), "deleted")]
 
 
 async def test_the_bell_tells_of_each_event_as_it_happens(watch, pending_upload, call):
-    async with asyncio.timeout(30), watch() as events:
+    async with asyncio.timeout(30), watch(since="start") as events:
         coming = asyncio.ensure_future(anext(events))
         await asyncio.sleep(SOON)
         assert not coming.done()
@@ -94,8 +107,8 @@ async def test_nobody_hears_of_other_peoples_media(take, pending_upload):
     hers = await pending_upload(caller=EVE)
     mine = await pending_upload()
 
-    assert [event.media_id for event in await take(1)] == [mine.media_id]
-    assert [event.media_id for event in await take(1, caller=EVE)] == [hers.media_id]
+    assert [event.media_id for event in await take(1, since="start")] == [mine.media_id]
+    assert [event.media_id for event in await take(1, caller=EVE, since="start")] == [hers.media_id]
 
 
 async def test_one_media_may_be_watched(take, pending_upload, call):
@@ -103,7 +116,7 @@ async def test_one_media_may_be_watched(take, pending_upload, call):
     await call("media.cancelUpload", mediaId=str(other.media_id))
     await call("media.cancelUpload", mediaId=str(mine.media_id))
 
-    events = await take(2, media_id=str(mine.media_id))
+    events = await take(2, media_id=str(mine.media_id), since="start")
 
     assert [event.type for event in events] == ["upload.started", "media.deleted"]
     assert {event.media_id for event in events} == {mine.media_id}
@@ -114,7 +127,7 @@ async def test_a_media_that_never_was_the_callers_is_not_found(take, pending_upl
     hers = await pending_upload(caller=EVE)
 
     with pytest.raises(MediaNotFound):
-        await take(1, media_id=str(hers.media_id))
+        await take(1, media_id=str(hers.media_id), since="start")
 
 
 async def test_a_long_log_is_told_whole(take, pending_upload, monkeypatch):
@@ -122,12 +135,12 @@ async def test_a_long_log_is_told_whole(take, pending_upload, monkeypatch):
     monkeypatch.setattr(watching, "PAGE", 3)
     tickets = [await pending_upload() for _ in range(8)]
 
-    assert [event.media_id for event in await take(8)] == [ticket.media_id for ticket in tickets]
+    assert [event.media_id for event in await take(8, since="start")] == [ticket.media_id for ticket in tickets]
 
 
 async def test_no_event_is_missed_among_many_at_once(watch, pending_upload):
     """Ids rise in the order of commits: whoever has seen one has seen all before it."""
-    async with asyncio.timeout(60), watch() as events:
+    async with asyncio.timeout(60), watch(since="start") as events:
         begun = [asyncio.create_task(pending_upload()) for _ in range(60)]
         seen = [await anext(events) for _ in begun]
         tickets = await asyncio.gather(*begun)
@@ -152,14 +165,14 @@ async def test_an_event_waits_for_those_of_the_same_owner_before_it(database_url
         await waiting
         await quick.commit()
 
-    assert [event.media_id for event in (await take(4))[2:]] == [first.media_id, second.media_id]
+    assert [event.media_id for event in (await take(4, since="start"))[2:]] == [first.media_id, second.media_id]
 
 
 async def test_silence_is_told_now_and_then(watch, pending_upload, monkeypatch):
     monkeypatch.setattr(watching, "LOOK_SECONDS", SOON)
     await pending_upload()
 
-    async with asyncio.timeout(30), watch() as events:
+    async with asyncio.timeout(30), watch(since="start") as events:
         assert (await anext(events)).type == "upload.started"
         assert [await anext(events) for _ in range(3)] == [None, None, None]
 
@@ -170,7 +183,7 @@ async def test_the_log_is_looked_into_where_no_bell_rings(context, ada, pending_
     monkeypatch.setattr(watching, "LOOK_SECONDS", SOON)
     mute = Bell(f"postgresql://127.0.0.1:{free_port()}/nothing{refused}")
     ctx = context("media.watch", ada, bell=mute)
-    async with asyncio.timeout(30), aclosing(watching.watch.run(ctx, WatchMedia())) as events:
+    async with asyncio.timeout(30), aclosing(watching.watch.run(ctx, WatchMedia(since="start"))) as events:
         assert await anext(events) is None
         ticket = await pending_upload()
         seen = [event async for event in _until_something(events)]
@@ -189,7 +202,7 @@ async def _until_something(events):
 async def test_the_bell_connects_again(watch, pending_upload, database_url, monkeypatch):
     """Its connection is ended by the server; what happened meanwhile is told."""
     monkeypatch.setattr("sql.bell.RECONNECT_SECONDS", SOON)
-    async with asyncio.timeout(30), watch() as events:
+    async with asyncio.timeout(30), watch(since="start") as events:
         coming = asyncio.ensure_future(anext(events))
         with psycopg.connect(database_url, autocommit=True) as admin:
             await _until_listening(admin)
@@ -222,7 +235,7 @@ async def test_whoever_begins_to_watch_as_this_process_ends_is_sent_on_too(watch
     ticket = await pending_upload()
     resources.bell.send_home()
 
-    async with asyncio.timeout(30), watch() as events:
+    async with asyncio.timeout(30), watch(since="start") as events:
         assert (await anext(events)).media_id == ticket.media_id
         with pytest.raises(ServiceUnavailable, match="1903"):
             await anext(events)
@@ -233,6 +246,10 @@ def test_only_the_id_of_an_event_is_a_place_to_go_on(subtests):
         refused = pytest.raises(ValueError, match="lastEventId must be the id of an earlier event")
         with subtests.test(last=last), refused:
             WatchMedia(last_event_id=last)
+    with pytest.raises(ValueError, match="lastEventId must be the id of an earlier event"):
+        WatchMedia(last_event_id="start")
+    with pytest.raises(ValueError, match="since must be the id of an earlier event"):
+        WatchMedia(since="begin")
 
 
 async def test_a_bad_id_is_told_in_one_sentence():

@@ -21,18 +21,24 @@ from contracts.examples.media import (
 from contracts.sizes import MIB
 
 LIBRARY: dict[str, tuple[Example, ...]] = {
-    "media.getMedia": (Example(name="The photo is ready", input={"mediaId": PHOTO_ID}, output={"media": READY_PHOTO}),),
+    "media.getMedia": (
+        Example(
+            name="The photo is ready", input={"mediaId": PHOTO_ID}, output={"media": READY_PHOTO, "lastEventId": "45"}
+        ),
+    ),
     "media.listMedia": (
-        Example(name="The newest media", input={}, output={"items": [READY_PHOTO], "nextCursor": None}),
+        Example(
+            name="The newest media", input={}, output={"items": [READY_PHOTO], "nextCursor": None, "lastEventId": "45"}
+        ),
         Example(
             name="Unfinished uploads",
             input={"status": "pending", "limit": 50},
-            output={"items": [PENDING_VIDEO], "nextCursor": None},
+            output={"items": [PENDING_VIDEO], "nextCursor": None, "lastEventId": "45"},
         ),
         Example(
             name="Media of a post, by a part of their name",
             input={"postId": POST_ID, "search": "HARB"},
-            output={"items": [ATTACHED_PHOTO], "nextCursor": None},
+            output={"items": [ATTACHED_PHOTO], "nextCursor": None, "lastEventId": "45"},
         ),
     ),
     "media.getDownloadUrl": (
@@ -87,7 +93,11 @@ LIBRARY: dict[str, tuple[Example, ...]] = {
         ),
     ),
     "media.listPostMedia": (
-        Example(name="What the post shows", input={"postId": POST_ID}, output={"items": [ATTACHED_PHOTO]}),
+        Example(
+            name="What the post shows",
+            input={"postId": POST_ID},
+            output={"items": [ATTACHED_PHOTO], "lastEventId": "45"},
+        ),
     ),
     "media.setProfileImage": (Example(name="A portrait", input={"mediaId": PORTRAIT_ID}, output={"media": PORTRAIT}),),
     "media.getProfileImage": (Example(name="The portrait", input={}, output={"media": PORTRAIT}),),

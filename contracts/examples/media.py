@@ -65,6 +65,7 @@ PHOTO: dict[str, Any] = {
     "ownerId": "ada",
     "userId": "ada",
     "type": "image",
+    "purpose": "post",
     "status": "processing",
     "url": None,
     "thumbnailUrl": None,
@@ -131,6 +132,7 @@ ATTACHED_PHOTO = {**READY_PHOTO, "postId": POST_ID}
 PORTRAIT: dict[str, Any] = {
     **READY_PHOTO,
     "id": PORTRAIT_ID,
+    "purpose": "profile",
     "url": f"{CDN}/{PORTRAIT_ID}/7be21c04f8a63d95e2710b4c/full.webp",
     "thumbnailUrl": f"{CDN}/{PORTRAIT_ID}/7be21c04f8a63d95e2710b4c/thumb300.webp",
     "filename": "ada.jpg",

@@ -212,6 +212,7 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
                     }
                 ],
                 "nextCursor": None,
+                "lastEventId": "45",
             },
         ),
     ),

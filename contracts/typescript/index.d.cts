@@ -70,6 +70,18 @@ export interface DownloadUrl {
 /** What happened. */
 export type EventType = 'upload.started' | 'upload.progress' | 'media.processing' | 'media.progress' | 'media.ready' | 'media.failed' | 'media.deleted';
 
+/** One media, and the last event of its owner that it knows of: watch from there, and nothing is missed. */
+export interface FoundMedia {
+  media: Media;
+  lastEventId: EventId;
+}
+
+/** The media of a post, in their order, and the last event of their owner that they know of. */
+export interface FoundPostMedia {
+  items: Media[];
+  lastEventId: EventId;
+}
+
 /**
  * A media as its owner sees it. Sizes in bytes, width and height in pixels as displayed, duration in seconds.
  *
@@ -81,6 +93,7 @@ export interface Media {
   ownerId: string;
   userId: string;
   type: MediaType;
+  purpose: Purpose;
   status: MediaState;
   url: string | null;
   thumbnailUrl: string | null;
@@ -141,13 +154,14 @@ export interface MediaEvents {
 }
 
 /**
- * Newest first; `nextCursor` is null on the last page.
+ * Newest first; `nextCursor` is null on the last page. `lastEventId` is the last event that the page knows of.
  *
  * A page of a search may hold less than asked for, or nothing, and yet not be the last.
  */
 export interface MediaPage {
   items: Media[];
   nextCursor: Cursor | null;
+  lastEventId: EventId;
 }
 
 /** Where a media is in its life. */
@@ -337,10 +351,11 @@ export interface UploadOutcomes {
   results: UploadOutcome[];
 }
 
-/** Newest first; `nextCursor` is null on the last page. */
+/** Newest first; `nextCursor` is null on the last page. `lastEventId` is the last event that the page knows of. */
 export interface UploadPage {
   items: UnfinishedUpload[];
   nextCursor: Cursor | null;
+  lastEventId: EventId;
 }
 
 /** Why one of several uploads was not begun: a number and its sentence of the error table, and its facts. */
@@ -720,10 +735,12 @@ export declare namespace MediaProcedures {
     interface Input {
       mediaId: MediaId;
     }
-    type Output = MediaAnswer;
+    type Output = FoundMedia;
   }
   /**
    * Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
+   *
+   * Profile images only with `purpose: "profile"` or `"any"`.
    *
    * A page of a search goes on where names are left that it has not looked at, full or not. Raises ForeignOwner.
    *
@@ -740,6 +757,8 @@ export declare namespace MediaProcedures {
       cursor?: Cursor | null;
       type?: MediaType | null;
       status?: 'pending' | 'processing' | 'ready' | 'failed' | null;
+      /** @default "post" */
+      purpose?: 'post' | 'profile' | 'any';
       postId?: string | null;
       search?: string | null;
       owner?: Owner | null;
@@ -900,7 +919,7 @@ export declare namespace MediaProcedures {
       postId: string;
       owner?: Owner | null;
     }
-    type Output = PostMedia;
+    type Output = FoundPostMedia;
   }
   /**
    * Make an image its owner's profile image, and delete the one that was. Twice is the same answer.
@@ -1006,10 +1025,10 @@ export declare namespace MediaProcedures {
     type Output = DeletedPostMedia;
   }
   /**
-   * Answer an owner's events, those of the log so far and then each as it happens, in the order of the changes.
+   * Answer an owner's events as they happen, in the order of the changes.
    *
-   * After `lastEventId` when it is given, else from the beginning. Raises ForeignOwner, and MediaNotFound for a media
-   * that never was the caller's.
+   * First those of the log after `lastEventId` or `since` where it is given. Raises ForeignOwner, and MediaNotFound for
+   * a media that never was the caller's.
    *
    * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
    * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
@@ -1023,12 +1042,15 @@ export declare namespace MediaProcedures {
     interface Input {
       mediaId?: MediaId | null;
       lastEventId?: EventId | null;
+      since?: 'start' | EventId | null;
       owner?: Owner | null;
     }
     type Output = MediaEvent;
   }
   /**
    * Answer the events after `since`, or wait up to `waitSeconds` for the next ones; none when nothing happens.
+   *
+   * Without `since` they are those from now on, and `lastEventId` says where that is.
    *
    * Raises ForeignOwner, and MediaNotFound for a media that never was the caller's.
    *
@@ -1043,7 +1065,7 @@ export declare namespace MediaProcedures {
   namespace PollEvents {
     interface Input {
       mediaId?: MediaId | null;
-      since?: EventId | null;
+      since?: 'start' | EventId | null;
       /** @default 25 */
       waitSeconds?: number;
       /** @default 200 */
@@ -1549,6 +1571,8 @@ export type AppRouter = TRPCBuiltRouter<
       /**
        * Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
        *
+       * Profile images only with `purpose: "profile"` or `"any"`.
+       *
        * A page of a search goes on where names are left that it has not looked at, full or not. Raises ForeignOwner.
        *
        * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
@@ -1688,10 +1712,10 @@ export type AppRouter = TRPCBuiltRouter<
        */
       deletePostMedia: Mutation<MediaProcedures.DeletePostMedia.Input, MediaProcedures.DeletePostMedia.Output>;
       /**
-       * Answer an owner's events, those of the log so far and then each as it happens, in the order of the changes.
+       * Answer an owner's events as they happen, in the order of the changes.
        *
-       * After `lastEventId` when it is given, else from the beginning. Raises ForeignOwner, and MediaNotFound for a media
-       * that never was the caller's.
+       * First those of the log after `lastEventId` or `since` where it is given. Raises ForeignOwner, and MediaNotFound for
+       * a media that never was the caller's.
        *
        * @throws FORBIDDEN (ForeignOwner): The caller's token does not allow to act for this owner.
        * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
@@ -1700,6 +1724,8 @@ export type AppRouter = TRPCBuiltRouter<
       watch: Subscription<MediaProcedures.Watch.Input | undefined, MediaProcedures.Watch.Output>;
       /**
        * Answer the events after `since`, or wait up to `waitSeconds` for the next ones; none when nothing happens.
+       *
+       * Without `since` they are those from now on, and `lastEventId` says where that is.
        *
        * Raises ForeignOwner, and MediaNotFound for a media that never was the caller's.
        *

@@ -1,5 +1,6 @@
 """A media row as its owner sees it."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from contracts.owners import named
 from contracts.processing import INFECTED
 from contracts.renditions import FULL, MASTER, PLAYLIST_TYPE, SHOWN_FIRST
 from rpc.context import Context
-from sql.rows import MediaRow
+from sql.rows import FoundRow, MediaRow
 from storage.presign import window_start
 
 # Signed at the start of a window, a URL is the same for the whole of it, and good for another one after its end.
@@ -33,6 +34,7 @@ def shown(ctx: Context, row: MediaRow) -> Media:
         owner_id=owner_id,
         user_id=row.user_id,
         type=row.type,
+        purpose=row.purpose,
         status=row.state,
         url=_best(renditions) if row.type == MediaType.VIDEO else urls.get(FULL),
         thumbnail_url=urls.get(SHOWN_FIRST),
@@ -50,6 +52,11 @@ def shown(ctx: Context, row: MediaRow) -> Media:
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def last_event(page: Sequence[FoundRow]) -> str:
+    """Where the owner's log ended when a page was read, which has a row at least."""
+    return str(page[0].last_event_id)
 
 
 def download(

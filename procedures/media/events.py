@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from contracts.errors import ForeignOwner, MediaNotFound
-from contracts.events import MediaEvent, MediaEvents, PollEvents, WatchMedia
+from contracts.events import START, MediaEvent, MediaEvents, PollEvents, WatchMedia
 from procedures.media.progress import note_progress
 from rpc.context import Context
 from rpc.procedure import query, subscription
 from sql.bell import Ring
-from sql.rows import EventRow, OwnerRow
+from sql.rows import EventRow, LastEventRow, OwnerRow
 
 PAGE = 200
 LOOK_SECONDS = 15
@@ -24,15 +24,18 @@ PROGRESS_SECONDS = 2
 
 @dataclass(slots=True)
 class Log:
-    """One owner's events, or those of one media, from one on."""
+    """One owner's events, or those of one media, after one of them; after None, from now on."""
 
     ctx: Context
     owner: str
     media_id: UUID | None
-    after: int
+    after: int | None
 
     async def read(self, limit: int) -> list[MediaEvent]:
-        """The next events of the log, oldest first; none at its end."""
+        """The next events of the log, oldest first; none at its end, which is where now is."""
+        if self.after is None:
+            self.after = await self._end()
+            return []
         page = {"owner_id": self.owner, "after": self.after, "limit": limit}
         if self.media_id is None:
             rows = await self.ctx.db.many(EventRow, "read_events", **page)
@@ -40,6 +43,10 @@ class Log:
             rows = await self.ctx.db.many(EventRow, "read_events_of_media", media_id=self.media_id, **page)
         self.after = rows[-1].id if rows else self.after
         return [_shown(row) for row in rows]
+
+    async def _end(self) -> int:
+        last = await self.ctx.db.one(LastEventRow, "read_last_event", owner_id=self.owner)
+        return 0 if last is None else last.last_event_id
 
     async def grows(self, ring: Ring, *, within: float) -> bool:
         """Wait for more, so many seconds at most, with an eye on what is being sent: whether the log has grown."""
@@ -57,12 +64,12 @@ class Log:
 
 @subscription("media.watch", raises=(ForeignOwner, MediaNotFound))
 async def watch(ctx: Context, params: WatchMedia) -> AsyncIterator[MediaEvent | None]:
-    """Answer an owner's events, those of the log so far and then each as it happens, in the order of the changes.
+    """Answer an owner's events as they happen, in the order of the changes.
 
-    After `lastEventId` when it is given, else from the beginning. Raises ForeignOwner, and MediaNotFound for a media
-    that never was the caller's.
+    First those of the log after `lastEventId` or `since` where it is given. Raises ForeignOwner, and MediaNotFound for
+    a media that never was the caller's.
     """
-    log = await _log(ctx, params, after=params.last_event_id)
+    log = await _log(ctx, params, after=params.last_event_id or params.since)
     async with ctx.resources.bell.of(log.owner) as ring:
         while True:
             events = await log.read(PAGE)
@@ -75,6 +82,8 @@ async def watch(ctx: Context, params: WatchMedia) -> AsyncIterator[MediaEvent | 
 @query("media.pollEvents", raises=(ForeignOwner, MediaNotFound))
 async def poll_events(ctx: Context, params: PollEvents) -> MediaEvents:
     """Answer the events after `since`, or wait up to `waitSeconds` for the next ones; none when nothing happens.
+
+    Without `since` they are those from now on, and `lastEventId` says where that is.
 
     Raises ForeignOwner, and MediaNotFound for a media that never was the caller's.
     """
@@ -91,12 +100,19 @@ async def _log(ctx: Context, params: WatchMedia | PollEvents, *, after: str | No
     """The log of the owner who is named, or of a media's, when it is that owner's."""
     owner = ctx.owner(params.owner)
     if params.media_id is None:
-        return Log(ctx, owner, None, int(after or 0))
+        return Log(ctx, owner, None, _place(after))
     owners = [owner] if params.owner else ctx.owners
     found = await ctx.db.one(OwnerRow, "find_owner", owners=owners, media_id=params.media_id)
     if found is None:
         raise MediaNotFound
-    return Log(ctx, found.owner_id, params.media_id, int(after or 0))
+    return Log(ctx, found.owner_id, params.media_id, _place(after))
+
+
+def _place(after: str | None) -> int | None:
+    """Where in the log that is: None is now."""
+    if after is None:
+        return None
+    return 0 if after == START else int(after)
 
 
 def _shown(row: EventRow) -> MediaEvent:

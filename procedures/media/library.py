@@ -10,28 +10,34 @@ from contracts.errors import (
     RenditionNotFound,
     UploadPending,
 )
-from contracts.media import DownloadUrl, GetDownloadUrl, ListMedia, MediaAnswer, MediaPage, MediaReference
+from contracts.media import DownloadUrl, FoundMedia, GetDownloadUrl, ListMedia, MediaPage, MediaReference
 from contracts.processing import INFECTED
-from procedures.media.answer import answer, download, published, shown
+from procedures.media.answer import download, last_event, published, shown
 from procedures.media.search import in_any_case
 from rpc.context import Context
 from rpc.procedure import query
 from sql.database import Statements
-from sql.rows import ListedRow, MediaRow
+from sql.rows import FoundRow, ListedRow, MediaRow
 
 # What one search may cost: some 100,000 names of the usual length, or a fifth of a second of the database's for any.
 SEARCH_BUDGET = 100_000_000
+ANY = "any"
 
 
 @query("media.getMedia", raises=(MediaNotFound,))
-async def get_media(ctx: Context, params: MediaReference) -> MediaAnswer:
+async def get_media(ctx: Context, params: MediaReference) -> FoundMedia:
     """Answer one media of the caller; MediaNotFound for unknown, deleted and other people's ids alike."""
-    return answer(ctx, await find_media(ctx, params.media_id))
+    found = await ctx.db.one(FoundRow, "find_media_and_log", id=params.media_id, owners=ctx.owners)
+    if found is None:
+        raise MediaNotFound
+    return FoundMedia(media=shown(ctx, found), last_event_id=last_event([found]))
 
 
 @query("media.listMedia", raises=(ForeignOwner,))
 async def list_media(ctx: Context, params: ListMedia) -> MediaPage:
     """Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
+
+    Profile images only with `purpose: "profile"` or `"any"`.
 
     A page of a search goes on where names are left that it has not looked at, full or not. Raises ForeignOwner.
     """
@@ -39,7 +45,9 @@ async def list_media(ctx: Context, params: ListMedia) -> MediaPage:
     page = rows[: params.limit]
     goes_on = len(rows) > params.limit or any(row.is_last for row in page)
     return MediaPage(
-        items=[shown(ctx, row) for row in page if row.is_found], next_cursor=page[-1].id if goes_on else None
+        items=[shown(ctx, row) for row in page if row.is_found],
+        next_cursor=page[-1].id if goes_on else None,
+        last_event_id=last_event(rows),
     )
 
 
@@ -49,6 +57,7 @@ async def _rows(ctx: Context, params: ListMedia) -> list[ListedRow]:
         "owner_id": ctx.owner(params.owner),
         "before": params.cursor,
         "type": params.type,
+        "purpose": None if params.purpose == ANY else params.purpose,
         "state": params.status,
         "limit": params.limit + 1,
     }

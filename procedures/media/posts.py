@@ -13,14 +13,14 @@ from contracts.errors import (
     SeveralOwners,
 )
 from contracts.media import Success
-from contracts.posts import DeletedPostMedia, MediaOfPost, PostMedia, PostReference
+from contracts.posts import DeletedPostMedia, FoundPostMedia, MediaOfPost, PostMedia, PostReference
 from jobs.job import enqueue
 from jobs.purge import purge_media
-from procedures.media.answer import shown
+from procedures.media.answer import last_event, shown
 from procedures.media.deletion import missing
 from rpc.context import Context
 from rpc.procedure import mutation, query
-from sql.rows import MediaIdRow, MediaRow
+from sql.rows import ListedRow, MediaIdRow, MediaRow
 
 
 @mutation(
@@ -71,13 +71,13 @@ async def detach_from_post(ctx: Context, params: MediaOfPost) -> Success:
 
 
 @query("media.listPostMedia", raises=(ForeignOwner,))
-async def list_post_media(ctx: Context, params: PostReference) -> PostMedia:
+async def list_post_media(ctx: Context, params: PostReference) -> FoundPostMedia:
     """Answer the media of an owner's post in their order; a post that nobody attached to has none.
 
     Raises ForeignOwner.
     """
-    rows = await ctx.db.many(MediaRow, "list_post_media", owner_id=ctx.owner(params.owner), post_id=params.post_id)
-    return PostMedia(items=[shown(ctx, row) for row in rows])
+    rows = await ctx.db.many(ListedRow, "list_post_media", owner_id=ctx.owner(params.owner), post_id=params.post_id)
+    return FoundPostMedia(items=[shown(ctx, row) for row in rows if row.is_found], last_event_id=last_event(rows))
 
 
 @mutation("media.deletePostMedia", raises=(ForeignOwner,))

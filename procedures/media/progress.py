@@ -9,11 +9,12 @@ from contracts.errors import ForeignOwner, ServiceUnavailable, UploadNotFound
 from contracts.media import MediaReference, MediaState
 from contracts.multipart import ListUploads, StoredPart, UnfinishedUpload, UploadPage, UploadStatus
 from jobs.parts import is_assembled, missing_parts, stored_parts, total_parts
+from procedures.media.answer import last_event
 from procedures.media.reservation import find_upload
 from rpc.context import Context
 from rpc.procedure import query
 from sql.database import Database
-from sql.rows import MediaRow, Transfer
+from sql.rows import ListedRow, MediaRow, Transfer
 from storage.bucket import ObjectMissing
 from storage.multipart import Part, UploadGone
 
@@ -54,7 +55,7 @@ async def get_upload_status(ctx: Context, params: MediaReference) -> UploadStatu
 async def list_uploads(ctx: Context, params: ListUploads) -> UploadPage:
     """Answer a page of an owner's unfinished uploads, newest first. Raises ForeignOwner."""
     rows = await ctx.db.many(
-        MediaRow,
+        ListedRow,
         "list_uploads",
         owner_id=ctx.owner(params.owner),
         before=params.cursor,
@@ -63,7 +64,11 @@ async def list_uploads(ctx: Context, params: ListUploads) -> UploadPage:
     )
     page = rows[: params.limit]
     more = len(rows) > params.limit
-    return UploadPage(items=[_unfinished(row) for row in page], next_cursor=page[-1].id if more else None)
+    return UploadPage(
+        items=[_unfinished(row) for row in page if row.is_found],
+        next_cursor=page[-1].id if more else None,
+        last_event_id=last_event(rows),
+    )
 
 
 async def note_progress(ctx: Context, owner: str, media_id: UUID | None) -> bool:

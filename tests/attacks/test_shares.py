@@ -129,7 +129,7 @@ async def test_those_who_wait_for_an_upload_look_at_storage_once_together(call, 
         told = {"filename": f"film-{number}.mp4", "contentType": "video/mp4", "size": 20 * MIB}
         begun = await call("media.initiateMultipartUpload", **told)
         await call("media.signParts", mediaId=str(begun.media_id), partNumbers=[1])
-    since = (await call("media.pollEvents")).last_event_id
+    since = (await call("media.pollEvents", waitSeconds=0)).last_event_id
     looked, real = [], resources.store.multipart.parts
 
     async def counted(key: str, upload_id: str) -> Any:

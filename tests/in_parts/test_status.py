@@ -130,7 +130,7 @@ async def test_an_upload_ends_a_day_after_the_last_signing(begin, call):
 async def test_progress_is_told_to_those_who_wait(begin, call):
     """A long poll ends when parts have arrived, though they came by storage alone."""
     upload = await begin()
-    started = await call("media.pollEvents", waitSeconds=0)
+    started = await call("media.pollEvents", since="start", waitSeconds=0)
     assert [event.type for event in started.events] == ["upload.started"]
 
     waiting = asyncio.create_task(call("media.pollEvents", mediaId=upload.id, since=started.last_event_id))

@@ -4,7 +4,7 @@ import { clientOf, order, say, type Order } from './client.js';
 import { told } from './errors.js';
 
 const asked = order<Order & { mediaId?: MediaId }>();
-const input = asked.mediaId && { mediaId: asked.mediaId };
+const input = { since: 'start' as const, ...(asked.mediaId && { mediaId: asked.mediaId }) };
 const following = clientOf(asked).media.watch.subscribe(input, {
   onConnectionStateChange: ({ state }) => say({ state }),
   onData: ({ id, data }) => say({ id, type: data.type, mediaId: data.mediaId, status: data.data.status }),

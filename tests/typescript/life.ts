@@ -10,7 +10,7 @@ const photo = { filename: 'photo.jpg', contentType: 'image/jpeg', size: body.len
 
 const seen: string[] = [];
 const ready = new Promise<void>((resolve, reject) => {
-  const watching = api.media.watch.subscribe(undefined, {
+  const watching = api.media.watch.subscribe({ since: 'start' }, {
     onData({ id, data }) {
       seen.push(`${data.type} ${id === data.id}`);
       if (data.type !== 'media.ready') return;
@@ -50,7 +50,7 @@ const { mediaId, sent, completed } = await upload('profile');
 await ready;
 
 const { media } = await api.media.getMedia.query({ mediaId });
-const { items, nextCursor } = await api.media.listMedia.query({ type: 'image' });
+const { items, nextCursor } = await api.media.listMedia.query({ type: 'image', purpose: 'profile' });
 const { url } = await api.media.getDownloadUrl.query({ mediaId });
 const downloaded = Buffer.from(await (await fetch(url)).arrayBuffer());
 const made = await api.media.getProcessingStatus.query({ mediaId });
@@ -81,7 +81,7 @@ const part = await api.media.uploadPart.mutate(form({ mediaId: byServer, partNum
 await api.media.cancelUpload.mutate({ mediaId: byServer });
 const { media: brought } = await api.media.upload.mutate(form({ purpose: 'post' }, body, photo.filename));
 
-const { events } = await api.media.pollEvents.query({ waitSeconds: 0, mediaId: brought.id });
+const { events } = await api.media.pollEvents.query({ waitSeconds: 0, since: 'start', mediaId: brought.id });
 const forServices = [
   await codeOf(api.media.setPlan.mutate({ userId: 'eve', plan: 'pro' })),
   await codeOf(api.media.purgeUser.mutate({ userId: 'eve' })),

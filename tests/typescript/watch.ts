@@ -15,6 +15,10 @@ export function follow(mediaId: MediaId, lastEventId: EventId): void {
     },
   });
   api.media.watch.subscribe({ mediaId, lastEventId }, {});
+  api.media.watch.subscribe({ since: 'start' }, {});
+  api.media.watch.subscribe({ since: lastEventId }, {});
+  // @ts-expect-error a log begins at its start, and nowhere else by a word
+  api.media.watch.subscribe({ since: 'begin' }, {});
   // @ts-expect-error a media's id is no event's
   api.media.watch.subscribe({ lastEventId: mediaId }, {});
   // @ts-expect-error a subscription is no query
