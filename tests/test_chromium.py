@@ -111,6 +111,14 @@ def test_it_pauses_and_resumes(browse, site, sender):
     ends_well(site, lines)
 
 
+def test_it_waits_for_the_network(browse, site):
+    """Until the browser says that it is online again; then what was on its way is sent again."""
+    lines = browse("upload", LONG_FILM, stop="disconnect", stopAt=2 * PART)
+
+    ends_well(site, lines, LONG_FILM)
+    assert {"wait": "offline", "seconds": None} in lines[: lines.index({"online": True})]
+
+
 @pytest.mark.exhaustive
 @EACH_SENDER
 def test_a_cancelled_upload_leaves_nothing(browse, site, sender):

@@ -11,7 +11,7 @@ from tests.node import PACKAGE
 from tests.test_typescript import watch
 from tests.web_app import COMPILERS
 
-MODULES = ["call", "errors", "gate", "input", "parts", "progress", "resume", "retry"]
+MODULES = ["call", "errors", "gate", "input", "outage", "parts", "progress", "resume", "retry"]
 MODULES += ["s3", "send", "types", "upload", "uppy", "urls", "whole"]
 
 

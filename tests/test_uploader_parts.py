@@ -271,14 +271,14 @@ def test_parts_that_the_server_misses_are_sent_again(upload, site, proxy):
 
 
 def test_tries_are_bounded_and_the_upload_can_be_resumed(upload, site, proxy):
-    """After the third try of a part the error is the caller's, and nothing is cancelled."""
-    proxy.faults = {"PUT": [None, None, 503, 503, 503]}
+    """After the third refusal of a part the error is the caller's, and nothing is cancelled."""
+    proxy.faults = {"PUT": [None, None, 403, 403, 403]}
 
     failed = upload(uploader=IN_TURN)
     resumed = upload(uploader=IN_TURN, options={"resume": "auto"})
 
-    message = "Storage refused the bytes with HTTP 503"
-    assert failed[-1] == {"error": {"name": "MediaTransportError", "message": message, "status": 503}}
+    message = "Storage refused the bytes with HTTP 403"
+    assert failed[-1] == {"error": {"name": "MediaTransportError", "message": message, "status": 403}}
     assert CANCEL not in proxy.names
     assert ends_well(site, resumed) == told(failed, "mediaId")[0]
     assert proxy.inputs("PUT") == [1, 2, 3, 3, 3, *PARTS[2:]]

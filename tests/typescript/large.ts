@@ -44,6 +44,7 @@ const running = upload(file, {
   ...order.options,
   signal: controller.signal,
   onMediaId: (mediaId) => say({ mediaId }),
+  onWait: ({ seconds, reason }) => say({ wait: reason, seconds }),
   onProgress({ sent }) {
     say({ sent });
     if (order.abortAt !== undefined && sent >= order.abortAt) controller.abort();

@@ -12,8 +12,8 @@ export interface Order {
   uploader: UploaderOptions;
   /** Bytes: once so many have gone, do this. */
   stopAt?: number;
-  /** To pause for a second, to give up, or to stop sending and be ready for a reload of the page. */
-  stop?: 'pause' | 'cancel' | 'leave';
+  /** To pause for a second, to give up, to stop sending and be ready for a reload of the page, or to be offline a while. */
+  stop?: 'pause' | 'cancel' | 'leave' | 'disconnect';
 }
 
 interface Stops {
@@ -28,6 +28,7 @@ declare global {
     /** Whether the page can be reloaded now. */
     left: boolean;
     say(said: object): void;
+    disconnect(): Promise<void>;
     start(): Promise<void>;
     restore(): Promise<void>;
   }
@@ -42,6 +43,7 @@ function sent(bytes: number, stops: Stops): void {
   if (bytes < stopAt || !stop) return;
   delete window.order.stop;
   if (stop === 'cancel') return stops.cancel();
+  if (stop === 'disconnect') return void window.disconnect();
   stops.pause();
   say({ paused: true });
   setTimeout(() => {
@@ -60,6 +62,7 @@ async function uploadChosen(): Promise<void> {
   const giving = new AbortController();
   const running = createUploader(window.order.uploader)(chosen(), {
     signal: giving.signal,
+    onWait: ({ reason, seconds }) => say({ wait: reason, seconds }),
     onProgress: (progress) =>
       sent(progress.sent, {
         pause: () => running.pause(),

@@ -2,8 +2,9 @@ import { ErrorCode, type Media, type MediaId, type MediaProcedures, type SignedP
 import { call } from './call.js';
 import { isEndedUrl, MediaRpcError } from './errors.js';
 import { digestOf } from './input.js';
+import { isPassing } from './outage.js';
 import { Progress } from './progress.js';
-import { isPassing, retrying } from './retry.js';
+import { retrying } from './retry.js';
 import { send } from './send.js';
 import type { Uploading } from './upload.js';
 import { PartUrls } from './urls.js';

@@ -6,16 +6,12 @@ import { declaredDigest, inputOf } from './input.js';
 import { beginParts, deliverParts, type Parts } from './parts.js';
 import type { UploadProgress } from './progress.js';
 import { found } from './resume.js';
-import { orAborted, retrying, type Retries } from './retry.js';
+import { orAborted, retriesOf, retrying, type Retries, type RetryOptions, type UploadWait } from './retry.js';
 import { beginWhole, deliverWhole, type Whole } from './whole.js';
 
-export { MediaRpcError, MediaTransportError, type UploadProgress };
+export { MediaRpcError, MediaTransportError, type UploadProgress, type UploadWait };
 
-export interface UploaderOptions extends Endpoint {
-  /** How often each step is tried in all; 5 unless told otherwise. */
-  tries?: number;
-  /** Milliseconds: the longest pause before the second try, doubled with each further one; 500 unless told otherwise. */
-  retryDelay?: number;
+export interface UploaderOptions extends Endpoint, RetryOptions {
   /** How many parts are sent at once; 4 unless told otherwise. */
   parallel?: number;
   /** Bytes: larger files go in parts; 16 MiB unless told otherwise. */
@@ -43,6 +39,8 @@ export interface UploadOptions {
   onMediaId?: (mediaId: MediaId) => void;
   /** Told as the bytes go; `sent` never falls, not even when they are sent again. */
   onProgress?: (progress: UploadProgress) => void;
+  /** Told when nothing goes for a while: until there is room under a rate limit, an answer, or a network. */
+  onWait?: (wait: UploadWait) => void;
   /** Gives the upload up, here and on the server. */
   signal?: AbortSignal;
 }
@@ -72,11 +70,12 @@ export interface Uploading {
 
 /** An `upload` for one server and caller. */
 export function createUploader(options: UploaderOptions): Upload {
-  const { tries = 5, retryDelay = 500, parallel = 4, multipartThreshold = 16 * 1024 ** 2, partSize, ...endpoint } = options;
-  const told = { endpoint, retries: { tries, delay: retryDelay }, parallel, threshold: multipartThreshold, partSize };
+  const { parallel = 4, multipartThreshold = 16 * 1024 ** 2, partSize } = options;
+  const told = { endpoint: options, parallel, threshold: multipartThreshold, partSize };
+  const retries = retriesOf(options);
   return (file, options = {}) => {
     const gate = new Gate();
-    const running = upload({ ...told, file, options, gate });
+    const running = upload({ ...told, retries: { ...retries, onWait: options.onWait }, file, options, gate });
     return Object.assign(running, { pause: () => gate.close(), resume: () => gate.open() });
   };
 }
@@ -105,7 +104,8 @@ async function begin(uploading: Uploading): Promise<Whole | Parts> {
 }
 
 function giveUp({ endpoint, retries }: Uploading, beginning: Promise<Whole | Parts>): void {
+  const quietly = { ...retries, onWait: undefined };
   beginning
-    .then(({ mediaId }) => retrying(() => call(endpoint, 'media.cancelUpload', { mediaId }), retries))
+    .then(({ mediaId }) => retrying(() => call(endpoint, 'media.cancelUpload', { mediaId }), quietly))
     .catch(() => undefined); // what nobody cancels, the server clears
 }
