@@ -1,15 +1,17 @@
 import type { Media, MediaId, MediaProcedures, Purpose } from 'mediarpc';
 import { call, type Endpoint } from './call.js';
-import { MediaRpcError, MediaTransportError } from './errors.js';
+import { MediaProcessingError, MediaRpcError, MediaTransportError } from './errors.js';
 import { Gate } from './gate.js';
 import { declaredDigest, inputOf } from './input.js';
 import { beginParts, deliverParts, type Parts } from './parts.js';
 import type { UploadProgress } from './progress.js';
+import { ready, type ProcessingProgress } from './ready.js';
 import { found } from './resume.js';
 import { orAborted, retriesOf, retrying, type Retries, type RetryOptions, type UploadWait } from './retry.js';
 import { beginWhole, deliverWhole, type Whole } from './whole.js';
 
-export { MediaRpcError, MediaTransportError, type UploadProgress, type UploadWait };
+export { MediaProcessingError, MediaRpcError, MediaTransportError };
+export type { ProcessingProgress, UploadProgress, UploadWait };
 
 export interface UploaderOptions extends Endpoint, RetryOptions {
   /** How many parts are sent at once; 4 unless told otherwise. */
@@ -39,13 +41,20 @@ export interface UploadOptions {
   onMediaId?: (mediaId: MediaId) => void;
   /** Told as the bytes go; `sent` never falls, not even when they are sent again. */
   onProgress?: (progress: UploadProgress) => void;
+  /** Resolve when the media can be shown, and reject when it cannot be processed; else when its bytes are verified. */
+  until?: 'ready';
+  /** Told as the server makes renditions, with `until: 'ready'`. */
+  onProcessing?: (progress: ProcessingProgress) => void;
   /** Told when nothing goes for a while: until there is room under a rate limit, an answer, or a network. */
   onWait?: (wait: UploadWait) => void;
-  /** Gives the upload up, here and on the server. */
+  /** Gives the upload up, here and on the server; a media whose bytes are verified stays. */
   signal?: AbortSignal;
 }
 
-/** The media once its bytes are verified. Rejects with MediaRpcError, MediaTransportError or the signal's reason. */
+/**
+ * The media once its bytes are verified, or once it is ready. Rejects with MediaRpcError, MediaTransportError,
+ * MediaProcessingError or the signal's reason.
+ */
 export interface RunningUpload extends Promise<Media> {
   /** Stop sending. What was on its way is sent again; parts that arrived are not. */
   pause(): void;
@@ -81,6 +90,11 @@ export function createUploader(options: UploaderOptions): Upload {
 }
 
 async function upload(uploading: Uploading): Promise<Media> {
+  const media = await uploaded(uploading);
+  return uploading.options.until === 'ready' ? ready(uploading, media) : media;
+}
+
+async function uploaded(uploading: Uploading): Promise<Media> {
   const { signal, onMediaId } = uploading.options;
   const beginning = begin(uploading);
   try {
