@@ -1,5 +1,6 @@
 """The npm package's uploader, told to wait until the media is ready, against a server and a worker."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ def test_a_media_that_is_ready_can_be_shown(upload):
     media = upload(PHOTO, {**JPEG, "until": "ready"})[-1]["media"]
 
     assert (media["status"], len(media["renditions"])) == ("ready", 5)
-    assert media["url"] and media["thumbnailUrl"]
+    assert None not in {media["url"], media["thumbnailUrl"]}
 
 
 def test_a_file_that_cannot_be_processed_is_an_error(upload, site):
@@ -66,7 +67,7 @@ def test_the_progress_of_processing_is_told(upload):
     progress = told(lines, "processing")
     assert lines[-1]["media"]["status"] == "ready"
     assert "encoding" in {step["stage"] for step in progress}
-    assert all(one != other for one, other in zip(progress, progress[1:], strict=False))
+    assert all(one != other for one, other in pairwise(progress))
     assert lines.index({"processing": progress[0]}) > max(n for n, line in enumerate(lines) if "sent" in line)
 
 

@@ -30,6 +30,7 @@ await opened({ browser, html: HTML, scripts: { '/page.js': 'page.js' } }, async 
     await page.waitForFunction(() => window.left);
     await page.reload();
     say({ reloaded: true });
+    await page.setInputFiles('input', path);
     await page.evaluate((order) => void (window.order = order), { ...order, stop: undefined });
     await page.evaluate(() => window.restore());
   } else await started;

@@ -3,7 +3,7 @@
 import AwsS3 from '@uppy/aws-s3';
 import Uppy from '@uppy/core';
 import GoldenRetriever from '@uppy/golden-retriever';
-import { createUploader, type UploaderOptions } from 'mediarpc/upload';
+import { createUploader, type UploaderOptions, type UploadOptions } from 'mediarpc/upload';
 import { awsS3Options, sendFilesOf } from 'mediarpc/uppy';
 
 export interface Order {
@@ -58,9 +58,10 @@ function chosen(): File {
   return document.querySelector('input')!.files![0]!;
 }
 
-async function uploadChosen(): Promise<void> {
+async function uploadChosen(options?: UploadOptions): Promise<void> {
   const giving = new AbortController();
   const running = createUploader(window.order.uploader)(chosen(), {
+    ...options,
     signal: giving.signal,
     onWait: ({ reason, seconds }) => say({ wait: reason, seconds }),
     onProgress: (progress) =>
@@ -103,6 +104,7 @@ window.start = async () => {
 
 /** Go on with what was left when the page was reloaded. */
 window.restore = async () => {
+  if (window.order.sender === 'upload') return uploadChosen({ resume: 'auto' });
   const uppy = newUppy();
   await new Promise((restored) => uppy.on('restored', restored));
   const complete = new Promise((resolve) => uppy.on('complete', resolve));

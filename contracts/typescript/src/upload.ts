@@ -14,11 +14,11 @@ export { MediaProcessingError, MediaRpcError, MediaTransportError };
 export type { ProcessingProgress, UploadProgress, UploadWait };
 
 export interface UploaderOptions extends Endpoint, RetryOptions {
-  /** How many parts are sent at once; 4 unless told otherwise. */
+  /** How many parts are sent at once, of no file more than a quarter; 4 unless told otherwise. */
   parallel?: number;
-  /** Bytes: larger files go in parts; 16 MiB unless told otherwise. */
+  /** Bytes: larger files go in parts; 10 MiB unless told otherwise. */
   multipartThreshold?: number;
-  /** Bytes: the wished size of a part, 5 MiB or more; the server's choice unless told otherwise. */
+  /** Bytes: the wished size of a part, 5 MiB or more; 5 MiB up to files of 100, then the server's choice. */
   partSize?: number;
 }
 
@@ -79,7 +79,7 @@ export interface Uploading {
 
 /** An `upload` for one server and caller. */
 export function createUploader(options: UploaderOptions): Upload {
-  const { parallel = 4, multipartThreshold = 16 * 1024 ** 2, partSize } = options;
+  const { parallel = 4, multipartThreshold = 10 * 1024 ** 2, partSize } = options;
   const told = { endpoint: options, parallel, threshold: multipartThreshold, partSize };
   const retries = retriesOf(options);
   return (file, options = {}) => {
