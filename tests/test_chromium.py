@@ -11,10 +11,11 @@ import pytest
 
 from server.settings import Settings
 from server.token import sign_token
+from tests import media_files
 from tests.deployment import SECRET, developing
 from tests.node import PACKAGE
 from tests.processes import Dev, Site, until
-from tests.test_uploader_parts import FILM, LONG_FILM, PART, PARTS, told
+from tests.test_uploader_parts import FILM, LONG_FILM, MIB, PART, PARTS, told
 from tests.test_uppy import PHOTO
 from tests.web_app import SOURCES
 
@@ -51,11 +52,13 @@ def site(dev, user) -> Site:
 def browse(browser, page, site, tmp_path):
     """Open the page and upload a file; all that the page told, in order."""
 
-    def run(sender: str, body: bytes = FILM, name: str = "film.mp4", **order: Any) -> list[dict[str, Any]]:
+    def run(
+        sender: str, body: bytes = FILM, name: str = "film.mp4", uploader: Any = None, **order: Any
+    ) -> list[dict[str, Any]]:
         path = tmp_path / name
         path.write_bytes(body)
-        uploader = {"url": f"{site.origin}/rpc", "token": site.token, "partSize": PART}
-        asked = {"browser": browser, "path": str(path), "sender": sender, "uploader": uploader, **order}
+        told = {"url": f"{site.origin}/rpc", "token": site.token, "partSize": PART, **(uploader or {})}
+        asked = {"browser": browser, "path": str(path), "sender": sender, "uploader": told, **order}
         ran = page.run("chromium.mjs", json.dumps(asked))
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return [json.loads(line) for line in ran.stdout.splitlines()]
@@ -111,6 +114,14 @@ def test_it_pauses_and_resumes(browse, site, sender):
     ends_well(site, lines)
 
 
+def test_it_waits_for_the_network(browse, site):
+    """Until the browser says that it is online again; then what was on its way is sent again."""
+    lines = browse("upload", LONG_FILM, stop="disconnect", stopAt=2 * PART)
+
+    ends_well(site, lines, LONG_FILM)
+    assert {"wait": "offline", "seconds": None} in lines[: lines.index({"online": True})]
+
+
 @pytest.mark.exhaustive
 @EACH_SENDER
 def test_a_cancelled_upload_leaves_nothing(browse, site, sender):
@@ -139,3 +150,16 @@ def test_uppy_goes_on_after_a_reload(browse, site, sender):
     stored = told(lines[reloaded:], "sent")[0] // PART
     assert stored >= 2
     assert len(after) == len(LONG_PARTS) - stored
+
+
+def test_a_reload_keeps_the_parts_that_were_whole(browse, site):
+    """A film of 31 MiB that was left at 72 % goes on from the parts that storage has, and progress with it."""
+    film = media_files.video() + bytes(31 * MIB - len(media_files.video()))
+    lines = browse("upload", film, uploader={"partSize": None}, stop="leave", stopAt=int(0.72 * len(film)))
+
+    reloaded = lines.index({"reloaded": True})
+    before, after = told(lines[:reloaded], "put"), told(lines[reloaded:], "put")
+    ends_well(site, lines, film)
+    assert {*before, *after} == {1, 2, 3, 4, 5, 6, 7}
+    assert len(after) <= 4
+    assert told(lines[reloaded:], "sent")[0] == (7 - len(after)) * PART

@@ -11,8 +11,8 @@ from tests.node import PACKAGE
 from tests.test_typescript import watch
 from tests.web_app import COMPILERS
 
-MODULES = ["call", "errors", "gate", "input", "parts", "progress", "resume", "retry"]
-MODULES += ["s3", "send", "types", "upload", "uppy", "urls", "whole"]
+MODULES = ["call", "errors", "gate", "input", "outage", "parts", "progress"]
+MODULES += ["ready", "resume", "retry", "s3", "send", "types", "upload", "uppy", "urls", "whole"]
 
 
 def test_the_package_holds_what_is_needed_and_nothing_else(web_app):

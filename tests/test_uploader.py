@@ -169,7 +169,7 @@ def test_a_refused_upload_sends_nothing(upload, proxy):
         },
         "sent": [],
     }
-    assert proxy.names == [INITIATE]
+    assert proxy.names == ["media.initiateMultipartUpload"]
 
 
 def test_a_bad_token_is_refused_at_once(upload, proxy):
@@ -228,19 +228,9 @@ def test_what_may_pass_is_tried_again(upload, site, proxy, faults, names):
     ("faults", "error", "names"),
     [
         (
-            {"PUT": [503] * 9},
-            {"name": "MediaTransportError", "message": "Storage refused the bytes with HTTP 503", "status": 503},
-            [INITIATE, "PUT", "PUT", "PUT"],
-        ),
-        (
-            {"PUT": [Cut.BEFORE] * 9},
-            {"name": "MediaTransportError", "message": "Storage cannot be reached"},
-            [INITIATE, "PUT", "PUT", "PUT"],
-        ),
-        (
-            {COMPLETE: [UNAVAILABLE] * 9},
-            {"name": "MediaRpcError", "message": "Service unavailable", "code": 1903, "requestId": "req_1"},
-            [INITIATE, "PUT", COMPLETE, COMPLETE, COMPLETE],
+            {"PUT": [403] * 9},
+            {"name": "MediaTransportError", "message": "Storage refused the bytes with HTTP 403", "status": 403},
+            [INITIATE, "PUT"] * 3,
         ),
         (
             {COMPLETE: [OTHER_BYTES] * 9},
@@ -253,9 +243,9 @@ def test_what_may_pass_is_tried_again(upload, site, proxy, faults, names):
             [INITIATE],
         ),
     ],
-    ids=["PUT 503", "PUT cut", "1903", "1201", "another server"],
+    ids=["PUT 403", "1201", "another server"],
 )
-def test_tries_are_bounded(upload, proxy, faults, error, names):
+def test_tries_after_refusals_are_bounded(upload, proxy, faults, error, names):
     """After the third try the last error is the caller's; what will not pass is tried once."""
     proxy.faults = faults
 
@@ -263,18 +253,56 @@ def test_tries_are_bounded(upload, proxy, faults, error, names):
     assert proxy.names == names
 
 
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("name", "fault", "error"),
+    [
+        (
+            "PUT",
+            503,
+            {"name": "MediaTransportError", "message": "Storage refused the bytes with HTTP 503", "status": 503},
+        ),
+        ("PUT", Cut.BEFORE, {"name": "MediaTransportError", "message": "Storage cannot be reached"}),
+        (
+            COMPLETE,
+            UNAVAILABLE,
+            {"name": "MediaRpcError", "message": "Service unavailable", "code": 1903, "requestId": "req_1"},
+        ),
+    ],
+    ids=["PUT 503", "PUT cut", "1903"],
+)
+def test_an_outage_without_end_is_given_up_in_time(upload, proxy, name, fault, error):
+    """The last error is the caller's, after more than five tries with ever longer pauses between them."""
+    proxy.faults = {name: [fault] * 99}
+
+    assert upload(retrySeconds=2)["error"] == error
+    assert 5 < proxy.names.count(name) < 12
+
+
 def test_a_server_that_is_not_there_is_told(uploading, tmp_path):
     """There is no status without a reply."""
     (tmp_path / "upload").write_bytes(PHOTO)
+    origin = f"http://127.0.0.1:{free_port()}"
 
     answered = uploading(
-        url=f"http://127.0.0.1:{free_port()}/rpc", token="t", path=str(tmp_path / "upload"), type="image/jpeg"
+        url=f"{origin}/rpc", token="t", path=str(tmp_path / "upload"), type="image/jpeg", retrySeconds=1
     )
 
     assert answered == {
         "error": {"name": "MediaTransportError", "message": "The server cannot be reached"},
         "sent": [],
     }
+
+
+@pytest.mark.parametrize("rate_limits", ["media.initiateUpload=1/60"])
+def test_a_window_that_is_full_for_longer_than_anything_is_waited_for_is_an_error(upload):
+    """It is told at once, with the seconds."""
+    upload()
+
+    error = upload(retrySeconds=5)["error"]
+
+    assert (error["name"], error["code"]) == ("MediaRpcError", 1500)
+    assert 5 < error["details"]["retryAfter"] <= 61
 
 
 @pytest.mark.parametrize("rate_limits", ["media.initiateUpload=1/5"])
@@ -316,12 +344,12 @@ def test_a_browser_tells_its_progress(upload, site, proxy):
 
 def test_a_browser_is_told_when_storage_is_out_of_reach(upload, proxy):
     """What the browser says to a lost connection is a transport error like any other."""
-    proxy.faults = {"PUT": [Cut.BEFORE] * 3}
+    proxy.faults = {"PUT": [Cut.BEFORE] * 99}
 
-    error = upload(in_browser=True)["error"]
+    error = upload(in_browser=True, retrySeconds=1)["error"]
 
     assert error == {"name": "MediaTransportError", "message": "Storage cannot be reached"}
-    assert proxy.names == [INITIATE, "PUT", "PUT", "PUT"]
+    assert {*proxy.names} == {INITIATE, "PUT"}
 
 
 @pytest.mark.parametrize("abort", [0, 1], ids=["before the first byte", "after some bytes"])

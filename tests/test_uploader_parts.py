@@ -21,7 +21,8 @@ from tests.proxied import served_behind
 
 INITIATE, SIGN, COMPLETE = "media.initiateMultipartUpload", "media.signParts", "media.completeMultipartUpload"
 STATUS, LIST, CANCEL = "media.getUploadStatus", "media.listUploads", "media.cancelUpload"
-PART = 5 * 1024**2
+MIB = 1024**2
+PART = 5 * MIB
 LONG_FILM = media_files.video() + random.Random(6).randbytes(9 * PART + 1000 - len(media_files.video()))
 SIZE = 4 * PART + 1000
 PARTS = [1, 2, 3, 4, 5]
@@ -142,18 +143,41 @@ def test_a_large_file_goes_in_parts(upload, site, proxy):
     assert all(earlier < later for earlier, later in pairwise(sent))
 
 
-@pytest.mark.parametrize(("uploader", "at_once"), [({}, 4), ({"parallel": 2}, 2)])
-def test_so_many_parts_are_sent_at_once(client, site, proxy, uploader, at_once):
-    """Four unless told otherwise: the next one waits until storage has answered."""
+@pytest.mark.parametrize(
+    ("body", "uploader", "at_once"),
+    [(LONG_FILM, {}, 3), (FILM, {}, 2), (SHORT_FILM, {"multipartThreshold": PART}, 1), (LONG_FILM, {"parallel": 2}, 2)],
+    ids=["ten parts", "five parts", "three parts", "as many as are wished"],
+)
+def test_a_quarter_of_a_file_is_sent_at_once(client, site, proxy, body, uploader, at_once):
+    """The next part waits until storage has answered, so that what is broken off has most parts whole."""
     proxy.faults = {"PUT": [Cut.HELD] * 4}
 
-    with client(uploader=uploader) as started:
+    with client(body=body, uploader=uploader) as started:
         until(lambda: len(proxy.inputs("PUT")) == at_once)
-        assert sorted(proxy.inputs("PUT")) == PARTS[:at_once]
+        assert sorted(proxy.inputs("PUT")) == [*range(1, at_once + 1)]
         proxy.faults = {}
         proxy.let_go.set()
         assert started.process.wait(120) == 0
-        ends_well(site, said(started))
+        ends_well(site, said(started), body)
+
+
+@pytest.mark.parametrize(
+    ("size", "name", "wish"),
+    [
+        (10 * MIB, "media.initiateUpload", None),
+        (10 * MIB + 1, INITIATE, 5 * MIB),
+        (100 * MIB, INITIATE, 5 * MIB),
+        (100 * MIB + 1, INITIATE, None),
+    ],
+)
+def test_a_smaller_file_goes_in_smaller_parts(upload, proxy, size, name, wish):
+    """In the smallest that S3 takes; up to 10 MiB by one PUT, above 100 MiB in those of the server's choice."""
+    proxy.faults = {name: [404]}
+
+    upload(body=bytes(size), uploader={"partSize": None})
+
+    assert proxy.names == [name]
+    assert proxy.inputs(name)[0].get("partSize") == wish
 
 
 @pytest.mark.parametrize(
@@ -271,14 +295,14 @@ def test_parts_that_the_server_misses_are_sent_again(upload, site, proxy):
 
 
 def test_tries_are_bounded_and_the_upload_can_be_resumed(upload, site, proxy):
-    """After the third try of a part the error is the caller's, and nothing is cancelled."""
-    proxy.faults = {"PUT": [None, None, 503, 503, 503]}
+    """After the third refusal of a part the error is the caller's, and nothing is cancelled."""
+    proxy.faults = {"PUT": [None, None, 403, 403, 403]}
 
     failed = upload(uploader=IN_TURN)
     resumed = upload(uploader=IN_TURN, options={"resume": "auto"})
 
-    message = "Storage refused the bytes with HTTP 503"
-    assert failed[-1] == {"error": {"name": "MediaTransportError", "message": message, "status": 503}}
+    message = "Storage refused the bytes with HTTP 403"
+    assert failed[-1] == {"error": {"name": "MediaTransportError", "message": message, "status": 403}}
     assert CANCEL not in proxy.names
     assert ends_well(site, resumed) == told(failed, "mediaId")[0]
     assert proxy.inputs("PUT") == [1, 2, 3, 3, 3, *PARTS[2:]]

@@ -11,6 +11,12 @@ function say(said) {
 
 await opened({ browser, html: HTML, scripts: { '/page.js': 'page.js' } }, async (page, url) => {
   await page.exposeFunction('say', say);
+  await page.exposeFunction('disconnect', async () => {
+    await page.context().setOffline(true);
+    await page.waitForTimeout(2000);
+    say({ online: true });
+    await page.context().setOffline(false);
+  });
   page.on('pageerror', (error) => say({ error: String(error) }));
   page.on('request', (request) => {
     const part = new URL(request.url()).searchParams.get('partNumber');
@@ -24,6 +30,7 @@ await opened({ browser, html: HTML, scripts: { '/page.js': 'page.js' } }, async 
     await page.waitForFunction(() => window.left);
     await page.reload();
     say({ reloaded: true });
+    await page.setInputFiles('input', path);
     await page.evaluate((order) => void (window.order = order), { ...order, stop: undefined });
     await page.evaluate(() => window.restore());
   } else await started;

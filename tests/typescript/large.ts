@@ -1,6 +1,6 @@
 // Uploads one file as the order on the command line says, and prints each thing that happens as a line of JSON.
 import { openAsBlob } from 'node:fs';
-import { createUploader, MediaRpcError, MediaTransportError } from 'mediarpc/upload';
+import { createUploader, MediaProcessingError, MediaRpcError, MediaTransportError } from 'mediarpc/upload';
 import type { UploaderOptions, UploadOptions } from 'mediarpc/upload';
 
 interface Order {
@@ -10,6 +10,8 @@ interface Order {
   /** Bytes: once so many have gone, do this. */
   pauseAt?: number;
   abortAt?: number;
+  /** Give up when the first progress of processing is told. */
+  abortProcessing?: boolean;
   /** Milliseconds to stay paused. */
   pause?: number;
 }
@@ -23,6 +25,7 @@ function say(said: object): void {
 
 function told(error: unknown): object {
   if (error instanceof MediaRpcError) return { name: error.name, message: error.message, code: error.code };
+  if (error instanceof MediaProcessingError) return { name: error.name, code: error.code, reason: error.reason, id: error.media.id };
   if (error instanceof MediaTransportError) return { name: error.name, message: error.message, status: error.status };
   return { name: (error as Error).name, message: (error as Error).message };
 }
@@ -44,6 +47,11 @@ const running = upload(file, {
   ...order.options,
   signal: controller.signal,
   onMediaId: (mediaId) => say({ mediaId }),
+  onWait: ({ seconds, reason }) => say({ wait: reason, seconds }),
+  onProcessing(progress) {
+    say({ processing: progress });
+    if (order.abortProcessing) controller.abort();
+  },
   onProgress({ sent }) {
     say({ sent });
     if (order.abortAt !== undefined && sent >= order.abortAt) controller.abort();

@@ -3,7 +3,7 @@
 import AwsS3 from '@uppy/aws-s3';
 import Uppy from '@uppy/core';
 import GoldenRetriever from '@uppy/golden-retriever';
-import { createUploader, type UploaderOptions } from 'mediarpc/upload';
+import { createUploader, type UploaderOptions, type UploadOptions } from 'mediarpc/upload';
 import { awsS3Options, sendFilesOf } from 'mediarpc/uppy';
 
 export interface Order {
@@ -12,8 +12,8 @@ export interface Order {
   uploader: UploaderOptions;
   /** Bytes: once so many have gone, do this. */
   stopAt?: number;
-  /** To pause for a second, to give up, or to stop sending and be ready for a reload of the page. */
-  stop?: 'pause' | 'cancel' | 'leave';
+  /** To pause for a second, to give up, to stop sending and be ready for a reload of the page, or to be offline a while. */
+  stop?: 'pause' | 'cancel' | 'leave' | 'disconnect';
 }
 
 interface Stops {
@@ -28,6 +28,7 @@ declare global {
     /** Whether the page can be reloaded now. */
     left: boolean;
     say(said: object): void;
+    disconnect(): Promise<void>;
     start(): Promise<void>;
     restore(): Promise<void>;
   }
@@ -42,6 +43,7 @@ function sent(bytes: number, stops: Stops): void {
   if (bytes < stopAt || !stop) return;
   delete window.order.stop;
   if (stop === 'cancel') return stops.cancel();
+  if (stop === 'disconnect') return void window.disconnect();
   stops.pause();
   say({ paused: true });
   setTimeout(() => {
@@ -56,10 +58,12 @@ function chosen(): File {
   return document.querySelector('input')!.files![0]!;
 }
 
-async function uploadChosen(): Promise<void> {
+async function uploadChosen(options?: UploadOptions): Promise<void> {
   const giving = new AbortController();
   const running = createUploader(window.order.uploader)(chosen(), {
+    ...options,
     signal: giving.signal,
+    onWait: ({ reason, seconds }) => say({ wait: reason, seconds }),
     onProgress: (progress) =>
       sent(progress.sent, {
         pause: () => running.pause(),
@@ -100,6 +104,7 @@ window.start = async () => {
 
 /** Go on with what was left when the page was reloaded. */
 window.restore = async () => {
+  if (window.order.sender === 'upload') return uploadChosen({ resume: 'auto' });
   const uppy = newUppy();
   await new Promise((restored) => uppy.on('restored', restored));
   const complete = new Promise((resolve) => uppy.on('complete', resolve));

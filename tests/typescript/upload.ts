@@ -9,6 +9,7 @@ interface Order {
   path: string;
   type: string;
   options?: UploadOptions;
+  retrySeconds?: number;
   /** Give up at the first call, or once so many bytes have been sent. */
   abort?: 'first call' | number;
 }
@@ -22,6 +23,7 @@ const upload = createUploader({
   token: () => order.token,
   tries: 3,
   retryDelay: 20,
+  retrySeconds: order.retrySeconds ?? 30,
   ...(order.abort === 'first call' && { fetch: abortingFetch }),
 });
 

@@ -23,6 +23,8 @@ interface Procedures {
   'media.getUploadStatus': MediaProcedures.GetUploadStatus;
   'media.listUploads': MediaProcedures.ListUploads;
   'media.cancelUpload': MediaProcedures.CancelUpload;
+  'media.getProcessingStatus': MediaProcedures.GetProcessingStatus;
+  'media.getMedia': MediaProcedures.GetMedia;
 }
 
 interface Reply {

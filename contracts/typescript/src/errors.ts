@@ -1,4 +1,4 @@
-import { ErrorCode, type RpcErrorDetails } from 'mediarpc';
+import { ErrorCode, type Media, type MediaError, type RpcErrorDetails } from 'mediarpc';
 
 /** The server's refusal of a call. `error.is(ErrorCode.X)` narrows `code` and `details` to those of one error. */
 export class MediaRpcError<Code extends ErrorCode = ErrorCode> extends Error {
@@ -34,6 +34,22 @@ export class MediaTransportError extends Error {
   /** Whether the same request may well succeed later. */
   get isPassing(): boolean {
     return this.status === undefined || this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** The media was uploaded, and could not be processed: `code` is stable, `reason` for people. */
+export class MediaProcessingError extends Error {
+  override readonly name = 'MediaProcessingError';
+  readonly code: string;
+  readonly reason: string;
+
+  constructor(
+    readonly media: Media,
+    { code, reason }: MediaError,
+  ) {
+    super(reason);
+    this.code = code;
+    this.reason = reason;
   }
 }
 

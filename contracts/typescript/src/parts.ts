@@ -2,11 +2,16 @@ import { ErrorCode, type Media, type MediaId, type MediaProcedures, type SignedP
 import { call } from './call.js';
 import { isEndedUrl, MediaRpcError } from './errors.js';
 import { digestOf } from './input.js';
+import { isPassing } from './outage.js';
 import { Progress } from './progress.js';
-import { isPassing, retrying } from './retry.js';
+import { retrying } from './retry.js';
 import { send } from './send.js';
 import type { Uploading } from './upload.js';
 import { PartUrls } from './urls.js';
+
+const MIB = 1024 ** 2; // bytes
+const LEAST_PART = 5 * MIB; // S3's own limit
+const SMALL = 100 * MIB; // a file that goes in the smallest parts, so that more of them are whole when it is broken off
 
 /** A file that goes in parts, some of which storage may have already. */
 export interface Parts {
@@ -20,7 +25,8 @@ export async function beginParts(
   { endpoint, retries, partSize, options }: Uploading,
   described: MediaProcedures.InitiateUpload.Input,
 ): Promise<Parts> {
-  const input = partSize === undefined ? described : { ...described, partSize };
+  const wish = partSize ?? (described.size <= SMALL ? LEAST_PART : undefined);
+  const input = wish === undefined ? described : { ...described, partSize: wish };
   const initiate = () => call(endpoint, 'media.initiateMultipartUpload', input);
   const ticket = await retrying(initiate, retries, options.signal);
   const missing = Array.from({ length: ticket.totalParts }, (_, index) => index + 1);
@@ -65,7 +71,8 @@ class SentParts {
 
   /** Send parts, several at once, in order. When one cannot be sent, stop the others. */
   async send(numbers: number[]): Promise<void> {
-    const { parallel, options } = this.uploading;
+    const { file, options } = this.uploading;
+    const aQuarter = Math.ceil(file.size / this.partSize / 4);
     const stopping = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, stopping.signal]) : stopping.signal;
     const urls = new PartUrls(numbers, (batch) => this.sign(batch, signal));
@@ -74,7 +81,7 @@ class SentParts {
       for (const number of waiting) await this.sendPart(number, urls, signal);
     };
     this.progress.report();
-    const senders = Array.from({ length: parallel }, sendNext);
+    const senders = Array.from({ length: Math.min(this.uploading.parallel, aQuarter) }, sendNext);
     await Promise.all(senders).catch((error: unknown) => stopping.abort(error));
     await Promise.allSettled(senders);
     signal.throwIfAborted();

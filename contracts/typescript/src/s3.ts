@@ -1,16 +1,12 @@
 import type { MediaId, MediaProcedures, Purpose } from 'mediarpc';
 import { call, type Endpoint } from './call.js';
 import { inputOf } from './input.js';
-import { retrying, type Retries } from './retry.js';
+import { retriesOf, retrying, type Retries, type RetryOptions } from './retry.js';
 
 const MIB = 1024 ** 2; // bytes
 const MOST_PARTS = 10_000;
 
-export interface AwsS3OptionsInput extends Endpoint {
-  /** How often each call is tried in all; 5 unless told otherwise. */
-  tries?: number;
-  /** Milliseconds: the longest pause before the second try, doubled with each further one; 500 unless told otherwise. */
-  retryDelay?: number;
+export interface AwsS3OptionsInput extends Endpoint, RetryOptions {
   /** Bytes: the size of a part, 5 MiB or more; 8 MiB unless told otherwise. */
   partSize?: number;
   purpose?: Purpose;
@@ -54,8 +50,8 @@ export interface SignedRequest {
  * Every file goes in parts, a small one in a single part. Only the parts go to storage: whatever else Uppy would ask S3
  * is asked of the server, and Uppy reads the answer in a `data:` URL. The key that Uppy tells is the id of the media.
  */
-export function awsS3Options({ tries = 5, retryDelay = 500, ...options }: AwsS3OptionsInput): AwsS3Options {
-  const s3 = new S3Calls(options, { tries, delay: retryDelay });
+export function awsS3Options(options: AwsS3OptionsInput): AwsS3Options {
+  const s3 = new S3Calls(options, retriesOf(options));
   return {
     shouldUseMultipart: true,
     getChunkSize: ({ size }) => s3.partSizeOf(size),

@@ -1,26 +1,24 @@
 import type { Media, MediaId, MediaProcedures, Purpose } from 'mediarpc';
 import { call, type Endpoint } from './call.js';
-import { MediaRpcError, MediaTransportError } from './errors.js';
+import { MediaProcessingError, MediaRpcError, MediaTransportError } from './errors.js';
 import { Gate } from './gate.js';
 import { declaredDigest, inputOf } from './input.js';
 import { beginParts, deliverParts, type Parts } from './parts.js';
 import type { UploadProgress } from './progress.js';
+import { ready, type ProcessingProgress } from './ready.js';
 import { found } from './resume.js';
-import { orAborted, retrying, type Retries } from './retry.js';
+import { orAborted, retriesOf, retrying, type Retries, type RetryOptions, type UploadWait } from './retry.js';
 import { beginWhole, deliverWhole, type Whole } from './whole.js';
 
-export { MediaRpcError, MediaTransportError, type UploadProgress };
+export { MediaProcessingError, MediaRpcError, MediaTransportError };
+export type { ProcessingProgress, UploadProgress, UploadWait };
 
-export interface UploaderOptions extends Endpoint {
-  /** How often each step is tried in all; 5 unless told otherwise. */
-  tries?: number;
-  /** Milliseconds: the longest pause before the second try, doubled with each further one; 500 unless told otherwise. */
-  retryDelay?: number;
-  /** How many parts are sent at once; 4 unless told otherwise. */
+export interface UploaderOptions extends Endpoint, RetryOptions {
+  /** How many parts are sent at once, of no file more than a quarter; 4 unless told otherwise. */
   parallel?: number;
-  /** Bytes: larger files go in parts; 16 MiB unless told otherwise. */
+  /** Bytes: larger files go in parts; 10 MiB unless told otherwise. */
   multipartThreshold?: number;
-  /** Bytes: the wished size of a part, 5 MiB or more; the server's choice unless told otherwise. */
+  /** Bytes: the wished size of a part, 5 MiB or more; 5 MiB up to files of 100, then the server's choice. */
   partSize?: number;
 }
 
@@ -43,11 +41,20 @@ export interface UploadOptions {
   onMediaId?: (mediaId: MediaId) => void;
   /** Told as the bytes go; `sent` never falls, not even when they are sent again. */
   onProgress?: (progress: UploadProgress) => void;
-  /** Gives the upload up, here and on the server. */
+  /** Resolve when the media can be shown, and reject when it cannot be processed; else when its bytes are verified. */
+  until?: 'ready';
+  /** Told as the server makes renditions, with `until: 'ready'`. */
+  onProcessing?: (progress: ProcessingProgress) => void;
+  /** Told when nothing goes for a while: until there is room under a rate limit, an answer, or a network. */
+  onWait?: (wait: UploadWait) => void;
+  /** Gives the upload up, here and on the server; a media whose bytes are verified stays. */
   signal?: AbortSignal;
 }
 
-/** The media once its bytes are verified. Rejects with MediaRpcError, MediaTransportError or the signal's reason. */
+/**
+ * The media once its bytes are verified, or once it is ready. Rejects with MediaRpcError, MediaTransportError,
+ * MediaProcessingError or the signal's reason.
+ */
 export interface RunningUpload extends Promise<Media> {
   /** Stop sending. What was on its way is sent again; parts that arrived are not. */
   pause(): void;
@@ -72,16 +79,22 @@ export interface Uploading {
 
 /** An `upload` for one server and caller. */
 export function createUploader(options: UploaderOptions): Upload {
-  const { tries = 5, retryDelay = 500, parallel = 4, multipartThreshold = 16 * 1024 ** 2, partSize, ...endpoint } = options;
-  const told = { endpoint, retries: { tries, delay: retryDelay }, parallel, threshold: multipartThreshold, partSize };
+  const { parallel = 4, multipartThreshold = 10 * 1024 ** 2, partSize } = options;
+  const told = { endpoint: options, parallel, threshold: multipartThreshold, partSize };
+  const retries = retriesOf(options);
   return (file, options = {}) => {
     const gate = new Gate();
-    const running = upload({ ...told, file, options, gate });
+    const running = upload({ ...told, retries: { ...retries, onWait: options.onWait }, file, options, gate });
     return Object.assign(running, { pause: () => gate.close(), resume: () => gate.open() });
   };
 }
 
 async function upload(uploading: Uploading): Promise<Media> {
+  const media = await uploaded(uploading);
+  return uploading.options.until === 'ready' ? ready(uploading, media) : media;
+}
+
+async function uploaded(uploading: Uploading): Promise<Media> {
   const { signal, onMediaId } = uploading.options;
   const beginning = begin(uploading);
   try {
@@ -105,7 +118,8 @@ async function begin(uploading: Uploading): Promise<Whole | Parts> {
 }
 
 function giveUp({ endpoint, retries }: Uploading, beginning: Promise<Whole | Parts>): void {
+  const quietly = { ...retries, onWait: undefined };
   beginning
-    .then(({ mediaId }) => retrying(() => call(endpoint, 'media.cancelUpload', { mediaId }), retries))
+    .then(({ mediaId }) => retrying(() => call(endpoint, 'media.cancelUpload', { mediaId }), quietly))
     .catch(() => undefined); // what nobody cancels, the server clears
 }

@@ -1,8 +1,9 @@
 import { ErrorCode, type Media, type MediaId, type MediaProcedures, type UploadTicket } from 'mediarpc';
 import { call } from './call.js';
 import { isEndedUrl, MediaRpcError } from './errors.js';
+import { isPassing } from './outage.js';
 import { Progress } from './progress.js';
-import { isPassing, retrying } from './retry.js';
+import { retrying } from './retry.js';
 import { send } from './send.js';
 import type { Uploading } from './upload.js';
 
@@ -11,16 +12,16 @@ export interface Whole {
   mediaId: MediaId;
   ticket: UploadTicket;
   /** The same upload, with a fresh URL. */
-  renewed: () => Promise<UploadTicket>;
+  renew: () => Promise<UploadTicket>;
 }
 
 export async function beginWhole(
   { endpoint, retries, options }: Uploading,
   input: MediaProcedures.InitiateUpload.Input,
 ): Promise<Whole> {
-  const renewed = () => retrying(() => call(endpoint, 'media.initiateUpload', input), retries, options.signal);
-  const ticket = await renewed();
-  return { mediaId: ticket.mediaId, ticket, renewed };
+  const renew = () => call(endpoint, 'media.initiateUpload', input);
+  const ticket = await retrying(renew, retries, options.signal);
+  return { mediaId: ticket.mediaId, ticket, renew };
 }
 
 export async function deliverWhole(uploading: Uploading, whole: Whole): Promise<Media> {
@@ -39,12 +40,13 @@ export async function deliverWhole(uploading: Uploading, whole: Whole): Promise<
 /** What sends the whole file, each time it is called, with a fresh URL once the one before has ended. */
 function delivery({ endpoint, file, options }: Uploading, whole: Whole): (signal: AbortSignal) => Promise<void> {
   const onSent = new Progress(file.size, options.onProgress, options.signal).of(1);
-  let { ticket } = whole;
+  let ticket: UploadTicket | undefined = whole.ticket;
   return async (signal) => {
+    const { expiresAt } = (ticket ??= await whole.renew());
     try {
       await send(ticket, file, onSent, signal, endpoint.fetch);
     } catch (error) {
-      if (isEndedUrl(error) || Date.parse(ticket.expiresAt) <= Date.now()) ticket = await whole.renewed();
+      if (isEndedUrl(error) || Date.parse(expiresAt) <= Date.now()) ticket = undefined;
       throw error;
     }
   };
