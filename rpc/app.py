@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 
+from rpc import openapi
 from rpc.auth import AuthConfig, Authenticator
 from rpc.concurrency import ConcurrencyLimits
 from rpc.context import Resources
@@ -56,7 +57,8 @@ def create_app(
 ) -> Starlette:
     """The application over open resources; `routes` come beside its own."""
     table = {procedure.name: procedure for procedure in procedures}
-    document = describe(tuple(table.values()), (config.server_url or config.origin) + config.rpc_path)
+    described = tuple(table.values()), (config.server_url or config.origin) + config.rpc_path
+    document = describe(*described)
     discover = discovery(document)
     concurrency = ConcurrencyLimits(calls=config.calls_per_caller, streams=config.streams_per_caller)
     dispatcher = Dispatcher({**table, discover.name: discover}, resources, concurrency, rpc_path=config.rpc_path)
@@ -85,6 +87,7 @@ def create_app(
             Route(config.rpc_path, endpoint.__call__, methods=METHODS, middleware=no_store),
             Route(config.rpc_path + "/{path:below}", trpc.__call__, methods=METHODS, middleware=no_store),
             Route("/openrpc.json", file_of(document.at, config.rpc_path, config.server_url)),
+            Route("/openapi.json", file_of(openapi.describe(*described).at, config.rpc_path, config.server_url)),
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),
             *routes,

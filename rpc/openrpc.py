@@ -28,9 +28,11 @@ _TAKES_CONTENT = (
     "multipart/form-data whose fields are the params, or as application/octet-stream with the params in `?input=`."
 )
 
+VERSION = version("mediarpc")
+
 _INFO = {
     "title": "mediarpc",
-    "version": version("mediarpc"),
+    "version": VERSION,
     "description": (
         "Media uploads by procedure name. A method whose `x-public` is false needs a caller, named by a JWT in "
         "`Authorization: Bearer`. `x-input` is a method's whole input, in which nothing else is accepted. `x-errors` "
