@@ -9,14 +9,16 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 
+from rpc import openapi
 from rpc.auth import AuthConfig, Authenticator
 from rpc.concurrency import ConcurrencyLimits
 from rpc.context import Resources
 from rpc.dispatch import Dispatcher
+from rpc.document import file_of
 from rpc.endpoint import Endpoint
 from rpc.health import Health
 from rpc.no_store import NoStore
-from rpc.openrpc import describe, discovery, file_of
+from rpc.openrpc import describe, discovery
 from rpc.origin import Origins
 from rpc.procedure import Procedure
 from rpc.trpc.endpoint import Trpc
@@ -39,6 +41,8 @@ class AppConfig:
 
     auth: AuthConfig
     rpc_path: str = "/rpc"
+    origin: str = "http://127.0.0.1:8000"
+    server_url: str | None = None
     cors_origins: tuple[str, ...] = ()
     cors_origin_regex: str | None = None
     max_body_bytes: int = 1024 * 1024
@@ -53,7 +57,8 @@ def create_app(
 ) -> Starlette:
     """The application over open resources; `routes` come beside its own."""
     table = {procedure.name: procedure for procedure in procedures}
-    document = describe(tuple(table.values()))
+    described = tuple(table.values()), (config.server_url or config.origin) + config.rpc_path
+    document = describe(*described)
     discover = discovery(document)
     concurrency = ConcurrencyLimits(calls=config.calls_per_caller, streams=config.streams_per_caller)
     dispatcher = Dispatcher({**table, discover.name: discover}, resources, concurrency, rpc_path=config.rpc_path)
@@ -81,7 +86,8 @@ def create_app(
         routes=[
             Route(config.rpc_path, endpoint.__call__, methods=METHODS, middleware=no_store),
             Route(config.rpc_path + "/{path:below}", trpc.__call__, methods=METHODS, middleware=no_store),
-            Route("/openrpc.json", file_of(document)),
+            Route("/openrpc.json", file_of(document.at, config.rpc_path, config.server_url)),
+            Route("/openapi.json", file_of(openapi.describe(*described).at, config.rpc_path, config.server_url)),
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),
             *routes,

@@ -4,17 +4,12 @@ It is made once, from the table of procedures and the models of `contracts/`. Su
 none. A method lists each number of `error.code` once; `x-errors` tells the errors behind the numbers by name.
 """
 
-import hashlib
-from collections.abc import Awaitable, Callable
 from functools import cache
-from http import HTTPStatus
 from importlib.metadata import version
 from inspect import getdoc
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field
-from starlette.requests import Request
-from starlette.responses import Response
 
 from contracts.errors import JSONRPC_INTERNAL_ERROR, JSONRPC_INVALID_PARAMS, RpcError
 from contracts.examples import EXAMPLES, Example
@@ -33,9 +28,11 @@ _TAKES_CONTENT = (
     "multipart/form-data whose fields are the params, or as application/octet-stream with the params in `?input=`."
 )
 
+VERSION = version("mediarpc")
+
 _INFO = {
     "title": "mediarpc",
-    "version": version("mediarpc"),
+    "version": VERSION,
     "description": (
         "Media uploads by procedure name. A method whose `x-public` is false needs a caller, named by a JWT in "
         "`Authorization: Bearer`. `x-input` is a method's whole input, in which nothing else is accepted. `x-errors` "
@@ -50,14 +47,19 @@ class OpenRpc(Wire):
 
     openrpc: str
     info: dict[str, Any]
+    servers: list[dict[str, str]]
     methods: list[dict[str, Any]]
     components: dict[str, Any]
     x_errors: dict[str, Any] = Field(alias="x-errors")
 
+    def at(self, url: str) -> Self:
+        """The same document of an endpoint at another URL."""
+        return self.model_copy(update={"servers": _servers(url)})
+
 
 @cache
-def describe(procedures: tuple[Procedure, ...]) -> OpenRpc:
-    """The document of every procedure that answers once; made once for the same procedures."""
+def describe(procedures: tuple[Procedure, ...], url: str = "http://127.0.0.1:8000/rpc") -> OpenRpc:
+    """The document of every procedure that answers once; made once for the same procedures at the same `url`."""
     answering = [procedure for procedure in procedures if procedure.kind is not Kind.SUBSCRIPTION]
     # To mypy a class is hashed as its instances are.
     data = {error: data_of(error) for procedure in answering for error in procedure.errors}  # type: ignore[arg-type]
@@ -68,10 +70,15 @@ def describe(procedures: tuple[Procedure, ...]) -> OpenRpc:
     return OpenRpc(
         openrpc="1.4.1",
         info=_INFO,
+        servers=_servers(url),
         methods=[_method(procedure, schemas) for procedure in answering],
         components={"schemas": schemas.definitions, "errors": {_number_name(error): _number(error) for error in data}},
         x_errors={error.__name__: _named(error, schemas.answered(model)) for error, model in data.items()},
     )
+
+
+def _servers(url: str) -> list[dict[str, str]]:
+    return [{"name": "mediarpc", "url": url}]
 
 
 def _method(procedure: Procedure, schemas: Schemas) -> dict[str, Any]:
@@ -136,22 +143,3 @@ def discovery(document: OpenRpc) -> Procedure:
         return document
 
     return discover
-
-
-def file_of(document: OpenRpc) -> Callable[[Request], Awaitable[Response]]:
-    """`GET /openrpc.json`: the document, or 304 for those who have it."""
-    body = document.model_dump_json(by_alias=True).encode()
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"etag": etag, "cache-control": "no-cache"}
-
-    async def openrpc_json(request: Request) -> Response:
-        if _names(request.headers.get("if-none-match", ""), etag):
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return Response(body, media_type="application/json", headers=headers)
-
-    return openrpc_json
-
-
-def _names(if_none_match: str, etag: str) -> bool:
-    known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return etag in known or "*" in known

@@ -1,4 +1,4 @@
-"""The command line: `mediarpc dev | serve | worker | migrate | doctor | token | purge-user | openrpc | typescript`.
+"""The command line: `mediarpc COMMAND`.
 
 What a command needs is imported when it is chosen: to say how one is called takes no server's imports.
 """
@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     _of_token(commands.add_parser("token", help="print a token to try things with"))
     _of_purge_user(commands.add_parser("purge-user", help="delete everything of a user; safe to run again"))
     commands.add_parser("openrpc", help="print the OpenRPC document: every method, its schemas and errors")
+    commands.add_parser("openapi", help="print the OpenAPI document: what tRPC's paths take and answer over HTTP")
     _of_typescript(commands.add_parser("typescript", help="write the TypeScript package's types from the models"))
     return top
 

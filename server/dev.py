@@ -55,25 +55,19 @@ def start_missing(stack: ExitStack, environment: Mapping[str, str], asked: Setti
     """Start an embedded server for each that the environment does not name; the settings that reach them all."""
     made = Secrets.of(data_dir)
     TokenPolicy.of(asked).publish(data_dir)
-    found = {"SERVER_URL": asked.server_url or origin(asked)}
+    found = {"SERVER_URL": asked.server_url or asked.origin}
     if not asked.has_verifier:
         found["AUTH_JWT_SECRET"] = made.jwt_secret
     if asked.database_url is None:
         found["DATABASE_URL"] = stack.enter_context(postgres(data_dir / "postgres"))
     if asked.s3_endpoint is None:
         found["S3_ENDPOINT"] = stack.enter_context(s3(data_dir / "s3", made))
-        found["S3_PUBLIC_ENDPOINT"] = asked.s3_public_endpoint or origin(asked) + storage_proxy.PREFIX
+        found["S3_PUBLIC_ENDPOINT"] = asked.s3_public_endpoint or asked.origin + storage_proxy.PREFIX
         if not asked.private_renditions:
-            found["CDN_URL"] = asked.cdn_url or origin(asked) + cdn.PREFIX
+            found["CDN_URL"] = asked.cdn_url or asked.origin + cdn.PREFIX
         found["S3_ACCESS_KEY_ID"], found["S3_SECRET_ACCESS_KEY"] = made.s3_access_key_id, made.s3_secret_access_key
         found["S3_USE_PATH_STYLE"] = "true"
     return Settings.from_environment({**environment, **found})
-
-
-def origin(settings: Settings) -> str:
-    """The URL under which this machine reaches the server."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - read, not bound
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 async def _run(settings: Settings, listener: socket.socket, embedded_s3: str | None, began: float) -> None:
@@ -96,7 +90,7 @@ async def _run(settings: Settings, listener: socket.socket, embedded_s3: str | N
 
 def greet(settings: Settings, seconds: float) -> None:
     """Say where the server is, and how to upload a first file."""
-    print(f"mediarpc is ready at {origin(settings)} after {seconds:.1f} s; data in {settings.data_dir}/")
+    print(f"mediarpc is ready at {settings.origin} after {seconds:.1f} s; data in {settings.data_dir}/")
     if settings.auth_jwt_secret:
         token = sign_token(settings, user="ada")
         print("\nA first upload, to copy and paste into another terminal (the token is good for a day):\n")
@@ -107,7 +101,7 @@ def greet(settings: Settings, seconds: float) -> None:
 def first_upload(settings: Settings) -> str:
     """The README's first upload, against this server."""
     script = files("server").joinpath("first_upload.sh").read_text(encoding="utf-8")
-    return script.replace("http://127.0.0.1:8000/rpc", origin(settings) + settings.rpc_path)
+    return script.replace("http://127.0.0.1:8000/rpc", settings.origin + settings.rpc_path)
 
 
 @contextmanager

@@ -163,7 +163,9 @@ class Settings:
         parse=_flag,
     )
     server_url: str | None = setting(
-        "This server's own base URL as browsers reach it, for players of private films.", default=None, parse=_base_url
+        "This server's own base URL as browsers reach it, for players of private films and for the documents.",
+        default=None,
+        parse=_base_url,
     )
     auth_jwt_secret: str | None = setting(
         "The secret that HS256 tokens are signed with, at least 32 bytes.", default=None, parse=_jwt_secret, secret=True
@@ -358,6 +360,12 @@ class Settings:
     def refuses_copies(self) -> bool:
         """Whether signed URLs say that they are no copies."""
         return not self.is_aws if self.s3_refuse_copies is None else self.s3_refuse_copies
+
+    @property
+    def origin(self) -> str:
+        """The URL under which this machine reaches the server."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - read, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def is_aws(self) -> bool:

@@ -23,6 +23,7 @@ from tests.processes import MEDIARPC, Site, environment, mediarpc, running
 
 SECRET = "a secret for tests, long enough for HS256"
 PHOTO = media_files.photo()
+COMMANDS = ["dev", "serve", "worker", "migrate", "doctor", "token", "purge-user", "openrpc", "openapi", "typescript"]
 
 
 @pytest.fixture
@@ -39,9 +40,7 @@ def free_site(configured) -> Site:
     return Site(f"http://127.0.0.1:{configured['PORT']}", token)
 
 
-@pytest.mark.parametrize(
-    "command", ["dev", "serve", "worker", "migrate", "doctor", "token", "purge-user", "openrpc", "typescript"]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_explains_itself(command):
     """`--help` of a command says how it is called."""
     asked = mediarpc(command, "--help")
@@ -50,9 +49,9 @@ def test_each_command_explains_itself(command):
 
 
 def test_help_lists_every_command():
-    """`--help` names the nine commands."""
+    """`--help` names the ten commands."""
     told = re.findall(r"^ {4}([a-z-]+)", mediarpc("--help").stdout, re.MULTILINE)
-    assert told == ["dev", "serve", "worker", "migrate", "doctor", "token", "purge-user", "openrpc", "typescript"]
+    assert told == COMMANDS
 
 
 @pytest.mark.parametrize(

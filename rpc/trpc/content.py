@@ -28,7 +28,7 @@ async def open_content(request: Request, body: Arriving, model: type[Wire]) -> t
 
 def _values(fields: dict[str, str], model: type[Wire]) -> dict[str, Any]:
     """The fields as values: text where the model's schema takes a string, else what the text writes in JSON."""
-    members = _members_without_text(model)
+    members = members_without_text(model)
     return {name: _value(text) if name in members else text for name, text in fields.items()}
 
 
@@ -41,7 +41,8 @@ def _value(text: str) -> Any:
 
 
 @cache
-def _members_without_text(model: type[Wire]) -> frozenset[str]:
+def members_without_text(model: type[Wire]) -> frozenset[str]:
+    """The members of a form that are written in JSON, because they are not text."""
     schema = model.model_json_schema()
     definitions = schema.get("$defs", {})
     return frozenset(

@@ -14,7 +14,8 @@ from rpc.trpc.shape import Refused
 JSON = "application/json"
 JSON_LINES = "application/jsonl"
 FORM = "multipart/form-data"
-BINARY = frozenset({FORM, "application/octet-stream"})
+OCTETS = "application/octet-stream"
+BINARY = frozenset({FORM, OCTETS})
 MAX_PARAMETERS = 100  # of a URL; tRPC's clients send two or three
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
