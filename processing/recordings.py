@@ -15,7 +15,7 @@ from av.filter import Graph
 from contracts.renditions import FULL
 from processing.failures import ProcessingFailed, Reason
 from processing.ffmpeg import refusing
-from processing.records import Facts, File, Outcome, Shown, Task, Tell, unheard
+from processing.records import Facts, File, Loss, Outcome, Shown, Task, Tell, unheard
 from processing.sound import LastsLonger, Sound, downmix, open_sound
 from processing.waveform import RATE, Waveform, draw, write_peaks
 
@@ -38,7 +38,8 @@ def _process(task: Task) -> Outcome:
     waveform = Waveform()
     with open_sound(task.source, task.mime_type) as sound, refusing(Reason.AUDIO_DAMAGED):
         full = _encode(sound, task.folder / f"{FULL}.m4a", waveform, task.most_seconds)
-        shown = Shown(codec=sound.codec, bitrate=sound.bitrate, tags=sound.tags)
+        warnings = (Loss.SOUND_INCOMPLETE,) if sound.is_incomplete else ()
+        shown = Shown(codec=sound.codec, bitrate=sound.bitrate, tags=sound.tags, warnings=warnings)
     samples_per_point, points = waveform.end()
     files = (full, draw(points, task.folder), write_peaks(samples_per_point, points, task.folder))
     return Outcome(facts=Facts(shown=shown, duration=full.duration), files=files)

@@ -108,6 +108,7 @@ class Loss(StrEnum):
     """What a file holds and its renditions do not, since nobody reads it; the value is the word for callers."""
 
     SOUND_UNSUPPORTED = "sound_unsupported"
+    SOUND_INCOMPLETE = "sound_incomplete"
 
 
 class Tags(Struct, frozen=True, kw_only=True, omit_defaults=True):

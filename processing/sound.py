@@ -40,7 +40,7 @@ class LastsLonger(Exception):
 class Sound:
     """An open recording, what its header says of it, and how many bytes have been heard in how many seconds.
 
-    `told` is in bits a second.
+    `told` is in bits a second. It `is_incomplete` when there is more to hear than can be read.
     """
 
     container: InputContainer
@@ -51,6 +51,7 @@ class Sound:
     told: int
     size: int = 0
     seconds: float = 0.0
+    is_incomplete: bool = False
 
     @property
     def bitrate(self) -> int | None:
@@ -67,7 +68,7 @@ class Sound:
         if told >= longest:
             raise LastsLonger(min(told, MAX_SECONDS))
         damaged = 0
-        for packet in self.patience.with_each(self.container.demux(self.stream)):
+        for packet in self.patience.with_each(self._packets()):
             try:
                 frames = packet.decode()
             except av.error.InvalidDataError:
@@ -85,6 +86,15 @@ class Sound:
                 yield frame
         if not self.seconds:
             raise ProcessingFailed(Reason.AUDIO_DAMAGED)
+
+    def _packets(self) -> Iterator["av.Packet[AudioStream]"]:
+        """All that FFmpeg reads; of an Ogg whose links have other channels than the first, that one alone."""
+        try:
+            yield from self.container.demux(self.stream)
+        except av.error.PatchWelcomeError:
+            if not self.seconds:
+                raise
+            self.is_incomplete = True
 
 
 def downmix(layout: AudioLayout) -> str | None:

@@ -366,6 +366,21 @@ def test_the_bits_a_second_are_those_that_are_heard(made):
     assert made(longer, "audio/wav").facts.shown.bitrate == made(whole, "audio/wav").facts.shown.bitrate == 768_000
 
 
+@pytest.mark.parametrize("kind", ["ogg", "flac in ogg"])
+def test_a_chained_ogg_is_heard_to_its_end(made, kind):
+    outcome = made(recording(kind, 1.0) + recording(kind, 2.0), "audio/ogg")
+
+    assert outcome.facts.duration == pytest.approx(3.0, abs=0.1)
+    assert outcome.facts.shown.warnings == ()
+
+
+def test_a_chained_ogg_of_other_channels_is_heard_as_far_as_its_first_link_goes(made):
+    outcome = made(recording("ogg", 1.0) + recording("ogg", 2.0, layout="mono"), "audio/ogg")
+
+    assert outcome.facts.duration == pytest.approx(1.0, abs=0.1)
+    assert outcome.facts.shown.warnings == ("sound_incomplete",)
+
+
 @pytest.mark.parametrize("channels", [9, 10, 31])
 def test_channels_without_places_are_heard_too(made, channels):
     """One of them alone has sound."""
