@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from rpc import openapi
 from rpc.auth import AuthConfig, Authenticator
+from rpc.body import Bodies
 from rpc.concurrency import ConcurrencyLimits
 from rpc.context import Resources
 from rpc.dispatch import Dispatcher
@@ -67,9 +68,16 @@ def create_app(
         introspection=resources.introspection,
         origins=Origins(config.cors_origins, config.cors_origin_regex),
     )
-    limits = {"max_body_bytes": config.max_body_bytes, "max_batch_calls": config.max_batch_calls}
-    endpoint = Endpoint(dispatcher, authenticator, concurrency, **limits)
-    trpc = Trpc(dispatcher, authenticator, concurrency, content_idle_seconds=config.content_idle_seconds, **limits)
+    bodies = Bodies(max_bytes=config.max_body_bytes)
+    endpoint = Endpoint(dispatcher, authenticator, concurrency, bodies=bodies, max_batch_calls=config.max_batch_calls)
+    trpc = Trpc(
+        dispatcher,
+        authenticator,
+        concurrency,
+        bodies=bodies,
+        max_batch_calls=config.max_batch_calls,
+        content_idle_seconds=config.content_idle_seconds,
+    )
     health = Health(resources)
     cors = Middleware(
         CORSMiddleware,

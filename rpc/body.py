@@ -1,6 +1,7 @@
 """A request's body and what it says it is: whole, up to a limit, or chunk by chunk as it arrives."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Self
 
 from starlette.requests import Request
@@ -9,8 +10,11 @@ from starlette.types import Message, Receive
 from rpc.content import ContentBrokenOff, ContentStalled
 
 MAX_LENGTH_DIGITS = 18
-FIRST_SECONDS = 10.0
-SLOWEST_BYTES = 1024  # a second, of what is still waited for
+IDLE_SECONDS = 10.0  # without anything of a body that is read whole
+SLOWEST_LARGE_BYTES = 8 * 1024  # a second, of such a body
+SMALL_BYTES = 64 * 1024  # which a connection holds in any case
+LARGE_BYTES, FEWEST_LARGE = 64 * 1024 * 1024, 4  # of all larger ones together, and how many there may be in any case
+SLOWEST_BYTES = 1024  # a second, of a body that is taken piece by piece
 TOO_SLOW = "The request body arrives too slowly"
 CLOSE = {"connection": "close"}  # what still comes on it is no request
 
@@ -28,22 +32,37 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def read_body(request: Request, *, max_bytes: int) -> bytes:
-    """The body; BodyTooLarge as soon as it is known to be over the limit, BodyTooSlow when it takes too long."""
-    declared = request.headers.get("content-length", "0")
-    if len(declared) > MAX_LENGTH_DIGITS or (declared.isdecimal() and int(declared) > max_bytes):
-        raise BodyTooLarge
-    body, begun = bytearray(), asyncio.get_running_loop().time()
-    try:
-        async with asyncio.timeout(FIRST_SECONDS) as patience:
+class Bodies:
+    """Bodies that are read whole: none over the limit, and no more large ones at once than there is memory for."""
+
+    def __init__(self, *, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._large = asyncio.Semaphore(max(FEWEST_LARGE, LARGE_BYTES // max_bytes))
+
+    async def read(self, request: Request) -> bytes:
+        """The body; BodyTooLarge as soon as it is known to be over the limit, BodyTooSlow when it takes too long."""
+        declared = request.headers.get("content-length", "0")
+        if len(declared) > MAX_LENGTH_DIGITS or (declared.isdecimal() and int(declared) > self.max_bytes):
+            raise BodyTooLarge
+        async with AsyncExitStack() as place:
+            try:
+                return await self._read(request, place)
+            except TimeoutError:
+                raise BodyTooSlow from None
+
+    async def _read(self, request: Request, place: AsyncExitStack) -> bytes:
+        body, clock = bytearray(), asyncio.get_running_loop().time
+        begun, is_large = clock(), False
+        async with asyncio.timeout(IDLE_SECONDS) as patience:
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > max_bytes:
+                if len(body) > self.max_bytes:
                     raise BodyTooLarge
-                patience.reschedule(begun + FIRST_SECONDS + len(body) / SLOWEST_BYTES)
-    except TimeoutError:
-        raise BodyTooSlow from None
-    return bytes(body)
+                if len(body) > SMALL_BYTES and not is_large:
+                    is_large = True
+                    await place.enter_async_context(self._large)
+                patience.reschedule(min(clock(), begun + len(body) / SLOWEST_LARGE_BYTES) + IDLE_SECONDS)
+        return bytes(body)
 
 
 class Arriving:

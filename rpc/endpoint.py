@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from contracts.errors import ErrorCode, RpcError
 from rpc.auth import Authenticator, Caller
-from rpc.body import CLOSE, TOO_SLOW, BodyTooLarge, BodyTooSlow, media_type, read_body
+from rpc.body import CLOSE, TOO_SLOW, Bodies, BodyTooLarge, BodyTooSlow, media_type
 from rpc.concurrency import ConcurrencyLimits
 from rpc.dispatch import Authenticate, Dispatcher
 from rpc.envelope import Envelope, is_envelope, refuse
@@ -34,7 +34,7 @@ class Endpoint:
         authenticator: Authenticator,
         concurrency: ConcurrencyLimits,
         *,
-        max_body_bytes: int,
+        bodies: Bodies,
         max_batch_calls: int,
     ) -> None:
         self._authenticator = authenticator
@@ -42,7 +42,7 @@ class Endpoint:
         self._jsonrpc = JsonRpc(dispatcher)
         self._envelope = Envelope(dispatcher, max_batch_calls=max_batch_calls)
         self._max_batch_calls = max_batch_calls
-        self._max_body_bytes = max_body_bytes
+        self._bodies = bodies
 
     async def __call__(self, request: Request) -> Response:
         """The response to a request of any method."""
@@ -53,7 +53,7 @@ class Endpoint:
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, ErrorCode.VALIDATION_ERROR, "Content-Type must be application/json"
             )
         try:
-            document = decode(await read_body(request, max_bytes=self._max_body_bytes))
+            document = decode(await self._bodies.read(request))
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)
         except (BodyTooLarge, BodyTooSlow, ParseError) as unread:
@@ -66,7 +66,7 @@ class Endpoint:
             return _both(HTTPStatus.BAD_REQUEST, PARSE_ERROR)
         if isinstance(why, BodyTooSlow):
             return _both(HTTPStatus.REQUEST_TIMEOUT, ErrorCode.VALIDATION_ERROR, TOO_SLOW, headers=CLOSE)
-        message = f"Request body exceeds {self._max_body_bytes} bytes"
+        message = f"Request body exceeds {self._bodies.max_bytes} bytes"
         return _both(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.VALIDATION_ERROR, message)
 
     async def _answer(self, document: Any, request: Request) -> Response:

@@ -17,6 +17,7 @@ MAX_HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 10.0
 STALL_SECONDS = 30.0  # in which a client takes nothing of its answer
 CHECK_SECONDS = 2.0
+MAX_WAITING = 16  # requests of a connection that wait for the answer before theirs; who sends more loses it
 MAX_SLOW = 64  # connections whose clients are slow to take what they asked for: each holds up to an answer
 REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 10\r\nconnection: close\r\n\r\n"
 TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -60,6 +61,10 @@ class ConnectionLimits:
         self._slow.pop(connection, None)
 
 
+class TooManyWaiting(Exception):
+    """More requests have come on a connection than are kept waiting."""
+
+
 class Connection(HttpToolsProtocol):
     """uvicorn's protocol, with bounds."""
 
@@ -97,6 +102,12 @@ class Connection(HttpToolsProtocol):
         if self._unfinished_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("Request head too large.")
 
+    def on_message_begin(self) -> None:
+        """A request begins; the parser stops when too many wait that came before it."""
+        if len(self.pipeline) >= MAX_WAITING:
+            raise TooManyWaiting
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         """The head is whole."""
         self._unfinished_bytes, self._head_due = 0, None
@@ -111,6 +122,13 @@ class Connection(HttpToolsProtocol):
         """A request is whole."""
         self._unfinished_bytes = 0
         super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request; while others of its connection are being answered, by its end alone."""
+        if self._is_answering():
+            self.hang_up()
+        else:
+            super().send_400_response(msg)
 
     def pause_writing(self) -> None:
         """Its client is slow to read."""

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from rpc.auth import Authenticator
 from rpc.batch import side_by_side
-from rpc.body import Arriving, media_type
+from rpc.body import Arriving, Bodies, media_type
 from rpc.budget import AnswerBudget
 from rpc.concurrency import ConcurrencyLimits, within
 from rpc.dispatch import Authenticate, Call, Dispatcher
@@ -44,7 +44,7 @@ class Trpc:
         authenticator: Authenticator,
         concurrency: ConcurrencyLimits,
         *,
-        max_body_bytes: int,
+        bodies: Bodies,
         max_batch_calls: int,
         content_idle_seconds: float,
     ) -> None:
@@ -53,7 +53,7 @@ class Trpc:
         self._concurrency = concurrency
         self._content_idle_seconds = content_idle_seconds
         self._read: Callable[[Request], Coroutine[Any, Any, Asked]] = partial(
-            read, max_body_bytes=max_body_bytes, max_batch_calls=max_batch_calls
+            read, bodies=bodies, max_batch_calls=max_batch_calls
         )
 
     async def __call__(self, request: Request) -> Response:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from starlette.requests import Request
 
-from rpc.body import CLOSE, TOO_SLOW, BodyTooLarge, BodyTooSlow, media_type, read_body
+from rpc.body import CLOSE, TOO_SLOW, Bodies, BodyTooLarge, BodyTooSlow, media_type
 from rpc.json import ParseError, decode
 from rpc.trpc.shape import Refused
 
@@ -38,12 +38,12 @@ class Asked:
         return self.input.get(str(position)) if self.batched else self.input
 
 
-async def read(request: Request, *, max_body_bytes: int, max_batch_calls: int) -> Asked:
+async def read(request: Request, *, bodies: Bodies, max_batch_calls: int) -> Asked:
     """What a request asks for; Refused when it is none that tRPC knows."""
     _check_content_type(request)
     batched = is_batch(request)
     path = path_of(request)
-    value, is_json = _parsed(await _raw_input(request, max_body_bytes), nothing={} if batched else None)
+    value, is_json = _parsed(await _raw_input(request, bodies), nothing={} if batched else None)
     asked = Asked(
         method=request.method,
         paths=path.split(",") if batched else [path],
@@ -111,17 +111,17 @@ def _parsed(raw: bytes, *, nothing: Any) -> tuple[Any, bool]:
         return None, False
 
 
-async def _raw_input(request: Request, max_bytes: int) -> bytes:
+async def _raw_input(request: Request, bodies: Bodies) -> bytes:
     """The input's text: a GET has it in the URL, every other method in its body."""
     if request.method == "GET":
         raw = request.query_params.get("input", "").encode(errors="surrogatepass")
-        if len(request.scope["query_string"]) > max_bytes:
-            raise _too_large(max_bytes)
+        if len(request.scope["query_string"]) > bodies.max_bytes:
+            raise _too_large(bodies.max_bytes)
         return raw
     try:
-        return await read_body(request, max_bytes=max_bytes)
+        return await bodies.read(request)
     except BodyTooLarge:
-        raise _too_large(max_bytes) from None
+        raise _too_large(bodies.max_bytes) from None
     except BodyTooSlow:
         raise Refused("TIMEOUT", TOO_SLOW, CLOSE) from None
 

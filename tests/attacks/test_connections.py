@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,16 +14,18 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from rpc import body
-from rpc.body import Arriving, BodyTooSlow, read_body
+from rpc.body import Arriving, Bodies, BodyTooSlow
 from rpc.content import ContentStalled
 from server import connections
-from server.connections import MAX_SLOW, ConnectionLimits
+from server.connections import MAX_SLOW, MAX_WAITING, ConnectionLimits
 from tests.on_a_socket import free_listener, served_on
 
 MIB = 1024 * 1024
 DEADLINE_SECONDS = 60
 GET = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
 FILM = b"GET /film HTTP/1.1\r\nhost: x\r\n\r\n"
+SLOW = b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n"
+CLOSING = b"\r\nconnection: close\r\n\r\n"
 POST = b"POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n"
 
 Connected = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -47,7 +50,7 @@ async def slow(_request: Request) -> PlainTextResponse:
 
 async def rpc(request: Request) -> PlainTextResponse:
     try:
-        await read_body(request, max_bytes=MIB)
+        await request.app.state.bodies.read(request)
     except BodyTooSlow:
         return PlainTextResponse("slow", status_code=408, headers=body.CLOSE)
     return PlainTextResponse("read")
@@ -61,6 +64,7 @@ APP = Starlette(
         Route("/rpc", rpc, methods=["POST"]),
     ]
 )
+APP.state.bodies = Bodies(max_bytes=MIB)
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +72,7 @@ def hasty(monkeypatch):
     """Deadlines that a test can wait for."""
     monkeypatch.setattr(connections, "HEAD_SECONDS", 1.0)
     monkeypatch.setattr(connections, "CHECK_SECONDS", 0.05)
-    monkeypatch.setattr(body, "FIRST_SECONDS", 1.0)
+    monkeypatch.setattr(body, "IDLE_SECONDS", 1.0)
 
 
 @pytest.fixture
@@ -187,6 +191,61 @@ async def test_a_body_that_nobody_reads_keeps_no_connection(connect, trickling):
     trickling(opened)
 
     await statuses(opened)
+
+
+@pytest.fixture
+def few_large(monkeypatch):
+    """Have so many large bodies at once."""
+
+    def have(count):
+        monkeypatch.setattr(body, "FEWEST_LARGE", count)
+        monkeypatch.setattr(body, "LARGE_BYTES", 0)
+        APP.state.bodies = Bodies(max_bytes=MIB)
+
+    yield have
+    monkeypatch.undo()
+    APP.state.bodies = Bodies(max_bytes=MIB)
+
+
+async def test_a_body_that_stands_still_is_given_up_however_much_of_it_has_come(connect):
+    opened = await connect(50, POST + bytes(999_000))
+
+    assert set(await statuses(opened)) <= {b"408", b""}
+
+
+async def test_large_bodies_wait_for_each_other_and_small_ones_for_none(connect, few_large):
+    """Two stand still and are given up; the one behind them is read then."""
+    few_large(2)
+    held = await connect(2, POST + bytes(500_000))
+    await asyncio.sleep(0.2)
+    (large,) = await connect(1, POST + bytes(1_000_000))
+    (small,) = await connect(1, POST.replace(b"1000000", b"60000") + bytes(60_000))
+
+    assert (await small[0].readline()).startswith(b"HTTP/1.1 200")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await large[0].readline()
+    assert set(await statuses(held)) == {b"408"}
+    assert (await large[0].readline()).startswith((b"HTTP/1.1 200", b"HTTP/1.1 408"))
+
+
+async def test_requests_that_are_sent_at_once_are_answered_in_their_order(connect):
+    ((reader, _),) = await connect(1, SLOW + GET * (MAX_WAITING - 1) + SLOW.replace(b"\r\n\r\n", CLOSING))
+
+    answers = await said(reader)
+
+    assert answers.count(b"HTTP/1.1 200") == MAX_WAITING + 1
+    assert answers.startswith(b"HTTP/1.1 200")
+    assert answers.endswith(b"slowly")
+
+
+async def test_who_sends_masses_of_requests_at_once_loses_the_connection(connect):
+    """They are not even read: each would be kept until those before it are answered."""
+    before = psutil.Process().memory_info().rss
+    opened = await connect(50, SLOW + b"GET / HTTP/1.1\r\n\r\n" * 14_000)
+
+    assert set(await statuses(opened)) == {b""}
+    assert psutil.Process().memory_info().rss - before < 50 * MIB
 
 
 async def test_a_slow_client_may_take_as_long_as_its_bytes(connect):

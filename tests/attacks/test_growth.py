@@ -11,7 +11,7 @@ from starlette.types import Message
 from procedures import PROCEDURES
 from procedures.media.search import in_any_case
 from rpc.auth import AuthConfig, Authenticator
-from rpc.body import Arriving, media_type
+from rpc.body import Arriving, Bodies, media_type
 from rpc.cookies import cookie_of
 from rpc.dispatch import validate
 from rpc.disposition import disposition_of
@@ -124,7 +124,7 @@ def test_an_origin_is_judged_in_linear_time(origin):
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
 def test_a_query_string_is_read_in_linear_time(query):
     def read(told: bytes) -> None:
-        asyncio.run(trpc.read(_request(query=told, method="GET"), max_body_bytes=2**20, max_batch_calls=100))
+        asyncio.run(trpc.read(_request(query=told, method="GET"), bodies=Bodies(max_bytes=2**20), max_batch_calls=100))
 
     assert is_linear(read, query, SMALL_HEAD_BYTES)
 
