@@ -2,17 +2,33 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Hashable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
-from typing import TypeVar
+from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from contracts.errors import RateLimitExceeded
 
 Answer = TypeVar("Answer")
+Key = TypeVar("Key", bound=Hashable)
 
 STREAM_RETRY_SECONDS = 30
 ANONYMOUS_BATCHES = 2
+
+
+class Slots(Generic[Key]):
+    """So many at a time for each key; one more waits for its turn."""
+
+    def __init__(self, each: int) -> None:
+        self._each = each
+        self._taken: WeakValueDictionary[Key, asyncio.Semaphore] = WeakValueDictionary()
+
+    def of(self, key: Key) -> asyncio.Semaphore:
+        """The slots of a key: enter it for one."""
+        slots = self._taken.get(key)
+        if slots is None:
+            slots = self._taken[key] = asyncio.Semaphore(self._each)
+        return slots
 
 
 class ConcurrencyLimits:
@@ -22,18 +38,14 @@ class ConcurrencyLimits:
     """
 
     def __init__(self, *, calls: int, streams: int) -> None:
-        self._calls = calls
+        self._calls = Slots[str](calls)
         self._streams = streams
-        self._under_way: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._open = Counter[str]()
         self._anonymous = asyncio.Semaphore(ANONYMOUS_BATCHES)
 
     def calls_of(self, caller_id: str) -> asyncio.Semaphore:
         """The slots of a caller's calls: enter it for one."""
-        slots = self._under_way.get(caller_id)
-        if slots is None:
-            slots = self._under_way[caller_id] = asyncio.Semaphore(self._calls)
-        return slots
+        return self._calls.of(caller_id)
 
     def batch_of(self, *, names_caller: bool) -> AbstractAsyncContextManager[None]:
         """The slot of a batch: enter it for all of its calls."""

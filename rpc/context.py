@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from contracts.errors import AuthenticationRequired, ForeignOwner, ServiceOnly
 from contracts.owners import Owner
 from contracts.plans import PlanQuotas
 from rpc.auth import Caller
+from rpc.concurrency import Slots
 from rpc.in_flight import InFlight
 from rpc.limits import RateLimits
 from sql.bell import Bell
@@ -24,6 +26,7 @@ from storage.s3 import ObjectStore
 if TYPE_CHECKING:
     from rpc.introspection import Introspection  # its HTTP client takes a fifth of a process's start
 
+ARRIVALS_PER_CALLER = 16  # that wait on this process's disk, each up to a part
 LOOK_SECONDS = 1.5  # storage is looked at no more often
 
 
@@ -55,7 +58,8 @@ class Resources:
 
     `addresses` says where renditions are; they weigh on the quota when `renditions_count`. With `scans`, nobody gets an
     original before a scanner has found it clean. `completions` are those that this process is at, and
-    `looks` those at what storage has of uploads, one of each for all who wait.
+    `looks` those at what storage has of uploads, one of each for all who wait. Of each of the `parts` that
+    come through the server one call at a time is read, and so many `arrivals` of each caller.
     """
 
     db: Database
@@ -73,6 +77,8 @@ class Resources:
     bell: Bell
     introspection: "Introspection | None"
     completions: InFlight[UUID, MediaRow | None] = field(default_factory=InFlight)
+    parts: Slots[tuple[UUID, int]] = field(default_factory=partial(Slots, 1))
+    arrivals: Slots[str] = field(default_factory=partial(Slots, ARRIVALS_PER_CALLER))
     looks: InFlight[UUID, bool] = field(default_factory=lambda: InFlight(keep_seconds=LOOK_SECONDS))
 
 

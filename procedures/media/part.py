@@ -35,14 +35,8 @@ async def upload_part(ctx: Context, params: UploadPart, content: Content) -> Upl
     found = await find_in_parts(ctx, params.media_id)
     check_number(found, params.part_number)
     size, arrival = size_of_part(found, params.part_number), Arrival(content)
-    with waiting_room() as file:
-        await arrival.fill(file, size)
-        if arrival.size_bytes < size or await arrival.has_more():
-            more = arrival.size_bytes + await arrival.has_more()
-            raise PartDiffers(part_number=params.part_number, declared=size, actual=more)
-        if params.sha256 not in {None, arrival.sha256}:
-            raise DigestDiffers
-        row, stored = await _write_part(ctx, found, params.part_number, file, size)
+    async with ctx.resources.parts.of((found.id, params.part_number)), ctx.resources.arrivals.of(ctx.caller.id):
+        row, stored = await _receive(ctx, params, found, arrival, size)
     sizes = {part.number: part.size_bytes for part in stored} | {params.part_number: size}
     await put_off(ctx, row, uploaded_bytes=sum(sizes.values()))
     missing = [number for number in missing_parts(row, stored) if number != params.part_number]
@@ -53,6 +47,20 @@ async def upload_part(ctx: Context, params: UploadPart, content: Content) -> Upl
         total_bytes=row.size_bytes,
         next_part=missing[0] if missing else None,
     )
+
+
+async def _receive(
+    ctx: Context, params: UploadPart, found: MediaRow, arrival: Arrival, size: int
+) -> tuple[MediaRow, list[Part]]:
+    """Have all of a part arrive, and send it on."""
+    with waiting_room() as file:
+        await arrival.fill(file, size)
+        if arrival.size_bytes < size or await arrival.has_more():
+            more = arrival.size_bytes + await arrival.has_more()
+            raise PartDiffers(part_number=params.part_number, declared=size, actual=more)
+        if params.sha256 not in {None, arrival.sha256}:
+            raise DigestDiffers
+        return await _write_part(ctx, found, params.part_number, file, size)
 
 
 async def _write_part(

@@ -41,7 +41,7 @@ async def test_more_calls_of_a_caller_than_its_share_wait_and_others_do_not():
     assert not ada.done()
     await ada
     assert most == 3
-    assert not concurrency._under_way
+    assert not concurrency._calls._taken
 
 
 def test_one_more_stream_than_the_share_is_refused_until_one_ends():

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -13,7 +14,10 @@ from contracts.errors import (
     UploadCompleted,
     UploadNotFound,
 )
+from procedures.media import part
+from procedures.media.arrival import waiting_room
 from rpc.auth import Caller
+from rpc.concurrency import Slots
 from rpc.content import ContentBrokenOff
 from tests.at_once import at_once
 from tests.locks import until_waiting
@@ -111,3 +115,42 @@ async def test_all_parts_at_once(in_parts, bring, call, original):
         *(bring("media.uploadPart", part_of(number), mediaId=media_id, partNumber=number) for number in range(1, 6))
     )
     assert await original((await call("media.completeUpload", mediaId=media_id)).media.id) == CLIP
+
+
+@pytest.fixture
+def most_rooms(monkeypatch):
+    """How many parts have waited on this machine's disk at once, at the most."""
+    rooms = []
+
+    @contextmanager
+    def counted():
+        rooms.append(object())
+        counts.append(len(rooms))
+        with waiting_room() as file:
+            yield file
+        rooms.pop()
+
+    counts: list[int] = []
+    monkeypatch.setattr(part, "waiting_room", counted)
+    return lambda: max(counts)
+
+
+async def test_the_same_part_from_many_waits_on_the_disk_once(in_parts, bring, most_rooms):
+    """However often it is sent at once: each is answered as the first."""
+    media_id = await in_parts()
+
+    stored = await at_once(*(bring("media.uploadPart", part_of(1), mediaId=media_id, partNumber=1) for _ in range(8)))
+
+    assert [one.uploaded_bytes for one in stored] == [PART] * 8
+    assert most_rooms() == 1
+
+
+async def test_a_caller_has_so_many_parts_on_the_disk_at_once(in_parts, bring, most_rooms, resources):
+    object.__setattr__(resources, "arrivals", Slots(2))
+    media_id = await in_parts()
+
+    await at_once(
+        *(bring("media.uploadPart", part_of(number), mediaId=media_id, partNumber=number) for number in range(1, 6))
+    )
+
+    assert most_rooms() == 2
