@@ -54,7 +54,10 @@ def parser() -> argparse.ArgumentParser:
     _of_purge_user(commands.add_parser("purge-user", help="delete everything of a user; safe to run again"))
     commands.add_parser("openrpc", help="print the OpenRPC document: every method, its schemas and errors")
     commands.add_parser("openapi", help="print the OpenAPI document: what tRPC's paths take and answer over HTTP")
-    _of_typescript(commands.add_parser("typescript", help="write the TypeScript package's types from the models"))
+    typescript = commands.add_parser("typescript", help="write the TypeScript package's types from the models")
+    _of_generated(typescript, "contracts/typescript")
+    python = commands.add_parser("python", help="write the Python client's modules from the models")
+    _of_generated(python, "clients/python/mediarpc_client")
     return top
 
 
@@ -84,16 +87,10 @@ def _of_purge_user(purge_user: argparse.ArgumentParser) -> None:
     purge_user.add_argument("--user", required=True, metavar="ID", help="the user id, as tokens have it in sub")
 
 
-def _of_typescript(typescript: argparse.ArgumentParser) -> None:
-    typescript.add_argument("--check", action="store_true", help="write nothing; fail when a file differs")
-    typescript.add_argument(
-        "folder",
-        nargs="?",
-        type=Path,
-        default=Path("contracts/typescript"),
-        metavar="DIR",
-        help="where the package is (default: contracts/typescript)",
-    )
+def _of_generated(command: argparse.ArgumentParser, folder: str) -> None:
+    command.add_argument("--check", action="store_true", help="write nothing; fail when a file differs")
+    about = "where the package is (default: %(default)s)"
+    command.add_argument("folder", nargs="?", type=Path, default=Path(folder), metavar="DIR", help=about)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,19 @@ from tests.processes import MEDIARPC, Site, environment, mediarpc, running
 
 SECRET = "a secret for tests, long enough for HS256"
 PHOTO = media_files.photo()
-COMMANDS = ["dev", "serve", "worker", "migrate", "doctor", "token", "purge-user", "openrpc", "openapi", "typescript"]
+COMMANDS = [
+    "dev",
+    "serve",
+    "worker",
+    "migrate",
+    "doctor",
+    "token",
+    "purge-user",
+    "openrpc",
+    "openapi",
+    "typescript",
+    "python",
+]
 
 
 @pytest.fixture
@@ -49,7 +61,7 @@ def test_each_command_explains_itself(command):
 
 
 def test_help_lists_every_command():
-    """`--help` names the ten commands."""
+    """`--help` names the eleven commands."""
     told = re.findall(r"^ {4}([a-z-]+)", mediarpc("--help").stdout, re.MULTILINE)
     assert told == COMMANDS
 

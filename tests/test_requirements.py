@@ -17,11 +17,12 @@ from tests.node import NO_NODE, find_node
 
 TREE = Path(__file__).parent.parent
 PROJECT = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="utf-8"))
+CLIENT = tomllib.loads((TREE / "clients/python/pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 LOCKS = {
     "build": PROJECT["dependency-groups"]["build"],
     "run": [*PROJECT["project"]["dependencies"], *EXTRAS["embedded"]],
-    "test": [*PROJECT["project"]["dependencies"], *EXTRAS["embedded"], *EXTRAS["test"]],
+    "test": [*PROJECT["project"]["dependencies"], *EXTRAS["embedded"], *EXTRAS["test"], *CLIENT],
 }
 PYTHONS = ("3.11.0", "3.12.0", "3.13.0", "3.14.0")
 PACKAGES = ("contracts/typescript", "bench/peer")

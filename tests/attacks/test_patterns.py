@@ -53,6 +53,10 @@ TRIED: dict[Key, tuple[str, tuple[str, ...]]] = {
 }
 # These read what we, or whoever runs the server, have written.
 OURS: set[Key] = {
+    ("rpc/python/__init__.py", "\\w+"),
+    ("rpc/python/__init__.py", "'\\$ref': '#/\\$defs/([\\w-]+)'"),
+    ("rpc/python/types.py", "(?<!^)(?=[A-Z])"),
+    ("rpc/python/types.py", "(?<!\\n)\\n(?![\\n-])"),
     ("rpc/typescript/package.py", "(?:type|interface) (\\w+)"),
     ("rpc/typescript/schema.py", "`([a-z]+(?:_[a-z]+)+)`"),
     ("rpc/typescript/schema.py", "[A-Za-z_$][\\w$]*|0|[1-9]\\d*"),
