@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from starlette.applications import Starlette
 from starlette.convertors import PathConvertor, register_url_convertor
@@ -15,11 +16,14 @@ from rpc.context import Resources
 from rpc.dispatch import Dispatcher
 from rpc.endpoint import Endpoint
 from rpc.health import Health
+from rpc.misplaced import Misplaced
 from rpc.no_store import NoStore
 from rpc.openrpc import describe, discovery, file_of
 from rpc.origin import Origins
 from rpc.procedure import Procedure
+from rpc.refused_origins import RefusedOrigins
 from rpc.trpc.endpoint import Trpc
+from rpc.welcome import welcome
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -39,6 +43,7 @@ class AppConfig:
 
     auth: AuthConfig
     rpc_path: str = "/rpc"
+    server_url: str | None = None
     cors_origins: tuple[str, ...] = ()
     cors_origin_regex: str | None = None
     max_body_bytes: int = 1024 * 1024
@@ -57,14 +62,19 @@ def create_app(
     discover = discovery(document)
     concurrency = ConcurrencyLimits(calls=config.calls_per_caller, streams=config.streams_per_caller)
     dispatcher = Dispatcher({**table, discover.name: discover}, resources, concurrency, rpc_path=config.rpc_path)
-    authenticator = Authenticator(
-        config.auth,
-        introspection=resources.introspection,
-        origins=Origins(config.cors_origins, config.cors_origin_regex),
-    )
+    origins = Origins(config.cors_origins, config.cors_origin_regex)
+    authenticator = Authenticator(config.auth, introspection=resources.introspection, origins=origins)
     limits = {"max_body_bytes": config.max_body_bytes, "max_batch_calls": config.max_batch_calls}
     endpoint = Endpoint(dispatcher, authenticator, concurrency, **limits)
-    trpc = Trpc(dispatcher, authenticator, concurrency, content_idle_seconds=config.content_idle_seconds, **limits)
+    misplaced = Misplaced(table, config.rpc_path, max_body_bytes=config.max_body_bytes)
+    trpc = Trpc(
+        dispatcher,
+        authenticator,
+        concurrency,
+        misplaced,
+        content_idle_seconds=config.content_idle_seconds,
+        **limits,
+    )
     health = Health(resources)
     cors = Middleware(
         CORSMiddleware,
@@ -76,15 +86,18 @@ def create_app(
         expose_headers=["etag", "retry-after"],
         max_age=3600,
     )
+    refused = Middleware(RefusedOrigins, origins)
     no_store = [Middleware(NoStore)]
     return Starlette(
         routes=[
             Route(config.rpc_path, endpoint.__call__, methods=METHODS, middleware=no_store),
             Route(config.rpc_path + "/{path:below}", trpc.__call__, methods=METHODS, middleware=no_store),
+            Route("/", welcome(config.rpc_path, config.server_url)),
             Route("/openrpc.json", file_of(document)),
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),
             *routes,
         ],
-        middleware=[cors] if config.cors_origins or config.cors_origin_regex else [],
+        middleware=[refused, cors] if config.cors_origins or config.cors_origin_regex else [refused],
+        exception_handlers={HTTPStatus.NOT_FOUND: misplaced.__call__},
     )

@@ -128,6 +128,7 @@ def app_config(settings: Settings, *, cors_origin_regex: str | None = None) -> A
             cookie=settings.auth_cookie,
         ),
         rpc_path=settings.rpc_path,
+        server_url=settings.server_url,
         cors_origins=settings.cors_origins,
         cors_origin_regex=None if settings.cors_origins else cors_origin_regex,
         max_body_bytes=settings.max_body_bytes,
