@@ -630,6 +630,8 @@ export declare namespace MediaProcedures {
       /** @default 20 */
       limit?: number;
       cursor?: Cursor | null;
+      /** @default "forward" */
+      direction?: 'forward' | 'backward';
       owner?: Owner | null;
     }
     type Output = UploadPage;
@@ -685,6 +687,8 @@ export declare namespace MediaProcedures {
       /** @default 20 */
       limit?: number;
       cursor?: Cursor | null;
+      /** @default "forward" */
+      direction?: 'forward' | 'backward';
       type?: MediaType | null;
       status?: 'pending' | 'processing' | 'ready' | 'failed' | null;
       postId?: string | null;
@@ -1052,6 +1056,8 @@ export declare namespace MediaProcedures {
       /** @default 20 */
       limit?: number;
       cursor?: string | null;
+      /** @default "forward" */
+      direction?: 'forward' | 'backward';
       owner?: Owner | null;
       mediaId?: MediaId | null;
     }
