@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
-from contracts.media import MAX_PAGE, MediaId
+from contracts.media import MAX_PAGE, Direction, MediaId
 from contracts.owners import Owner
 from contracts.wire import Timestamp, Wire
 
@@ -26,6 +26,7 @@ class ListAudit(Wire):
 
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_PAGE)] = 20
     cursor: RecordId | None = None
+    direction: Direction = "forward"
     owner: Owner | None = None
     media_id: MediaId | None = None
 

@@ -238,6 +238,23 @@ class UnknownProcedure(RpcError):
         return f"Procedure '{self.name[:100]}' not found"
 
 
+class WrongAddress(RpcError):
+    """Nothing is called at the address that a request went to."""
+
+    code = ErrorCode.NOT_FOUND
+
+    def __init__(self, rpc_path: str) -> None:
+        self.rpc_path = rpc_path
+
+    @property
+    def message(self) -> str:
+        """The sentence with the addresses where something is."""
+        return (
+            f"Nothing is called at this address. POST JSON-RPC and envelopes to {self.rpc_path}, without a slash behind"
+            f" it, and call tRPC at {self.rpc_path}/{{procedure}}."
+        )
+
+
 class MediaNotFound(RpcError):
     """No media of this caller has this id: unknown, deleted and somebody else's read the same."""
 

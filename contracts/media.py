@@ -58,6 +58,15 @@ def _cursor(value: Any) -> UUID:
     return cursor
 
 
+def _direction(value: str) -> str:
+    if value == "backward":
+        raise PydanticCustomError(
+            "direction",
+            "direction must be forward: a page tells the cursor of the next one, and none of the one before",
+        )
+    return value
+
+
 def _filename(given: str) -> str:
     name = given.translate(_BIDI_CONTROLS)
     if not name:
@@ -117,6 +126,8 @@ MediaId = Annotated[
     WithJsonSchema({"type": "string", "format": "uuid", "x-ts-brand": "MediaId"}),
 ]
 Cursor = Annotated[UUID, BeforeValidator(_cursor), WithJsonSchema({"type": "string", "x-ts-brand": "Cursor"})]
+# What tRPC sends of an infinite query.
+Direction = Annotated[Literal["forward", "backward"], AfterValidator(_direction)]
 Filename = Annotated[StrictStr, AfterValidator(_filename)]
 ContentType = Annotated[StrictStr, AfterValidator(_content_type)]
 Sha256 = Annotated[StrictStr, AfterValidator(_sha256)]
@@ -238,6 +249,7 @@ class ListMedia(Wire):
 
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_PAGE)] = 20
     cursor: Cursor | None = None
+    direction: Direction = "forward"
     type: MediaType | None = None
     status: Literal["pending", "processing", "ready", "failed"] | None = None
     purpose: Literal["post", "profile", "any"] = "post"

@@ -9,6 +9,7 @@ from contracts.media import (
     MAX_PAGE,
     ByteCount,
     Cursor,
+    Direction,
     InitiateUpload,
     MediaId,
     MediaState,
@@ -148,6 +149,7 @@ class ListUploads(Wire):
 
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_PAGE)] = 20
     cursor: Cursor | None = None
+    direction: Direction = "forward"
     owner: Owner | None = None
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from starlette.applications import Starlette
 from starlette.convertors import PathConvertor, register_url_convertor
@@ -18,11 +19,14 @@ from rpc.dispatch import Dispatcher
 from rpc.document import file_of
 from rpc.endpoint import Endpoint
 from rpc.health import Health
+from rpc.misplaced import Misplaced
 from rpc.no_store import NoStore
 from rpc.openrpc import describe, discovery
 from rpc.origin import Origins
 from rpc.procedure import Procedure
+from rpc.refused_origins import RefusedOrigins
 from rpc.trpc.endpoint import Trpc
+from rpc.welcome import welcome
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -63,17 +67,16 @@ def create_app(
     discover = discovery(document)
     concurrency = ConcurrencyLimits(calls=config.calls_per_caller, streams=config.streams_per_caller)
     dispatcher = Dispatcher({**table, discover.name: discover}, resources, concurrency, rpc_path=config.rpc_path)
-    authenticator = Authenticator(
-        config.auth,
-        introspection=resources.introspection,
-        origins=Origins(config.cors_origins, config.cors_origin_regex),
-    )
+    origins = Origins(config.cors_origins, config.cors_origin_regex)
+    authenticator = Authenticator(config.auth, introspection=resources.introspection, origins=origins)
     bodies = Bodies(max_bytes=config.max_body_bytes)
     endpoint = Endpoint(dispatcher, authenticator, concurrency, bodies=bodies, max_batch_calls=config.max_batch_calls)
+    misplaced = Misplaced(table, config.rpc_path, bodies=bodies)
     trpc = Trpc(
         dispatcher,
         authenticator,
         concurrency,
+        misplaced,
         bodies=bodies,
         max_batch_calls=config.max_batch_calls,
         content_idle_seconds=config.content_idle_seconds,
@@ -89,16 +92,19 @@ def create_app(
         expose_headers=["etag", "retry-after"],
         max_age=3600,
     )
+    refused = Middleware(RefusedOrigins, origins)
     no_store = [Middleware(NoStore)]
     return Starlette(
         routes=[
             Route(config.rpc_path, endpoint.__call__, methods=METHODS, middleware=no_store),
             Route(config.rpc_path + "/{path:below}", trpc.__call__, methods=METHODS, middleware=no_store),
+            Route("/", welcome(config.rpc_path, config.server_url)),
             Route("/openrpc.json", file_of(document.at, config.rpc_path, config.server_url)),
             Route("/openapi.json", file_of(openapi.describe(*described).at, config.rpc_path, config.server_url)),
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),
             *routes,
         ],
-        middleware=[cors] if config.cors_origins or config.cors_origin_regex else [],
+        middleware=[refused, cors] if config.cors_origins or config.cors_origin_regex else [refused],
+        exception_handlers={HTTPStatus.NOT_FOUND: misplaced.__call__},
     )

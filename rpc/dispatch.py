@@ -292,5 +292,5 @@ def _validation_failed(invalid: ValidationError) -> ValidationFailed:
 # Issues of the contracts' own validators, whose sentences name the field already.
 _OWN_ISSUES = frozenset({
     "media_id", "filename", "content_type", "sha256", "cursor", "idempotency_key", "event_id", "part_numbers", "owner",
-    "post_id", "search",
+    "post_id", "search", "direction",
 })  # fmt: skip

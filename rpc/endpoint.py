@@ -76,7 +76,7 @@ class Endpoint:
                 return await self._answer_array(document, authenticate)
         if not isinstance(document, dict):
             return _both(HTTPStatus.BAD_REQUEST, INVALID_REQUEST)
-        if _is_jsonrpc(document):
+        if is_jsonrpc(document):
             (answer,) = await self._jsonrpc.answer_all([document], authenticate)
             return _json_unless_empty(answer)
         if "batch" in document and "procedure" not in document:
@@ -131,7 +131,8 @@ async def _caller_or_refusal(authenticator: Authenticator, request: Request) -> 
         return refusal
 
 
-def _is_jsonrpc(document: dict[str, Any]) -> bool:
+def is_jsonrpc(document: dict[str, Any]) -> bool:
+    """Whether an object is meant for JSON-RPC, well made or not."""
     return "jsonrpc" in document or ("method" in document and "procedure" not in document)
 
 

@@ -114,9 +114,9 @@ def _is_id(value: Any) -> bool:
 
 
 def _raise(error: RpcError, outcome: Outcome) -> NoReturn:
-    if isinstance(error, UnknownProcedure):
-        raise JsonRpcError(METHOD_NOT_FOUND, _SENTENCES[METHOD_NOT_FOUND])
     data: dict[str, Any] = {"rpcCode": int(error.code), "requestId": outcome.request_id}
+    if isinstance(error, UnknownProcedure):
+        raise JsonRpcError(METHOD_NOT_FOUND, _SENTENCES[METHOD_NOT_FOUND], {**data, "method": error.name[:100]})
     if error.details is not None:
         data["details"] = error.details
     unforeseen = error.code is ErrorCode.INTERNAL_SERVER_ERROR

@@ -30,10 +30,11 @@ class Origins:
 
     def require_trusted(self, request: Request) -> None:
         """ForeignSite when the request may come from a page that is neither the server's nor one of these origins'."""
-        if not self._trusts(request):
+        if not self.trusts(request):
             raise ForeignSite
 
-    def _trusts(self, request: Request) -> bool:
+    def trusts(self, request: Request) -> bool:
+        """Whether the request comes from one of these origins, from the server's own pages, or from a program."""
         site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
         if origin is not None and self._knows(origin):
             return True

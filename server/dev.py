@@ -101,7 +101,7 @@ def greet(settings: Settings, seconds: float) -> None:
 def first_upload(settings: Settings) -> str:
     """The README's first upload, against this server."""
     script = files("server").joinpath("first_upload.sh").read_text(encoding="utf-8")
-    return script.replace("http://127.0.0.1:8000/rpc", settings.origin + settings.rpc_path)
+    return script.replace("http://127.0.0.1:${PORT:-8000}/rpc", settings.origin + settings.rpc_path)
 
 
 @contextmanager

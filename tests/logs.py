@@ -11,7 +11,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from rpc import dispatch, introspection
+from rpc import dispatch, introspection, refused_origins
 from server.logging import Lines, configure_logging
 
 
@@ -65,4 +65,5 @@ def _unbound_logger() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dispatch, "log", structlog.get_logger("mediarpc.call"))
         patch.setattr(introspection, "log", structlog.get_logger("mediarpc.introspection"))
+        patch.setattr(refused_origins, "log", structlog.get_logger("mediarpc.cors"))
         yield

@@ -8,8 +8,10 @@ import pytest
 
 from rpc.app import AppConfig
 from rpc.auth import AuthConfig
+from rpc.refused_origins import MAX_ORIGINS
 from server.resources import app_config
 from server.settings import Settings
+from tests.logs import events
 from tests.sample_procedures import serving
 
 APP = "https://app.example.com"
@@ -107,3 +109,32 @@ async def test_an_origin_can_be_allowed_by_pattern() -> None:
         "http://localhost:5173"
     )
     assert (await preflight(config, "http://localhost:5173.evil.example")).status_code == 400
+
+
+async def refused_to(config: AppConfig, *origins: str, path: str = "/rpc") -> list[str]:
+    """The origins that the log has, after a preflight and a call of each."""
+    with events() as logged:
+        async with serving(config=config) as client:
+            for origin in origins:
+                await client.options(path, headers={"origin": origin, "access-control-request-method": "POST"})
+                await client.post(path, json={"procedure": "get_data"}, headers={"origin": origin})
+    told = [line for line in logged if line["event"] == "origin refused"]
+    assert {line["setting"] for line in told} <= {"CORS_ORIGINS"}
+    return [line["origin"] for line in told]
+
+
+@pytest.mark.parametrize("listed", [(), (APP,)], ids=["unset", "another one"])
+async def test_a_refused_origin_is_logged_with_the_setting_that_would_let_it_in(listed: tuple[str, ...]) -> None:
+    """Once, however often it comes."""
+    assert await refused_to(configured(*listed), OTHER, "null", OTHER) == [OTHER, "null"]
+
+
+async def test_who_may_call_is_not_logged() -> None:
+    """A listed origin, and the server's own pages, whose browsers tell an origin, too."""
+    assert await refused_to(configured(APP), APP, "http://media.test") == []
+    assert await refused_to(configured("*"), OTHER) == []
+
+
+async def test_any_number_of_origins_makes_a_bounded_log() -> None:
+    origins = [f"https://{number}.example.com" for number in range(MAX_ORIGINS + 5)]
+    assert await refused_to(configured(APP), *origins) == origins[:MAX_ORIGINS]

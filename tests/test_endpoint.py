@@ -256,10 +256,6 @@ async def test_a_mebibyte_of_text_as_id_comes_back(client: httpx.AsyncClient) ->
     assert answer.json()["id"] == id_
 
 
-async def test_another_path_is_not_found(client: httpx.AsyncClient) -> None:
-    assert (await client.post("/other", json={})).status_code == 404
-
-
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [

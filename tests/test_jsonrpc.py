@@ -14,7 +14,6 @@ from tests.sample_procedures import SAMPLES, post, recorders, serving, settled
 
 PARSE_ERROR = {"code": -32700, "message": "Parse error"}
 INVALID_REQUEST = {"code": -32600, "message": "Invalid Request"}
-METHOD_NOT_FOUND = {"code": -32601, "message": "Method not found"}
 INTERNAL_ERROR = {"code": -32603, "message": "Internal error", "data": {"rpcCode": 1900, "requestId": "<id>"}}
 METADATA = {"timestamp": "<now>", "requestId": "<id>"}
 NOTHING = None
@@ -41,6 +40,12 @@ def result(value: Any, id_: Any) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "result": value, "id": id_}
 
 
+def method_not_found(name: str) -> dict[str, Any]:
+    """The error that names a method that there is not."""
+    data = {"rpcCode": 1300, "requestId": "<id>", "method": name}
+    return {"code": -32601, "message": "Method not found", "data": data}
+
+
 def error(told: dict[str, Any], id_: Any = None) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "error": told, "id": id_}
 
@@ -60,13 +65,13 @@ ANSWERED = {
     "01-positional-swapped": (request("subtract", [23, 42], id=2), result({"value": -19}, 2)),
     "02-named": (request("subtract", SUBTRACT, id=3), result({"value": 19}, 3)),
     "02-named-swapped": (request("subtract", dict(reversed(SUBTRACT.items())), id=4), result({"value": 19}, 4)),
-    "04-unknown-method": (request("foobar", id="1"), error(METHOD_NOT_FOUND, "1")),
+    "04-unknown-method": (request("foobar", id="1"), error(method_not_found("foobar"), "1")),
     "06-method-is-a-number": (request(1, "bar"), error(INVALID_REQUEST)),
     "16-version-1": ({**request("subtract", SUBTRACT, id=1), "jsonrpc": "1.0"}, error(INVALID_REQUEST)),
     "16-version-is-a-number": ({**request("subtract", SUBTRACT, id=1), "jsonrpc": 2.0}, error(INVALID_REQUEST)),
     "16-no-version": ({"method": "subtract", "params": SUBTRACT, "id": 1}, error(INVALID_REQUEST)),
     "16-version-alone": ({"jsonrpc": "2.0"}, error(INVALID_REQUEST)),
-    "17-empty-method": (request("", id=1), error(METHOD_NOT_FOUND, 1)),
+    "17-empty-method": (request("", id=1), error(method_not_found(""), 1)),
     "17-method-null": (request(None, id=1), error(INVALID_REQUEST)),
     "17-method-is-an-object": (request({}, id=1), error(INVALID_REQUEST)),
     "18-id-true": (request("get_data", id=True), error(INVALID_REQUEST)),
@@ -100,7 +105,7 @@ ANSWERED = {
     ),
     "24-null": (request("nothing", id=1), result({"value": None}, 1)),
     "25-unknown-member": (request("subtract", SUBTRACT, id=1, jsonRPC="x", extra=[1]), result({"value": 19}, 1)),
-    "31-reserved-name": (request("rpc.foo", id=1), error(METHOD_NOT_FOUND, 1)),
+    "31-reserved-name": (request("rpc.foo", id=1), error(method_not_found("rpc.foo"), 1)),
 }
 
 IDS = {

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.sample_procedures import SAMPLES, post, recorders, serving, settled, signals
+from tests.test_jsonrpc import method_not_found
 
 INVALID_REQUEST = {"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": None}
 MAX_CALLS = 8
@@ -33,8 +34,8 @@ def result(value: Any, id_: Any) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "result": value, "id": id_}
 
 
-def not_found(id_: Any) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "error": {"code": -32601, "message": "Method not found"}, "id": id_}
+def not_found(name: str, id_: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "error": method_not_found(name), "id": id_}
 
 
 MIXED = [
@@ -49,7 +50,7 @@ MIXED_ANSWER = [
     result({"value": 7}, "1"),
     result({"value": 19}, "2"),
     INVALID_REQUEST,
-    not_found("5"),
+    not_found("foo.get", "5"),
     result({"values": ["hello", 5]}, "9"),
 ]
 
@@ -85,7 +86,7 @@ async def test_a_batch_gets_a_response_for_each_request(subtests: pytest.Subtest
             answer = await post(client, json.dumps(sent))
             assert answer.status_code == 200
             assert answer.headers["content-type"] == "application/json"
-            assert answer.json() == expected
+            assert settled(answer.json()) == expected
 
 
 async def test_a_batch_of_notifications_is_answered_with_nothing(client: httpx.AsyncClient, ran: list[Any]) -> None:

@@ -37,6 +37,15 @@ async def test_pages_follow_each_other_newest_first(completed_media, ids):
     assert await ids(limit=2, cursor=str(cursor)) == ([made[0]], None)
 
 
+@pytest.mark.parametrize("procedure", ["media.listMedia", "media.listUploads", "media.listAudit"])
+async def test_an_infinite_query_of_trpc_is_answered(call, procedure):
+    """It says in which direction it goes, which is forward."""
+    service = Caller("admin", scopes=frozenset({"service"}))
+    assert (await call(procedure, direction="forward", caller=service)).next_cursor is None
+    with pytest.raises(ValidationFailed, match="direction must be forward"):
+        await call(procedure, direction="backward", caller=service)
+
+
 async def test_a_full_last_page_has_no_cursor(completed_media, ids):
     made = [(await completed_media(photo(10 + n, 10))).id for n in range(2)]
 
@@ -237,6 +246,8 @@ NO_PAGES: list[dict[str, Any]] = [
     {"search": "x" * 256},
     {"search": "a\0b"},
     {"search": 5},
+    {"direction": "backward"},
+    {"direction": "up"},
 ]
 
 

@@ -167,7 +167,7 @@ async def test_bytes_come_by_post_only(client: httpx.AsyncClient, content_type: 
 
 async def test_an_unknown_path_is_404(subtests: pytest.Subtests, client: httpx.AsyncClient) -> None:
     """Without `batch=1` a comma is part of a name."""
-    for path in ("nobody", "", "a/b", "get_data,get_data", "rpc.x", "get_data/", "__proto__"):
+    for path in ("nobody", "a/b", "get_data,get_data", "rpc.x", "get_data/", "__proto__"):
         with subtests.test(path=path):
             answer = await client.get(url(path))
 

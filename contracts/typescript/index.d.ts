@@ -698,6 +698,8 @@ export declare namespace MediaProcedures {
       /** @default 20 */
       limit?: number;
       cursor?: Cursor | null;
+      /** @default "forward" */
+      direction?: 'forward' | 'backward';
       owner?: Owner | null;
     }
     type Output = UploadPage;
@@ -755,6 +757,8 @@ export declare namespace MediaProcedures {
       /** @default 20 */
       limit?: number;
       cursor?: Cursor | null;
+      /** @default "forward" */
+      direction?: 'forward' | 'backward';
       type?: MediaType | null;
       status?: 'pending' | 'processing' | 'ready' | 'failed' | null;
       /** @default "post" */
@@ -1127,6 +1131,8 @@ export declare namespace MediaProcedures {
       /** @default 20 */
       limit?: number;
       cursor?: string | null;
+      /** @default "forward" */
+      direction?: 'forward' | 'backward';
       owner?: Owner | null;
       mediaId?: MediaId | null;
     }

@@ -16,6 +16,7 @@ from rpc.concurrency import ConcurrencyLimits, within
 from rpc.dispatch import Authenticate, Call, Dispatcher
 from rpc.endpoint import once
 from rpc.json import encode
+from rpc.misplaced import Misplaced, dialect_of
 from rpc.procedure import Kind, Procedure
 from rpc.stream import Stream
 from rpc.trpc.content import open_content
@@ -43,6 +44,7 @@ class Trpc:
         dispatcher: Dispatcher,
         authenticator: Authenticator,
         concurrency: ConcurrencyLimits,
+        misplaced: Misplaced,
         *,
         bodies: Bodies,
         max_batch_calls: int,
@@ -51,6 +53,7 @@ class Trpc:
         self._dispatcher = dispatcher
         self._authenticator = authenticator
         self._concurrency = concurrency
+        self._misplaced = misplaced
         self._content_idle_seconds = content_idle_seconds
         self._read: Callable[[Request], Coroutine[Any, Any, Asked]] = partial(
             read, bodies=bodies, max_batch_calls=max_batch_calls
@@ -60,17 +63,29 @@ class Trpc:
         """The response to a request of any method."""
         if request.method == "HEAD":
             return Response(status_code=HTTPStatus.NO_CONTENT)
+        if not request.path_params["path"]:
+            return await self._misplaced(request)
         try:
             check_parameters(request)
-            if self._brings_content(request):
-                return await self._take(request)
-            asked = await self._read(request)
-            _check_kinds(self._procedures(asked))
-            return await self._respond(asked, request)
+            return await self._go_on(request)
         except Refused as refusal:
             return _single(refusal.answer())
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)
+
+    async def _go_on(self, request: Request) -> Response:
+        if self._brings_content(request):
+            return await self._take(request)
+        asked = await self._read(request)
+        if self._is_misplaced(asked):
+            return self._misplaced.answer(asked.input, request)
+        _check_kinds(self._procedures(asked))
+        return await self._respond(asked, request)
+
+    def _is_misplaced(self, asked: Asked) -> bool:
+        """Whether it is a call of another dialect, at an address where no procedure is."""
+        nowhere = not asked.batched and asked.paths[0] not in self._dispatcher.procedures
+        return nowhere and asked.method == "POST" and dialect_of(asked.input) is not None
 
     def _brings_content(self, request: Request) -> bool:
         binary = request.method == "POST" and media_type(request) in BINARY

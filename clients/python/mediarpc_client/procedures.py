@@ -375,6 +375,7 @@ class MediaProcedures:
         *,
         limit: int | None = None,
         cursor: str | None = None,
+        direction: Literal["forward", "backward"] | None = None,
         owner: Owner | None = None,
     ) -> UploadPage:
         """Answer a page of an owner's unfinished uploads, newest first. Raises ForeignOwner.
@@ -386,6 +387,7 @@ class MediaProcedures:
             {
                 "limit": limit,
                 "cursor": cursor,
+                "direction": direction,
                 "owner": owner,
             },
             UploadPage,
@@ -435,6 +437,7 @@ class MediaProcedures:
         *,
         limit: int | None = None,
         cursor: str | None = None,
+        direction: Literal["forward", "backward"] | None = None,
         type: MediaType | None = None,
         status: Literal["pending", "processing", "ready", "failed"] | None = None,
         purpose: Literal["post", "profile", "any"] | None = None,
@@ -455,6 +458,7 @@ class MediaProcedures:
             {
                 "limit": limit,
                 "cursor": cursor,
+                "direction": direction,
                 "type": type,
                 "status": status,
                 "purpose": purpose,
@@ -866,6 +870,7 @@ class MediaProcedures:
         *,
         limit: int | None = None,
         cursor: str | None = None,
+        direction: Literal["forward", "backward"] | None = None,
         owner: Owner | None = None,
         media_id: str | None = None,
     ) -> AuditPage:
@@ -880,6 +885,7 @@ class MediaProcedures:
             {
                 "limit": limit,
                 "cursor": cursor,
+                "direction": direction,
                 "owner": owner,
                 "mediaId": media_id,
             },
@@ -1222,6 +1228,7 @@ class AsyncMediaProcedures:
         *,
         limit: int | None = None,
         cursor: str | None = None,
+        direction: Literal["forward", "backward"] | None = None,
         owner: Owner | None = None,
     ) -> UploadPage:
         """Answer a page of an owner's unfinished uploads, newest first. Raises ForeignOwner.
@@ -1233,6 +1240,7 @@ class AsyncMediaProcedures:
             {
                 "limit": limit,
                 "cursor": cursor,
+                "direction": direction,
                 "owner": owner,
             },
             UploadPage,
@@ -1282,6 +1290,7 @@ class AsyncMediaProcedures:
         *,
         limit: int | None = None,
         cursor: str | None = None,
+        direction: Literal["forward", "backward"] | None = None,
         type: MediaType | None = None,
         status: Literal["pending", "processing", "ready", "failed"] | None = None,
         purpose: Literal["post", "profile", "any"] | None = None,
@@ -1302,6 +1311,7 @@ class AsyncMediaProcedures:
             {
                 "limit": limit,
                 "cursor": cursor,
+                "direction": direction,
                 "type": type,
                 "status": status,
                 "purpose": purpose,
@@ -1713,6 +1723,7 @@ class AsyncMediaProcedures:
         *,
         limit: int | None = None,
         cursor: str | None = None,
+        direction: Literal["forward", "backward"] | None = None,
         owner: Owner | None = None,
         media_id: str | None = None,
     ) -> AuditPage:
@@ -1727,6 +1738,7 @@ class AsyncMediaProcedures:
             {
                 "limit": limit,
                 "cursor": cursor,
+                "direction": direction,
                 "owner": owner,
                 "mediaId": media_id,
             },
