@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.deployment import SECRET
+from tests.deployment import SECRET, Deployment
 from tests.processes import Site, until
 from tests.relay import relay_to
 from tests.test_trpc_subscription import EVENTS, PHOTO, Following, life_of
@@ -34,7 +34,7 @@ def client(program, deployment, user):
 
 
 @pytest.fixture
-def site(deployment, user) -> Site:
+def site(deployment: Deployment, user: str) -> Site:
     """The server, as the user calls it."""
     return deployment.site(user)
 
@@ -68,7 +68,7 @@ def test_a_subscription_outlives_its_token(client, deployment, site):
 
 
 def test_a_subscription_that_is_refused_again_and_again_is_an_error(client, deployment):
-    """After five fresh tokens in a row, with pauses between them."""
+    """After five fresh tokens in a row, with pauses between them that take some ten seconds."""
     with client(-1) as following:
         error = following.error
 
