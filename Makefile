@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := $(BIN)/uv pip compile $(ARGS) -q --universal --generate-hashes --no-header --python-version 3.11
 INSTALL := $(PIP) install --no-deps --no-build-isolation --require-hashes
 
-.PHONY: help run test test-exhaustive check fmt bench bench-growth lock clean
+.PHONY: help run test test-exhaustive check fmt bench bench-growth lock release clean
 
 help: ## show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ lock: .venv/run ## compile the locks from pyproject.toml and the package.json fi
 	@$(COMPILE) --all-extras -c requirements/build.txt -c requirements/run.txt pyproject.toml -o requirements/test.txt
 	@for package in contracts/typescript bench/peer; do \
 		$(BIN)/python -m tests.node npm install --prefix $$package --package-lock-only --ignore-scripts --no-audit --no-fund || exit; done
+
+release: contracts/typescript/node_modules ## pack the npm package into build/
+	@mkdir -p build && echo build/$$($(BIN)/python -m tests.node npm pack ./contracts/typescript --pack-destination build --silent)
 
 clean: ## remove the environment and the data of `make run`
 	rm -rf .venv .mediarpc

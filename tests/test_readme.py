@@ -230,7 +230,19 @@ def test_make_help_lists_the_targets():
     """`make` alone and `make help` name every target that is for people."""
     told = {line.split()[1] for line in run_make("help").splitlines()}
     assert told == {
-        *("help", "run", "test", "test-exhaustive", "check", "fmt", "bench", "bench-growth", "lock", "clean"),
+        *(
+            "help",
+            "run",
+            "test",
+            "test-exhaustive",
+            "check",
+            "fmt",
+            "bench",
+            "bench-growth",
+            "lock",
+            "release",
+            "clean",
+        ),
     }
     assert run_make() == run_make("help")
 

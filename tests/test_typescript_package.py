@@ -11,8 +11,8 @@ from tests.node import PACKAGE
 from tests.test_typescript import watch
 from tests.web_app import COMPILERS
 
-MODULES = ["call", "errors", "gate", "input", "outage", "parts", "progress"]
-MODULES += ["ready", "resume", "retry", "s3", "send", "types", "upload", "uppy", "urls", "whole"]
+MODULES = ["call", "endpoint", "errors", "gate", "input", "outage", "parts", "persistence", "progress"]
+MODULES += ["ready", "resume", "retry", "s3", "send", "trpc", "types", "upload", "uppy", "urls", "whole"]
 
 
 def test_the_package_holds_what_is_needed_and_nothing_else(web_app):
@@ -21,7 +21,7 @@ def test_the_package_holds_what_is_needed_and_nothing_else(web_app):
         names = sorted(name.removeprefix("package/") for name in packed.getnames())
 
     built = [f"{folder}/{name}{end}" for folder in ("cjs", "esm") for name in MODULES for end in (".d.ts", ".js")]
-    named = ["LICENSE", "README.md", "package.json", "cjs/package.json", "upload/package.json", "uppy/package.json"]
+    named = ["LICENSE", "README.md", *(f"{at}package.json" for at in ("", "cjs/", "trpc/", "upload/", "uppy/"))]
     generated = ["index.cjs", "index.d.cts", "index.d.ts", "index.js"]
     assert names == sorted([*named, *generated, *built])
 
@@ -42,7 +42,7 @@ def test_the_types_are_right_for_every_way_to_import(web_app):
     answer = json.loads(asked.stdout)
     assert asked.returncode == 0, asked.stdout
     assert answer["analysis"]["problems"] == []
-    assert sorted(answer["analysis"]["entrypoints"]) == [".", "./package.json", "./upload", "./uppy"]
+    assert sorted(answer["analysis"]["entrypoints"]) == [".", "./package.json", "./trpc", "./upload", "./uppy"]
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
@@ -77,18 +77,20 @@ def test_a_type_error_is_seen(web_app):
 
 ESM = """
 import { ErrorCode } from 'mediarpc';
+import { mediaLinks } from 'mediarpc/trpc';
 import { createUploader, MediaRpcError } from 'mediarpc/upload';
 import { awsS3Options, sendFilesOf } from 'mediarpc/uppy';
 """
 COMMONJS = """
 const { ErrorCode } = require('mediarpc');
+const { mediaLinks } = require('mediarpc/trpc');
 const { createUploader, MediaRpcError } = require('mediarpc/upload');
 const { awsS3Options, sendFilesOf } = require('mediarpc/uppy');
 """
 SAYING = """
 const error = new MediaRpcError('Full', ErrorCode.STORAGE_LIMIT_EXCEEDED, {}, 'req_1');
 console.log(Object.isFrozen(ErrorCode), error.is(1600), error.is(1500), String(error));
-console.log(typeof createUploader, typeof awsS3Options, typeof sendFilesOf);
+console.log(typeof createUploader, typeof awsS3Options, typeof sendFilesOf, typeof mediaLinks);
 """
 
 
@@ -99,7 +101,8 @@ def test_it_is_loaded_both_ways(web_app, name, importing):
 
     ran = web_app.run(name)
 
-    assert (ran.stdout, ran.stderr) == ("true true false MediaRpcError: Full\nfunction function function\n", "")
+    assert ran.stdout == "true true false MediaRpcError: Full\nfunction function function function\n"
+    assert ran.stderr == ""
 
 
 def test_the_examples_compile(web_app):

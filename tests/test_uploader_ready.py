@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests import media_files
+from tests.deployment import Deployment
 from tests.films import film
 from tests.processes import Site
 from tests.test_uploader_parts import said, told
@@ -16,7 +17,7 @@ JPEG = {"filename": "photo.jpg", "contentType": "image/jpeg"}
 
 
 @pytest.fixture
-def site(deployment, user) -> Site:
+def site(deployment: Deployment, user: str) -> Site:
     """The server, as the user calls it."""
     return deployment.site(user)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests import media_files
+from tests.deployment import Deployment
 from tests.faults import Cut, Proxy, proxy_of
 from tests.processes import Running, Site, until
 from tests.proxied import served_behind
@@ -15,6 +16,12 @@ from tests.test_uploader_parts import PART, SHORT_FILM, said, told
 FILM = media_files.video()
 COMPLETE, SIGN = "media.completeUpload", "media.signParts"
 IN_PARTS = {"multipartThreshold": PART, "partSize": PART, "parallel": 1}
+
+FULL = {
+    "code": 1500,
+    "message": "Rate limit exceeded",
+    "data": {"rpcCode": 1500, "requestId": "req_1", "details": {"retryAfter": 50}},
+}
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +36,11 @@ def client(program, tmp_path):
     """An uploader in a process of its own; what it says is on its log."""
 
     @contextmanager
-    def start(url: str, token: str, body: bytes = FILM, **uploader: Any) -> Iterator[Running]:
+    def start(url: str, token: str, body: bytes = FILM, *, abort: bool = False, **uploader: Any) -> Iterator[Running]:
         path = tmp_path / "film"
         path.write_bytes(body)
         order = {"url": url, "token": token, "retrySeconds": 60, **uploader}
-        with program.start("large.js", uploader=order, path=str(path)) as started:
+        with program.start("large.js", uploader=order, path=str(path), abortWaiting=abort) as started:
             yield started
 
     return start
@@ -54,7 +61,7 @@ def site(resources, configured, proxy) -> Iterator[Site]:
 
 
 @pytest.fixture
-def site_of_user(deployment, user) -> Site:
+def site_of_user(deployment: Deployment, user: str) -> Site:
     """The server that stays, as the user calls it."""
     return deployment.site(user)
 
@@ -76,6 +83,18 @@ def test_room_under_a_rate_limit_is_waited_for_and_told(client, site, proxy):
     (wait,) = waits(lines)
     assert (wait["wait"], lines.index(wait)) == ("rateLimit", 0)
     assert 1 <= wait["seconds"] <= 6
+
+
+def test_who_gives_up_does_not_wait(client, site, proxy):
+    """Not even for the rest of the seconds that the server asked for."""
+    proxy.faults = {"media.initiateUpload": [FULL]}
+
+    with client(f"{proxy.origin}/rpc", site.token, abort=True) as started:
+        assert started.process.wait(30) == 0
+        lines = said(started)
+
+    assert waits(lines)[0]["seconds"] >= 50
+    assert lines[-1]["error"]["name"] == "AbortError"
 
 
 def test_an_upload_outlasts_a_server_that_is_away(client, deployment, site_of_user):

@@ -10,7 +10,8 @@ interface Order {
   /** Bytes: once so many have gone, do this. */
   pauseAt?: number;
   abortAt?: number;
-  /** Give up when the first progress of processing is told. */
+  /** Give up when waiting is told, or the first progress of processing. */
+  abortWaiting?: boolean;
   abortProcessing?: boolean;
   /** Milliseconds to stay paused. */
   pause?: number;
@@ -47,7 +48,10 @@ const running = upload(file, {
   ...order.options,
   signal: controller.signal,
   onMediaId: (mediaId) => say({ mediaId }),
-  onWait: ({ seconds, reason }) => say({ wait: reason, seconds }),
+  onWait({ seconds, reason }) {
+    say({ wait: reason, seconds });
+    if (order.abortWaiting) controller.abort();
+  },
   onProcessing(progress) {
     say({ processing: progress });
     if (order.abortProcessing) controller.abort();

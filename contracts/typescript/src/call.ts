@@ -1,18 +1,6 @@
 import { ErrorCode, type MediaProcedures, type RpcErrorData } from 'mediarpc';
+import { bearer, type Endpoint } from './endpoint.js';
 import { MediaRpcError, MediaTransportError } from './errors.js';
-
-export interface Endpoint {
-  /** Where the server answers JSON-RPC, such as `https://media.example.com/rpc`. */
-  url: string | URL;
-  /** The caller's token, or what gets one; it goes into the Authorization header. */
-  token?: string | (() => string | Promise<string>);
-  /** Further headers of the calls, not of the bytes that go to storage. */
-  headers?: Record<string, string>;
-  /** Whether the calls carry cookies; `include` to another origin. */
-  credentials?: RequestCredentials;
-  /** The fetch to use in place of the platform's. */
-  fetch?: typeof fetch;
-}
 
 interface Procedures {
   'media.initiateUpload': MediaProcedures.InitiateUpload;
@@ -43,7 +31,7 @@ export async function call<Name extends keyof Procedures>(
 ): Promise<Procedures[Name]['output']> {
   const request: RequestInit = {
     method: 'POST',
-    headers: await headers(endpoint),
+    headers: { ...(await bearer(endpoint)), 'content-type': 'application/json' },
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
     signal: within(CALL_TIMEOUT, signal),
   };
@@ -54,15 +42,6 @@ export async function call<Name extends keyof Procedures>(
     throw new MediaTransportError(`${method} failed: ${reply?.error?.message ?? `HTTP ${status}`}`, status);
   }
   return reply.result as Procedures[Name]['output'];
-}
-
-async function headers({ headers, token }: Endpoint): Promise<Record<string, string>> {
-  const bearer = typeof token === 'function' ? await token() : token;
-  return {
-    ...headers,
-    'content-type': 'application/json',
-    ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
-  };
 }
 
 /** The status, and the document when there is one. */

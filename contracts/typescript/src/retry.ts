@@ -118,6 +118,7 @@ class Patience {
 export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal?.reason);
+    if (signal?.aborted) stop();
     signal?.addEventListener('abort', stop, { once: true });
     promise.then(resolve, reject).finally(() => signal?.removeEventListener('abort', stop));
   });
@@ -125,5 +126,7 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefine
 
 /** Wait for so long. */
 export function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return orAborted(new Promise((resolve) => setTimeout(resolve, milliseconds)), signal);
+  let timer: ReturnType<typeof setTimeout>;
+  const waited = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)));
+  return orAborted(waited, signal).finally(() => clearTimeout(timer));
 }

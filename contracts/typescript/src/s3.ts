@@ -1,5 +1,6 @@
 import type { MediaId, MediaProcedures, Purpose } from 'mediarpc';
-import { call, type Endpoint } from './call.js';
+import { call } from './call.js';
+import type { Endpoint } from './endpoint.js';
 import { inputOf } from './input.js';
 import { retriesOf, retrying, type Retries, type RetryOptions } from './retry.js';
 

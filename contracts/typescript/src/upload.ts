@@ -1,5 +1,6 @@
 import type { Media, MediaId, MediaProcedures, Purpose } from 'mediarpc';
-import { call, type Endpoint } from './call.js';
+import { call } from './call.js';
+import type { Endpoint } from './endpoint.js';
 import { MediaProcessingError, MediaRpcError, MediaTransportError } from './errors.js';
 import { Gate } from './gate.js';
 import { declaredDigest, inputOf } from './input.js';
