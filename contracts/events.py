@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from contracts.formats import MediaType
 from contracts.media import MediaError, MediaId, MediaState
-from contracts.owners import Owner
+from contracts.owners import NamedOwner
 from contracts.processing import Stage
 from contracts.wire import EVENT_ID, Event, Timestamp, Wire
 
@@ -47,7 +47,7 @@ class WatchMedia(Wire):
 
     media_id: MediaId | None = None
     last_event_id: EventId | None = None
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
 
 
 class PollEvents(Wire):
@@ -57,7 +57,7 @@ class PollEvents(Wire):
     since: EventId | None = None
     wait_seconds: Annotated[StrictInt, Field(ge=0, le=MAX_WAIT_SECONDS)] = MAX_WAIT_SECONDS
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_EVENTS)] = MAX_EVENTS
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
 
 
 class MediaEventData(Wire):

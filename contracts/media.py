@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictI
 from pydantic_core import PydanticCustomError
 
 from contracts.formats import FORMATS, MediaType, canonical
-from contracts.owners import Owner
+from contracts.owners import NamedOwner
 from contracts.wire import Timestamp, Wire
 
 MAX_FILENAME_CHARACTERS = 255
@@ -133,7 +133,7 @@ class InitiateUpload(Wire):
     purpose: Purpose = Purpose.POST
     sha256: Sha256 | None = None
     idempotency_key: IdempotencyKey | None = None
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
 
 
 class UploadTicket(Wire):
@@ -226,7 +226,7 @@ class ListMedia(Wire):
     status: Literal["pending", "processing", "ready", "failed"] | None = None
     post_id: PostId | None = None
     search: Search | None = None
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
 
 
 class MediaPage(Wire):
@@ -298,7 +298,7 @@ class Deletions(Wire):
 class OfOwner(Wire):
     """Input of what is asked of an owner as a whole: of the caller, when none is named."""
 
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
 
 
 class StorageUsage(Wire):

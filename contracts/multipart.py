@@ -14,7 +14,7 @@ from contracts.media import (
     MediaState,
     Sha256,
 )
-from contracts.owners import Owner
+from contracts.owners import NamedOwner
 from contracts.sizes import MIB
 from contracts.wire import Timestamp, Wire
 
@@ -146,7 +146,7 @@ class ListUploads(Wire):
 
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_PAGE)] = 20
     cursor: Cursor | None = None
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
 
 
 class UnfinishedUpload(Wire):

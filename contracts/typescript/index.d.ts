@@ -404,7 +404,7 @@ export declare namespace MediaProcedures {
       purpose?: Purpose;
       sha256?: string | null;
       idempotencyKey?: string | null;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = UploadTicket;
   }
@@ -468,7 +468,7 @@ export declare namespace MediaProcedures {
       purpose?: Purpose;
       sha256?: string | null;
       idempotencyKey?: string | null;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
       partSize?: number | null;
     }
     type Output = MultipartTicket;
@@ -567,7 +567,7 @@ export declare namespace MediaProcedures {
       purpose?: Purpose;
       sha256?: string | null;
       idempotencyKey?: string | null;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Input = FormData | Blob | Uint8Array;
     type Output = MediaAnswer;
@@ -630,7 +630,7 @@ export declare namespace MediaProcedures {
       /** @default 20 */
       limit?: number;
       cursor?: Cursor | null;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = UploadPage;
   }
@@ -689,7 +689,7 @@ export declare namespace MediaProcedures {
       status?: 'pending' | 'processing' | 'ready' | 'failed' | null;
       postId?: string | null;
       search?: string | null;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = MediaPage;
   }
@@ -845,7 +845,7 @@ export declare namespace MediaProcedures {
   namespace ListPostMedia {
     interface Input {
       postId: string;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = PostMedia;
   }
@@ -884,7 +884,7 @@ export declare namespace MediaProcedures {
   }
   namespace GetProfileImage {
     interface Input {
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = ProfileImage;
   }
@@ -899,7 +899,7 @@ export declare namespace MediaProcedures {
   }
   namespace GetStorageUsage {
     interface Input {
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = StorageUsage;
   }
@@ -948,7 +948,7 @@ export declare namespace MediaProcedures {
   namespace DeletePostMedia {
     interface Input {
       postId: string;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = DeletedPostMedia;
   }
@@ -970,7 +970,7 @@ export declare namespace MediaProcedures {
     interface Input {
       mediaId?: MediaId | null;
       lastEventId?: EventId | null;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = MediaEvent;
   }
@@ -995,7 +995,7 @@ export declare namespace MediaProcedures {
       waitSeconds?: number;
       /** @default 200 */
       limit?: number;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = MediaEvents;
   }
@@ -1014,7 +1014,7 @@ export declare namespace MediaProcedures {
   namespace SetPlan {
     interface Input {
       userId?: string | null;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
       plan: Plan;
     }
     type Output = StorageUsage;
@@ -1052,7 +1052,7 @@ export declare namespace MediaProcedures {
       /** @default 20 */
       limit?: number;
       cursor?: string | null;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
       mediaId?: MediaId | null;
     }
     type Output = AuditPage;
