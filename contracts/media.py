@@ -304,10 +304,12 @@ class OfOwner(Wire):
 class StorageUsage(Wire):
     """Bytes. `used`: completed originals; `reserved`: what signed URLs may still bring or tombstones still hold.
 
-    `renditions`: what was made of them, which counts in `percentage` and against `limit` where the settings say so.
+    `renditions`: what was made of them, which counts in `percentage` and against `quota` where the settings say so.
+    `limit` is the quota too, as callers of VRSS know it.
     """
 
     used: int
+    quota: int
     limit: int
     percentage: float
     reserved: int

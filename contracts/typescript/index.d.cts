@@ -257,10 +257,12 @@ export type Stage = 'downloading' | 'scanning' | 'rendering' | 'encoding' | 'pub
 /**
  * Bytes. `used`: completed originals; `reserved`: what signed URLs may still bring or tombstones still hold.
  *
- * `renditions`: what was made of them, which counts in `percentage` and against `limit` where the settings say so.
+ * `renditions`: what was made of them, which counts in `percentage` and against `quota` where the settings say so.
+ * `limit` is the quota too, as callers of VRSS know it.
  */
 export interface StorageUsage {
   used: number;
+  quota: number;
   limit: number;
   percentage: number;
   reserved: number;
