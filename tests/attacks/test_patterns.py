@@ -53,6 +53,7 @@ TRIED: dict[Key, tuple[str, tuple[str, ...]]] = {
 }
 # These read what we, or whoever runs the server, have written.
 OURS: set[Key] = {
+    ("contracts/sizes.py", "([0-9]{1,16}) ?(|KiB|MiB|GiB|TiB)"),
     ("rpc/typescript/package.py", "(?:type|interface) (\\w+)"),
     ("rpc/typescript/schema.py", "`([a-z]+(?:_[a-z]+)+)`"),
     ("rpc/typescript/schema.py", "[A-Za-z_$][\\w$]*|0|[1-9]\\d*"),
