@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from contracts.owners import USER, Owner, OwnerId
+from contracts.owners import USER, NamedOwner, Owner, OwnerId
 from contracts.plans import Plan
 from contracts.wire import Wire
 
@@ -14,7 +14,7 @@ class SetPlan(Wire):
     """Input of `media.setPlan`: for a user, by `userId`, or for another owner; exactly one of them is named."""
 
     user_id: OwnerId | None = None
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
     plan: Plan
 
     @model_validator(mode="after")

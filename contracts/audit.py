@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
 from contracts.media import MAX_PAGE, Direction, MediaId
-from contracts.owners import Owner
+from contracts.owners import NamedOwner, Owner
 from contracts.wire import Timestamp, Wire
 
 MAX_ID_DIGITS = 18
@@ -27,7 +27,7 @@ class ListAudit(Wire):
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_PAGE)] = 20
     cursor: RecordId | None = None
     direction: Direction = "forward"
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
     media_id: MediaId | None = None
 
 

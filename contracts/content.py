@@ -6,7 +6,7 @@ from pydantic import Field
 
 from contracts.media import ByteCount, ContentType, Filename, IdempotencyKey, MediaId, Purpose, Sha256, WaitSeconds
 from contracts.multipart import PartNumber
-from contracts.owners import Owner
+from contracts.owners import NamedOwner
 from contracts.wire import Wire
 
 
@@ -19,7 +19,7 @@ class Upload(Wire):
     purpose: Purpose = Purpose.POST
     sha256: Sha256 | None = None
     idempotency_key: IdempotencyKey | None = None
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
     wait_seconds: WaitSeconds | None = None
 
 

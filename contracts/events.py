@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from contracts.formats import MediaType
 from contracts.media import MAX_WAIT_SECONDS, MediaError, MediaId, MediaState, WaitSeconds
-from contracts.owners import Owner
+from contracts.owners import NamedOwner
 from contracts.processing import Stage
 from contracts.wire import EVENT_ID, Event, Timestamp, Wire
 
@@ -61,7 +61,7 @@ class WatchMedia(Wire):
     media_id: MediaId | None = None
     last_event_id: EventId | None = None
     since: Since | None = None
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
 
 
 class PollEvents(Wire):
@@ -71,7 +71,7 @@ class PollEvents(Wire):
     since: Since | None = None
     wait_seconds: WaitSeconds = MAX_WAIT_SECONDS
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_EVENTS)] = MAX_EVENTS
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
 
 
 class MediaEventData(Wire):

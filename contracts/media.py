@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictI
 from pydantic_core import PydanticCustomError
 
 from contracts.formats import FORMATS, MediaType, canonical
-from contracts.owners import Owner
+from contracts.owners import NamedOwner
 from contracts.wire import LastEventId, Timestamp, Wire
 
 MAX_FILENAME_CHARACTERS = 255
@@ -148,7 +148,7 @@ class InitiateUpload(Wire):
     purpose: Purpose = Purpose.POST
     sha256: Sha256 | None = None
     idempotency_key: IdempotencyKey | None = None
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
 
 
 class UploadTicket(Wire):
@@ -255,7 +255,7 @@ class ListMedia(Wire):
     purpose: Literal["post", "profile", "any"] = "post"
     post_id: PostId | None = None
     search: Search | None = None
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
 
 
 class MediaPage(Wire):
@@ -328,16 +328,18 @@ class Deletions(Wire):
 class OfOwner(Wire):
     """Input of what is asked of an owner as a whole: of the caller, when none is named."""
 
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
 
 
 class StorageUsage(Wire):
     """Bytes. `used`: completed originals; `reserved`: what signed URLs may still bring or tombstones still hold.
 
-    `renditions`: what was made of them, which counts in `percentage` and against `limit` where the settings say so.
+    `renditions`: what was made of them, which counts in `percentage` and against `quota` where the settings say so.
+    `limit` is the quota too, as callers of VRSS know it.
     """
 
     used: int
+    quota: int
     limit: int
     percentage: float
     reserved: int

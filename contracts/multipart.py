@@ -16,7 +16,7 @@ from contracts.media import (
     Sha256,
     WaitSeconds,
 )
-from contracts.owners import Owner
+from contracts.owners import NamedOwner
 from contracts.sizes import MIB
 from contracts.wire import LastEventId, Timestamp, Wire
 
@@ -150,7 +150,7 @@ class ListUploads(Wire):
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_PAGE)] = 20
     cursor: Cursor | None = None
     direction: Direction = "forward"
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
 
 
 class UnfinishedUpload(Wire):

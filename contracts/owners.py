@@ -1,8 +1,8 @@
 """Whom media belong to: users, and whatever else of the host application has media of its own."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, StrictStr
+from pydantic import AfterValidator, BeforeValidator, Field, StrictStr
 from pydantic_core import PydanticCustomError
 
 from contracts.wire import Wire
@@ -40,6 +40,20 @@ class Owner(Wire):
         """The owner that a key stands for; pydantic's ValidationError when it stands for none."""
         kind, colon, name = key.partition(":")
         return cls(type=kind, id=name) if colon else cls(type=USER, id=key)
+
+
+def _members(value: Any) -> Any:
+    """The members of an owner that an input names, as an object or as `type:id`."""
+    if isinstance(value, str) and ":" in value:
+        kind, _, name = value.partition(":")
+        return {"type": kind, "id": name}
+    if not isinstance(value, dict | Owner):
+        raise PydanticCustomError("owner", 'owner must be like {"type": "event", "id": "42"} or like "event:42"')
+    return value
+
+
+# What an input takes for an owner; an answer has the object.
+NamedOwner = Annotated[Owner, BeforeValidator(_members, json_schema_input_type=Owner | str)]
 
 
 def key_of_user(user_id: str) -> str:

@@ -1,7 +1,7 @@
 """The media of a post, and an owner's profile image. Posts are the host application's: here they are ids."""
 
 from contracts.media import Media, MediaIds, PostId
-from contracts.owners import Owner
+from contracts.owners import NamedOwner
 from contracts.wire import LastEventId, Wire
 
 
@@ -16,7 +16,7 @@ class PostReference(Wire):
     """Input of `media.listPostMedia` and `media.deletePostMedia`."""
 
     post_id: PostId
-    owner: Owner | None = None
+    owner: NamedOwner | None = None
 
 
 class PostMedia(Wire):

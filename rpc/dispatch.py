@@ -30,6 +30,7 @@ from rpc.budget import AnswerBudget
 from rpc.concurrency import ConcurrencyLimits
 from rpc.content import Content, ContentBrokenOff, ContentStalled, unreadable
 from rpc.context import Context, Resources
+from rpc.issues import sentence_of
 from rpc.json import Written, encode, written
 from rpc.limits import RateLimit
 from rpc.procedure import Kind, Procedure
@@ -279,18 +280,10 @@ def _require_at_most(most: int, several: Sized, noun: str) -> None:
 def _validation_failed(invalid: ValidationError) -> ValidationFailed:
     errors: list[dict[str, Any]] = []
     field_errors: dict[str, list[str]] = {}
-    for issue in invalid.errors(include_url=False, include_input=False, include_context=False)[:MAX_ISSUES]:
+    for issue in invalid.errors(include_url=False, include_input=False)[:MAX_ISSUES]:
         path = [part if isinstance(part, int) else part[:100] for part in issue["loc"]]
         place = ".".join(str(part) for part in path)
-        ours = issue["type"] in _OWN_ISSUES or not place
-        message = issue["msg"] if ours else f"{place}: {issue['msg']}"
+        message = sentence_of(issue, place)
         errors.append({"path": path, "code": issue["type"], "message": message})
         field_errors.setdefault(place, []).append(message)
     return ValidationFailed(field=next(iter(field_errors)), errors=errors, field_errors=field_errors)
-
-
-# Issues of the contracts' own validators, whose sentences name the field already.
-_OWN_ISSUES = frozenset({
-    "media_id", "filename", "content_type", "sha256", "cursor", "idempotency_key", "event_id", "part_numbers", "owner",
-    "post_id", "search", "direction",
-})  # fmt: skip

@@ -151,8 +151,8 @@ async def test_a_token_that_names_a_plan_decides_at_the_next_initiate(call, pend
     [
         ({"plan": "pro"}, "Name either userId or owner"),
         ({"userId": "ada", "owner": {"type": "user", "id": "ada"}, "plan": "pro"}, "Name either userId or owner"),
-        ({"userId": "", "plan": "pro"}, "userId: String should have at least 1 character"),
-        ({"userId": "ada", "plan": "gold"}, "plan: Input should be 'free', 'basic', 'pro' or 'premium'"),
+        ({"userId": "", "plan": "pro"}, "userId must not be empty"),
+        ({"userId": "ada", "plan": "gold"}, "plan must be 'free', 'basic', 'pro' or 'premium'"),
     ],
     ids=["nobody", "two", "empty", "unknown plan"],
 )

@@ -202,6 +202,7 @@ async def test_usage_is_told_in_bytes_and_percent(
     used = sum(sizes) * MIB
     status, usage = await send("media.getStorageUsage")
     assert status == 200
+    assert usage["quota"] == usage["limit"]
     assert (usage["used"], usage["limit"], usage["percentage"]) == (used, 52428800, percentage)
     assert usage["breakdown"] == {"image": used, "video": 0, "audio": 0}
 
@@ -212,6 +213,7 @@ async def test_35_a_fresh_user_has_used_nothing(send: Send) -> None:
         200,
         {
             "used": 0,
+            "quota": 52428800,
             "limit": 52428800,
             "percentage": 0.0,
             "reserved": 0,

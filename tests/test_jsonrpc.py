@@ -235,7 +235,7 @@ async def test_params_that_do_not_fit_are_named_as_details(
 
 async def test_an_issue_is_told_with_its_path_code_and_sentence(client: httpx.AsyncClient) -> None:
     answer = await post(client, json.dumps(request("subtract", {"minuend": 1}, id=1)))
-    sentence = "subtrahend: Field required"
+    sentence = "subtrahend is missing"
     assert answer.json()["error"]["message"] == sentence
     assert answer.json()["error"]["data"]["details"] == {
         "field": "subtrahend",

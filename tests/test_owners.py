@@ -189,7 +189,10 @@ def test_an_owner_and_its_key_stand_for_each_other(subtests):
 
 
 NO_OWNERS = [
-    "event:42",
+    "event",
+    "event:",
+    "Event:42",
+    "event:4\n2",
     {"type": "event"},
     {"id": "42"},
     {"type": "Event", "id": "42"},

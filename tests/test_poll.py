@@ -147,11 +147,11 @@ async def test_a_poll_begins_now(poll, pending_upload, call):
 
 
 OUT_OF_BOUNDS: list[tuple[dict[str, Any], str]] = [
-    ({"waitSeconds": 26}, "waitSeconds: Input should be less than or equal to 25"),
-    ({"waitSeconds": -1}, "waitSeconds: Input should be greater than or equal to 0"),
-    ({"waitSeconds": 0.5}, "waitSeconds: Input should be a valid integer"),
-    ({"limit": 201}, "limit: Input should be less than or equal to 200"),
-    ({"limit": 0}, "limit: Input should be greater than or equal to 1"),
+    ({"waitSeconds": 26}, "waitSeconds must be at most 25"),
+    ({"waitSeconds": -1}, "waitSeconds must be at least 0"),
+    ({"waitSeconds": 0.5}, "waitSeconds must be a whole number"),
+    ({"limit": 201}, "limit must be at most 200"),
+    ({"limit": 0}, "limit must be at least 1"),
     ({"since": "x"}, "since must be the id of an earlier event"),
 ]
 

@@ -12,6 +12,7 @@ from tests.sample_procedures import settled
 INVALID = {"code": -32600, "message": "Invalid Request"}
 USAGE = {
     "used": 0,
+    "quota": 52_428_800,
     "limit": 52_428_800,
     "percentage": 0,
     "reserved": 2**20,

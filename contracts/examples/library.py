@@ -107,6 +107,7 @@ LIBRARY: dict[str, tuple[Example, ...]] = {
             input={},
             output={
                 "used": PHOTO_BYTES,
+                "quota": 50 * MIB,
                 "limit": 50 * MIB,
                 "percentage": 0.5,
                 "reserved": VIDEO_BYTES,

@@ -47,6 +47,7 @@ OWNERS: dict[str, tuple[Example, ...]] = {
             input={"owner": {"type": "event", "id": "42"}, "plan": "pro"},
             output={
                 "used": 0,
+                "quota": 5 * 1024 * MIB,
                 "limit": 5 * 1024 * MIB,
                 "percentage": 0.0,
                 "reserved": 0,

@@ -188,7 +188,7 @@ export interface NewUpload {
   purpose?: Purpose;
   sha256?: string | null;
   idempotencyKey?: string | null;
-  owner?: Owner | null;
+  owner?: Owner | string | null;
 }
 
 /** A user, or something else that has media: an event, a team, named as the host application names it. */
@@ -283,10 +283,12 @@ export type Stage = 'downloading' | 'scanning' | 'rendering' | 'encoding' | 'pub
 /**
  * Bytes. `used`: completed originals; `reserved`: what signed URLs may still bring or tombstones still hold.
  *
- * `renditions`: what was made of them, which counts in `percentage` and against `limit` where the settings say so.
+ * `renditions`: what was made of them, which counts in `percentage` and against `quota` where the settings say so.
+ * `limit` is the quota too, as callers of VRSS know it.
  */
 export interface StorageUsage {
   used: number;
+  quota: number;
   limit: number;
   percentage: number;
   reserved: number;
@@ -449,7 +451,7 @@ export declare namespace MediaProcedures {
       purpose?: Purpose;
       sha256?: string | null;
       idempotencyKey?: string | null;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = UploadTicket;
   }
@@ -532,7 +534,7 @@ export declare namespace MediaProcedures {
       purpose?: Purpose;
       sha256?: string | null;
       idempotencyKey?: string | null;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
       partSize?: number | null;
     }
     type Output = MultipartTicket;
@@ -634,7 +636,7 @@ export declare namespace MediaProcedures {
       purpose?: Purpose;
       sha256?: string | null;
       idempotencyKey?: string | null;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
       waitSeconds?: number | null;
     }
     type Input = FormData | Blob | Uint8Array;
@@ -700,7 +702,7 @@ export declare namespace MediaProcedures {
       cursor?: Cursor | null;
       /** @default "forward" */
       direction?: 'forward' | 'backward';
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = UploadPage;
   }
@@ -765,7 +767,7 @@ export declare namespace MediaProcedures {
       purpose?: 'post' | 'profile' | 'any';
       postId?: string | null;
       search?: string | null;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = MediaPage;
   }
@@ -921,7 +923,7 @@ export declare namespace MediaProcedures {
   namespace ListPostMedia {
     interface Input {
       postId: string;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = FoundPostMedia;
   }
@@ -960,7 +962,7 @@ export declare namespace MediaProcedures {
   }
   namespace GetProfileImage {
     interface Input {
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = ProfileImage;
   }
@@ -975,7 +977,7 @@ export declare namespace MediaProcedures {
   }
   namespace GetStorageUsage {
     interface Input {
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = StorageUsage;
   }
@@ -1024,7 +1026,7 @@ export declare namespace MediaProcedures {
   namespace DeletePostMedia {
     interface Input {
       postId: string;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = DeletedPostMedia;
   }
@@ -1047,7 +1049,7 @@ export declare namespace MediaProcedures {
       mediaId?: MediaId | null;
       lastEventId?: EventId | null;
       since?: 'start' | EventId | null;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = MediaEvent;
   }
@@ -1074,7 +1076,7 @@ export declare namespace MediaProcedures {
       waitSeconds?: number;
       /** @default 200 */
       limit?: number;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
     }
     type Output = MediaEvents;
   }
@@ -1093,7 +1095,7 @@ export declare namespace MediaProcedures {
   namespace SetPlan {
     interface Input {
       userId?: string | null;
-      owner?: Owner | null;
+      owner?: Owner | string | null;
       plan: Plan;
     }
     type Output = StorageUsage;
@@ -1133,7 +1135,7 @@ export declare namespace MediaProcedures {
       cursor?: string | null;
       /** @default "forward" */
       direction?: 'forward' | 'backward';
-      owner?: Owner | null;
+      owner?: Owner | string | null;
       mediaId?: MediaId | null;
     }
     type Output = AuditPage;

@@ -58,6 +58,7 @@ def shown(ctx: Context, usage: UsageRow) -> StorageUsage:
     """A usage as its owner sees it."""
     return StorageUsage(
         used=usage.used_bytes,
+        quota=usage.quota_bytes,
         limit=usage.quota_bytes,
         percentage=round(held_bytes(ctx, usage) / usage.quota_bytes * 100, 2),
         reserved=usage.reserved_bytes,

@@ -3,6 +3,7 @@
 A form's fields are the members of the input. A raw body (a Blob, to tRPC) has its input in the URL, as queries do.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -27,7 +28,7 @@ async def open_content(request: Request, body: Arriving, model: type[Wire]) -> t
 
 
 def _values(fields: dict[str, str], model: type[Wire]) -> dict[str, Any]:
-    """The fields as values: text where the model's schema takes a string, else what the text writes in JSON."""
+    """The fields as values: text where the model's schema takes a string and no object, else the text's JSON."""
     members = members_without_text(model)
     return {name: _value(text) if name in members else text for name, text in fields.items()}
 
@@ -45,18 +46,19 @@ def members_without_text(model: type[Wire]) -> frozenset[str]:
     """The members of a form that are written in JSON, because they are not text."""
     schema = model.model_json_schema()
     definitions = schema.get("$defs", {})
-    return frozenset(
-        name for name, member in schema.get("properties", {}).items() if not _takes_text(member, definitions)
-    )
+    kinds = {name: set(_kinds(member, definitions)) for name, member in schema.get("properties", {}).items()}
+    return frozenset(name for name, taken in kinds.items() if "string" not in taken or "object" in taken)
 
 
-def _takes_text(schema: dict[str, Any], definitions: dict[str, Any]) -> bool:
+def _kinds(schema: dict[str, Any], definitions: dict[str, Any]) -> Iterator[str]:
+    """The kinds of values that a schema takes."""
     if "$ref" in schema:
-        return _takes_text(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+        yield from _kinds(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     choices = schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf")
-    if choices:
-        return any(_takes_text(choice, definitions) for choice in choices)
-    return bool(schema.get("type", "string") == "string")
+    for choice in choices or ():
+        yield from _kinds(choice, definitions)
+    if "$ref" not in schema and not choices:
+        yield schema.get("type", "string")
 
 
 def _input(request: Request) -> Any:

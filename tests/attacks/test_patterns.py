@@ -53,6 +53,7 @@ TRIED: dict[Key, tuple[str, tuple[str, ...]]] = {
 }
 # These read what we, or whoever runs the server, have written.
 OURS: set[Key] = {
+    ("contracts/sizes.py", "([0-9]{1,16}) ?(|KiB|MiB|GiB|TiB)"),
     ("rpc/python/__init__.py", "\\w+"),
     ("rpc/python/__init__.py", "'\\$ref': '#/\\$defs/([\\w-]+)'"),
     ("rpc/python/types.py", "(?<!^)(?=[A-Z])"),

@@ -52,8 +52,8 @@ async def test_no_input_is_an_empty_one(url: str, client: httpx.AsyncClient, que
     ("query", "message"),
     [
         ("?input=%7B", "The input is not JSON"),
-        ("?input=[]", "Input should be a valid dictionary or instance of Described"),
-        ('?input={"pages":"1"}', "pages: Input should be a valid integer"),
+        ("?input=[]", "The input must be an object"),
+        ('?input={"pages":"1"}', "pages must be a whole number"),
     ],
 )
 async def test_an_input_in_the_url_is_checked_like_any_other(

@@ -53,7 +53,7 @@ async def test_a_form_s_fields_are_checked_before_its_file_is_read(url: str) -> 
         url, head("content.keep", "content-length: 500000000", kind=FORM["content-type"]), begin
     )
 
-    assert (status, error_of(body)) == (400, (1200, "pages: Input should be a valid integer"))
+    assert (status, error_of(body)) == (400, (1200, "pages must be a whole number"))
 
 
 async def test_a_caller_is_named_before_the_form_is_read(url: str) -> None:

@@ -245,7 +245,7 @@ class NewUpload(Model):
     purpose: Purpose | None = None
     sha256: str | None = None
     idempotency_key: str | None = None
-    owner: Owner | None = None
+    owner: Owner | str | None = None
 
 
 class PartChecksum(Model):
@@ -315,10 +315,12 @@ class SignedParts(Model):
 class StorageUsage(Model):
     """Bytes. `used`: completed originals; `reserved`: what signed URLs may still bring or tombstones still hold.
 
-    `renditions`: what was made of them, which counts in `percentage` and against `limit` where the settings say so.
+    `renditions`: what was made of them, which counts in `percentage` and against `quota` where the settings say so.
+    `limit` is the quota too, as callers of VRSS know it.
     """
 
     used: int
+    quota: int
     limit: int
     percentage: float
     reserved: int

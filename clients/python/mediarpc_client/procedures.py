@@ -65,7 +65,7 @@ class MediaProcedures:
         purpose: Purpose | None = None,
         sha256: str | None = None,
         idempotency_key: str | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> UploadTicket:
         """Reserve room for one object and sign the PUT that fills it.
 
@@ -162,7 +162,7 @@ class MediaProcedures:
         purpose: Purpose | None = None,
         sha256: str | None = None,
         idempotency_key: str | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
         part_size: int | None = None,
     ) -> MultipartTicket:
         """Reserve room for one object that comes in parts, and say how large they are.
@@ -275,7 +275,7 @@ class MediaProcedures:
         purpose: Purpose | None = None,
         sha256: str | None = None,
         idempotency_key: str | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
         wait_seconds: int | None = None,
     ) -> MediaAnswer:
         """Store bytes as they arrive, reserve room for them as they do, and answer the verified media.
@@ -376,7 +376,7 @@ class MediaProcedures:
         limit: int | None = None,
         cursor: str | None = None,
         direction: Literal["forward", "backward"] | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> UploadPage:
         """Answer a page of an owner's unfinished uploads, newest first. Raises ForeignOwner.
 
@@ -443,7 +443,7 @@ class MediaProcedures:
         purpose: Literal["post", "profile", "any"] | None = None,
         post_id: str | None = None,
         search: str | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> MediaPage:
         """Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
 
@@ -627,7 +627,7 @@ class MediaProcedures:
         self,
         *,
         post_id: str,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> FoundPostMedia:
         """Answer the media of an owner's post in their order; a post that nobody attached to has none.
 
@@ -673,7 +673,7 @@ class MediaProcedures:
     def get_profile_image(
         self,
         *,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> ProfileImage:
         """Answer an owner's profile image, null when there is none or it was deleted. Raises ForeignOwner.
 
@@ -690,7 +690,7 @@ class MediaProcedures:
     def get_storage_usage(
         self,
         *,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> StorageUsage:
         """Answer what an owner uses of the quota, in bytes. Raises ForeignOwner.
 
@@ -746,7 +746,7 @@ class MediaProcedures:
         self,
         *,
         post_id: str,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> DeletedPostMedia:
         """Delete every media of an owner's post, as `media.deleteMedia` would, all of them at once. Raises
         ForeignOwner.
@@ -768,7 +768,7 @@ class MediaProcedures:
         media_id: str | None = None,
         last_event_id: str | None = None,
         since: Literal["start"] | str | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> Iterator[MediaEvent]:
         """Answer an owner's events as they happen, in the order of the changes.
 
@@ -797,7 +797,7 @@ class MediaProcedures:
         since: Literal["start"] | str | None = None,
         wait_seconds: int | None = None,
         limit: int | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> MediaEvents:
         """Answer the events after `since`, or wait up to `waitSeconds` for the next ones; none when nothing happens.
 
@@ -826,7 +826,7 @@ class MediaProcedures:
         *,
         plan: Plan,
         user_id: str | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> StorageUsage:
         """Give a user, or another owner, the quota of a plan, and answer what is used of it. For the scope `service`
         alone.
@@ -871,7 +871,7 @@ class MediaProcedures:
         limit: int | None = None,
         cursor: str | None = None,
         direction: Literal["forward", "backward"] | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
         media_id: str | None = None,
     ) -> AuditPage:
         """Answer a page of the audit, newest first: of all, of an owner, of a media. For the scope `service` alone.
@@ -918,7 +918,7 @@ class AsyncMediaProcedures:
         purpose: Purpose | None = None,
         sha256: str | None = None,
         idempotency_key: str | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> UploadTicket:
         """Reserve room for one object and sign the PUT that fills it.
 
@@ -1015,7 +1015,7 @@ class AsyncMediaProcedures:
         purpose: Purpose | None = None,
         sha256: str | None = None,
         idempotency_key: str | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
         part_size: int | None = None,
     ) -> MultipartTicket:
         """Reserve room for one object that comes in parts, and say how large they are.
@@ -1128,7 +1128,7 @@ class AsyncMediaProcedures:
         purpose: Purpose | None = None,
         sha256: str | None = None,
         idempotency_key: str | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
         wait_seconds: int | None = None,
     ) -> MediaAnswer:
         """Store bytes as they arrive, reserve room for them as they do, and answer the verified media.
@@ -1229,7 +1229,7 @@ class AsyncMediaProcedures:
         limit: int | None = None,
         cursor: str | None = None,
         direction: Literal["forward", "backward"] | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> UploadPage:
         """Answer a page of an owner's unfinished uploads, newest first. Raises ForeignOwner.
 
@@ -1296,7 +1296,7 @@ class AsyncMediaProcedures:
         purpose: Literal["post", "profile", "any"] | None = None,
         post_id: str | None = None,
         search: str | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> MediaPage:
         """Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
 
@@ -1480,7 +1480,7 @@ class AsyncMediaProcedures:
         self,
         *,
         post_id: str,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> FoundPostMedia:
         """Answer the media of an owner's post in their order; a post that nobody attached to has none.
 
@@ -1526,7 +1526,7 @@ class AsyncMediaProcedures:
     async def get_profile_image(
         self,
         *,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> ProfileImage:
         """Answer an owner's profile image, null when there is none or it was deleted. Raises ForeignOwner.
 
@@ -1543,7 +1543,7 @@ class AsyncMediaProcedures:
     async def get_storage_usage(
         self,
         *,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> StorageUsage:
         """Answer what an owner uses of the quota, in bytes. Raises ForeignOwner.
 
@@ -1599,7 +1599,7 @@ class AsyncMediaProcedures:
         self,
         *,
         post_id: str,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> DeletedPostMedia:
         """Delete every media of an owner's post, as `media.deleteMedia` would, all of them at once. Raises
         ForeignOwner.
@@ -1621,7 +1621,7 @@ class AsyncMediaProcedures:
         media_id: str | None = None,
         last_event_id: str | None = None,
         since: Literal["start"] | str | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> AsyncIterator[MediaEvent]:
         """Answer an owner's events as they happen, in the order of the changes.
 
@@ -1650,7 +1650,7 @@ class AsyncMediaProcedures:
         since: Literal["start"] | str | None = None,
         wait_seconds: int | None = None,
         limit: int | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> MediaEvents:
         """Answer the events after `since`, or wait up to `waitSeconds` for the next ones; none when nothing happens.
 
@@ -1679,7 +1679,7 @@ class AsyncMediaProcedures:
         *,
         plan: Plan,
         user_id: str | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
     ) -> StorageUsage:
         """Give a user, or another owner, the quota of a plan, and answer what is used of it. For the scope `service`
         alone.
@@ -1724,7 +1724,7 @@ class AsyncMediaProcedures:
         limit: int | None = None,
         cursor: str | None = None,
         direction: Literal["forward", "backward"] | None = None,
-        owner: Owner | None = None,
+        owner: Owner | str | None = None,
         media_id: str | None = None,
     ) -> AuditPage:
         """Answer a page of the audit, newest first: of all, of an owner, of a media. For the scope `service` alone.
