@@ -221,6 +221,12 @@ class FoundMedia(MediaAnswer):
     last_event_id: LastEventId
 
 
+class ManyMedia(Wire):
+    """The media that were asked for, in this order; null for what is not there."""
+
+    items: list[Media | None]
+
+
 class ListMedia(Wire):
     """Input of `media.listMedia`. Without `status`, unfinished uploads are left out.
 
@@ -279,7 +285,7 @@ class Success(Wire):
 
 
 class MediaReferences(Wire):
-    """Input of `media.deleteMany`."""
+    """Input of `media.getMany` and `media.deleteMany`."""
 
     media_ids: MediaIds
 

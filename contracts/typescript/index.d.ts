@@ -82,6 +82,11 @@ export interface FoundPostMedia {
   lastEventId: EventId;
 }
 
+/** The media that were asked for, in this order; null for what is not there. */
+export interface ManyMedia {
+  items: (Media | null)[];
+}
+
 /**
  * A media as its owner sees it. Sizes in bytes, width and height in pixels as displayed, duration in seconds.
  *
@@ -128,6 +133,8 @@ export interface MediaEvent {
   id: EventId;
   type: EventType;
   mediaId: MediaId;
+  ownerType: string;
+  ownerId: string;
   at: ISODateTime;
   data: MediaEventData;
 }
@@ -685,6 +692,23 @@ export declare namespace MediaProcedures {
     type Output = FoundMedia;
   }
   /**
+   * Answer up to 100 media by their ids, whoever owns them, in this order; null for what is unknown or deleted.
+   *
+   * For the scope `service` alone: it says for others what they may see. Raises ServiceOnly.
+   *
+   * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+   */
+  interface GetMany {
+    input: GetMany.Input;
+    output: GetMany.Output;
+  }
+  namespace GetMany {
+    interface Input {
+      mediaIds: MediaId[];
+    }
+    type Output = ManyMedia;
+  }
+  /**
    * Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
    *
    * Profile images only with `purpose: "profile"` or `"any"`.
@@ -990,7 +1014,7 @@ export declare namespace MediaProcedures {
       mediaId?: MediaId | null;
       lastEventId?: EventId | null;
       since?: 'start' | EventId | null;
-      owner?: Owner | null;
+      owner?: Owner | '*' | null;
     }
     type Output = MediaEvent;
   }
@@ -1017,7 +1041,7 @@ export declare namespace MediaProcedures {
       waitSeconds?: number;
       /** @default 200 */
       limit?: number;
-      owner?: Owner | null;
+      owner?: Owner | '*' | null;
     }
     type Output = MediaEvents;
   }
@@ -1499,6 +1523,14 @@ export type AppRouter = TRPCBuiltRouter<
        * the same.
        */
       getMedia: Query<MediaProcedures.GetMedia.Input, MediaProcedures.GetMedia.Output>;
+      /**
+       * Answer up to 100 media by their ids, whoever owns them, in this order; null for what is unknown or deleted.
+       *
+       * For the scope `service` alone: it says for others what they may see. Raises ServiceOnly.
+       *
+       * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+       */
+      getMany: Query<MediaProcedures.GetMany.Input, MediaProcedures.GetMany.Output>;
       /**
        * Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
        *
