@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictI
 from pydantic_core import PydanticCustomError
 
 from contracts.formats import FORMATS, MediaType, canonical
+from contracts.metadata import Metadata
 from contracts.owners import Owner
 from contracts.wire import LastEventId, Timestamp, Wire
 
@@ -203,7 +204,7 @@ class Media(Wire):
     renditions: list[Rendition]
     hls_url: str | None
     post_id: str | None
-    metadata: dict[str, Any]
+    metadata: Metadata
     error: MediaError | None
     created_at: Timestamp
     updated_at: Timestamp

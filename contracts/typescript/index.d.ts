@@ -18,6 +18,13 @@ export type ISODateTime = Brand<string, 'ISODateTime'>;
 
 export type MediaId = Brand<string, 'MediaId'>;
 
+/** What a recording says of itself. */
+export interface AudioTags {
+  title?: string;
+  artist?: string;
+  album?: string;
+}
+
 /** Newest first; `nextCursor` is null on the last page. */
 export interface AuditPage {
   items: AuditRecord[];
@@ -111,7 +118,15 @@ export interface Media {
   renditions: Rendition[];
   hlsUrl: string | null;
   postId: string | null;
-  metadata: Record<string, unknown>;
+  /**
+   * What is known of a media, by its `type`; what is not is left out, and everything until it is processed.
+   *
+   * An image has `format` (what its file is), `frames` (over 1 when it moves), `placeholder` (a ThumbHash in base64) and
+   * `dominantColor` (#rrggbb). A video has `placeholder`, `dominantColor`, `codec` and `bitrate` (bits a second) of its
+   * picture, `fps`, `hasAudio`, `rotation` (by how many degrees clockwise it was turned upright), and `warnings` where
+   * its renditions lack something. Audio has `codec`, `bitrate` and `tags`.
+   */
+  metadata: { format?: string; frames?: number; placeholder?: string; dominantColor?: string; codec?: string; bitrate?: number; fps?: number; hasAudio?: boolean; rotation?: number; tags?: AudioTags; warnings?: 'sound_unsupported'[] };
   error: MediaError | null;
   createdAt: ISODateTime;
   updatedAt: ISODateTime;
