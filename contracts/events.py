@@ -1,7 +1,7 @@
 """The log of what happened to a caller's media: input and output of `media.watch`."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StrictInt, StrictStr, ValidationInfo, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -17,6 +17,7 @@ MAX_EVENT_ID = 2**63 - 1
 MAX_EVENT_ID_DIGITS = 19
 MAX_EVENTS = 200
 START = "start"
+EVERYBODY = "*"
 
 
 class EventType(StrEnum):
@@ -32,8 +33,13 @@ class EventType(StrEnum):
     MEDIA_DELETED = "media.deleted"
 
 
+def _is_number(text: str) -> bool:
+    return len(text) <= MAX_EVENT_ID_DIGITS and text.isascii() and text.isdecimal() and int(text) <= MAX_EVENT_ID
+
+
 def _event_id(value: str, info: ValidationInfo) -> str:
-    if len(value) > MAX_EVENT_ID_DIGITS or not (value.isascii() and value.isdecimal()) or int(value) > MAX_EVENT_ID:
+    numbers = value.split(".", 2)
+    if len(numbers) > 2 or not all(_is_number(number) for number in numbers):  # noqa: PLR2004 - transaction and event
         told = {"field": to_camel(info.field_name or "")}
         raise PydanticCustomError("event_id", "{field} must be the id of an earlier event", told)
     return value
@@ -55,13 +61,13 @@ class WatchMedia(Wire):
     """Input of `media.watch`: every media of the caller, or one; what happens from now on, or after `since`.
 
     `since` is the id of an event, or "start" for the whole log; `lastEventId`, with which a client connects again,
-    counts before it.
+    counts before it. With the scope `service`, the owner "*" is everybody, whose events have ids of their own.
     """
 
     media_id: MediaId | None = None
     last_event_id: EventId | None = None
     since: Since | None = None
-    owner: NamedOwner | None = None
+    owner: NamedOwner | Literal["*"] | None = None
 
 
 class PollEvents(Wire):
@@ -71,7 +77,7 @@ class PollEvents(Wire):
     since: Since | None = None
     wait_seconds: WaitSeconds = MAX_WAIT_SECONDS
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_EVENTS)] = MAX_EVENTS
-    owner: NamedOwner | None = None
+    owner: NamedOwner | Literal["*"] | None = None
 
 
 class MediaEventData(Wire):
@@ -94,6 +100,8 @@ class MediaEvent(Event):
 
     type: EventType
     media_id: MediaId
+    owner_type: str
+    owner_id: str
     at: Timestamp
     data: MediaEventData
 

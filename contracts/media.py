@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictI
 from pydantic_core import PydanticCustomError
 
 from contracts.formats import FORMATS, MediaType, canonical
+from contracts.metadata import Metadata
 from contracts.owners import NamedOwner
 from contracts.wire import LastEventId, Timestamp, Wire
 
@@ -222,7 +223,7 @@ class Media(Wire):
     renditions: list[Rendition]
     hls_url: str | None
     post_id: str | None
-    metadata: dict[str, Any]
+    metadata: Metadata
     error: MediaError | None
     created_at: Timestamp
     updated_at: Timestamp
@@ -238,6 +239,12 @@ class FoundMedia(MediaAnswer):
     """One media, and the last event of its owner that it knows of: watch from there, and nothing is missed."""
 
     last_event_id: LastEventId
+
+
+class ManyMedia(Wire):
+    """The media that were asked for, in this order; null for what is not there."""
+
+    items: list[Media | None]
 
 
 class ListMedia(Wire):
@@ -299,7 +306,7 @@ class Success(Wire):
 
 
 class MediaReferences(Wire):
-    """Input of `media.deleteMany`."""
+    """Input of `media.getMany` and `media.deleteMany`."""
 
     media_ids: MediaIds
 

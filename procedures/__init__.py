@@ -33,6 +33,7 @@ PROCEDURES: tuple[Procedure, ...] = (
     progress.list_uploads,
     upload.cancel_upload,
     library.get_media,
+    library.get_many,
     library.list_media,
     library.get_download_url,
     processing.get_processing_status,

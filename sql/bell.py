@@ -50,17 +50,20 @@ class Ring:
 
 
 class Bell:
-    """Rings for an owner whenever that owner's log has grown; it listens once somebody has waited."""
+    """Rings for an owner whenever that owner's log has grown; it listens once somebody has waited.
+
+    Who waits for no owner by name waits for all of them.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._waiting: defaultdict[str, set[Ring]] = defaultdict(set)
+        self._waiting: defaultdict[str | None, set[Ring]] = defaultdict(set)
         self._listening: asyncio.Task[None] | None = None
         self._connection: Connection | None = None
         self._sends_home = False
 
     @asynccontextmanager
-    async def of(self, owner_id: str) -> AsyncIterator[Ring]:
+    async def of(self, owner_id: str | None) -> AsyncIterator[Ring]:
         """Wait for an owner's rings."""
         ring = Ring()
         if self._sends_home:
@@ -108,9 +111,9 @@ class Bell:
             await connection.execute(f"listen {CHANNEL}")
             self._ring(*self._waiting)
             async for notice in connection.notifies():
-                self._ring(notice.payload)
+                self._ring(notice.payload, None)
 
-    def _ring(self, *owner_ids: str) -> None:
+    def _ring(self, *owner_ids: str | None) -> None:
         for owner_id in owner_ids:
             for ring in self._waiting.get(owner_id, ()):
                 ring.rung.set()

@@ -38,6 +38,10 @@ select {media} from media where id = %(id)s and owned_by(owner_id, %(owners)s) a
 select {media}, last_event_id from media cross join lateral end_of_log(owner_id)
 where id = %(id)s and owned_by(owner_id, %(owners)s) and state <> 'deleted';
 
+-- name: find_many :many read
+-- Those of these media that are not deleted, whoever owns them.
+select {media} from media where id = any(%(ids)s::uuid[]) and state <> 'deleted';
+
 -- name: read_media :one read
 -- A media in any state, whoever owns it: for jobs.
 select {media} from media where id = %(id)s;
@@ -97,7 +101,7 @@ left join (
     ) as judged
     -- By its key, one by one, whatever the planner expects: a limit of one is nothing that can be joined in another way.
     cross join lateral (select {media} from media where media.id = judged.id limit 1) as found
-    where is_last or (is_found and (%(purpose)s::text is null or purpose = %(purpose)s::text))
+    where (is_found or is_last) and (is_last or %(purpose)s::text is null or purpose = %(purpose)s::text)
     order by judged.id desc
     limit %(limit)s
 ) as page on true

@@ -161,6 +161,22 @@ class EventRow(Struct, frozen=True):
     at: datetime
     data: dict[str, Any]
 
+    @property
+    def place(self) -> tuple[int, ...]:
+        """Where it stands in its owner's log."""
+        return (self.id,)
+
+
+class SettledEventRow(EventRow, frozen=True):
+    """One event of all owners' logs, which no event can come before any more."""
+
+    xid: int
+
+    @property
+    def place(self) -> tuple[int, ...]:
+        """Where it stands among the events of all owners."""
+        return self.xid, self.id
+
 
 class AuditRow(Struct, frozen=True):
     """One record of the audit."""

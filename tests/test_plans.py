@@ -40,6 +40,9 @@ CASES: dict[str, tuple[str, dict[str, Any], set[str]]] = {
         {"owner_id": OWNER, "before": None, "limit": 21, "now": NOW},
         {"media_unfinished_of_owner", "events_of_owner"},
     ),
+    "find_many": ("find_many", {"ids": [MEDIA_ID]}, {"media_pkey"}),
+    "read_settled_events": ("read_settled_events", {"xid": 0, "after": 4000, "limit": 200}, {"events_of_all"}),
+    "read_last_settled_event": ("read_last_settled_event", {}, {"events_of_all"}),
     "read_last_event": ("read_last_event", {"owner_id": OWNER}, {"events_of_owner"}),
     "read_media": ("read_media", {"id": MEDIA_ID}, {"media_pkey"}),
     "list_media, first page": ("list_media", {**PAGE, "before": None}, {"media_of_owner", "events_of_owner"}),
@@ -143,10 +146,10 @@ def explain(db, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
 
     text = re.sub(r"%\((\w+)\)s", place, QUERIES[name].text)
     db.execute(f"prepare planned as {text}")
-    values = ", ".join(f"%({parameter})s" for parameter in order)
+    values = f"({', '.join(f'%({parameter})s' for parameter in order)})" if order else ""
     try:
         with psycopg.ClientCursor(db) as cursor:
-            (((plan,),),) = cursor.execute(f"explain (format json) execute planned({values})", parameters).fetchall()
+            (((plan,),),) = cursor.execute(f"explain (format json) execute planned{values}", parameters).fetchall()
     finally:
         db.execute("deallocate planned")
     found: dict[str, Any] = plan["Plan"]

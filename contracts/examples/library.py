@@ -26,6 +26,13 @@ LIBRARY: dict[str, tuple[Example, ...]] = {
             name="The photo is ready", input={"mediaId": PHOTO_ID}, output={"media": READY_PHOTO, "lastEventId": "45"}
         ),
     ),
+    "media.getMany": (
+        Example(
+            name="What a post of the host application shows, and an id is nobody's",
+            input={"mediaIds": [PHOTO_ID, UNKNOWN_ID]},
+            output={"items": [READY_PHOTO, None]},
+        ),
+    ),
     "media.listMedia": (
         Example(
             name="The newest media", input={}, output={"items": [READY_PHOTO], "nextCursor": None, "lastEventId": "45"}

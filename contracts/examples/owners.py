@@ -12,6 +12,8 @@ def _told(number: int, kind: str, status: str, *, stage: str | None = None, prog
         "id": str(number),
         "type": kind,
         "mediaId": PHOTO_ID,
+        "ownerType": "user",
+        "ownerId": "ada",
         "at": READY_AT,
         "data": {
             "status": status,

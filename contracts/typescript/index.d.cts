@@ -18,6 +18,13 @@ export type ISODateTime = Brand<string, 'ISODateTime'>;
 
 export type MediaId = Brand<string, 'MediaId'>;
 
+/** What a recording says of itself. */
+export interface AudioTags {
+  title?: string;
+  artist?: string;
+  album?: string;
+}
+
 /** Newest first; `nextCursor` is null on the last page. */
 export interface AuditPage {
   items: AuditRecord[];
@@ -82,6 +89,11 @@ export interface FoundPostMedia {
   lastEventId: EventId;
 }
 
+/** The media that were asked for, in this order; null for what is not there. */
+export interface ManyMedia {
+  items: (Media | null)[];
+}
+
 /**
  * A media as its owner sees it. Sizes in bytes, width and height in pixels as displayed, duration in seconds.
  *
@@ -106,7 +118,15 @@ export interface Media {
   renditions: Rendition[];
   hlsUrl: string | null;
   postId: string | null;
-  metadata: Record<string, unknown>;
+  /**
+   * What is known of a media, by its `type`; what is not is left out, and everything until it is processed.
+   *
+   * An image has `format` (what its file is), `frames` (over 1 when it moves), `placeholder` (a ThumbHash in base64) and
+   * `dominantColor` (#rrggbb). A video has `placeholder`, `dominantColor`, `codec` and `bitrate` (bits a second) of its
+   * picture, `fps`, `hasAudio`, `rotation` (by how many degrees clockwise it was turned upright), and `warnings` where
+   * its renditions lack something. Audio has `codec`, `bitrate` and `tags`.
+   */
+  metadata: { format?: string; frames?: number; placeholder?: string; dominantColor?: string; codec?: string; bitrate?: number; fps?: number; hasAudio?: boolean; rotation?: number; tags?: AudioTags; warnings?: 'sound_unsupported'[] };
   error: MediaError | null;
   createdAt: ISODateTime;
   updatedAt: ISODateTime;
@@ -128,6 +148,8 @@ export interface MediaEvent {
   id: EventId;
   type: EventType;
   mediaId: MediaId;
+  ownerType: string;
+  ownerId: string;
   at: ISODateTime;
   data: MediaEventData;
 }
@@ -742,6 +764,23 @@ export declare namespace MediaProcedures {
     type Output = FoundMedia;
   }
   /**
+   * Answer up to 100 media by their ids, whoever owns them, in this order; null for what is unknown or deleted.
+   *
+   * For the scope `service` alone: it says for others what they may see. Raises ServiceOnly.
+   *
+   * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+   */
+  interface GetMany {
+    input: GetMany.Input;
+    output: GetMany.Output;
+  }
+  namespace GetMany {
+    interface Input {
+      mediaIds: MediaId[];
+    }
+    type Output = ManyMedia;
+  }
+  /**
    * Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
    *
    * Profile images only with `purpose: "profile"` or `"any"`.
@@ -1049,7 +1088,7 @@ export declare namespace MediaProcedures {
       mediaId?: MediaId | null;
       lastEventId?: EventId | null;
       since?: 'start' | EventId | null;
-      owner?: Owner | string | null;
+      owner?: Owner | string | '*' | null;
     }
     type Output = MediaEvent;
   }
@@ -1076,7 +1115,7 @@ export declare namespace MediaProcedures {
       waitSeconds?: number;
       /** @default 200 */
       limit?: number;
-      owner?: Owner | string | null;
+      owner?: Owner | string | '*' | null;
     }
     type Output = MediaEvents;
   }
@@ -1576,6 +1615,14 @@ export type AppRouter = TRPCBuiltRouter<
        * the same.
        */
       getMedia: Query<MediaProcedures.GetMedia.Input, MediaProcedures.GetMedia.Output>;
+      /**
+       * Answer up to 100 media by their ids, whoever owns them, in this order; null for what is unknown or deleted.
+       *
+       * For the scope `service` alone: it says for others what they may see. Raises ServiceOnly.
+       *
+       * @throws FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+       */
+      getMany: Query<MediaProcedures.GetMany.Input, MediaProcedures.GetMany.Output>;
       /**
        * Answer a page of an owner's media, newest first; unfinished uploads only with `status: "pending"`.
        *

@@ -1,4 +1,4 @@
-"""What a caller has: `media.getMedia`, `media.listMedia`, `media.getDownloadUrl`."""
+"""What a caller has: `media.getMedia`, `media.getMany`, `media.listMedia`, `media.getDownloadUrl`."""
 
 from uuid import UUID
 
@@ -8,9 +8,19 @@ from contracts.errors import (
     MediaNotFound,
     MediaUnscanned,
     RenditionNotFound,
+    ServiceOnly,
     UploadPending,
 )
-from contracts.media import DownloadUrl, FoundMedia, GetDownloadUrl, ListMedia, MediaPage, MediaReference
+from contracts.media import (
+    DownloadUrl,
+    FoundMedia,
+    GetDownloadUrl,
+    ListMedia,
+    ManyMedia,
+    MediaPage,
+    MediaReference,
+    MediaReferences,
+)
 from contracts.processing import INFECTED
 from procedures.media.answer import download, last_event, published, shown
 from procedures.media.search import in_any_case
@@ -31,6 +41,18 @@ async def get_media(ctx: Context, params: MediaReference) -> FoundMedia:
     if found is None:
         raise MediaNotFound
     return FoundMedia(media=shown(ctx, found), last_event_id=last_event([found]))
+
+
+@query("media.getMany", raises=(ServiceOnly,))
+async def get_many(ctx: Context, params: MediaReferences) -> ManyMedia:
+    """Answer up to 100 media by their ids, whoever owns them, in this order; null for what is unknown or deleted.
+
+    For the scope `service` alone: it says for others what they may see. Raises ServiceOnly.
+    """
+    ctx.require_service()
+    rows = await ctx.db.many(MediaRow, "find_many", ids=params.media_ids)
+    found = {row.id: shown(ctx, row) for row in rows}
+    return ManyMedia(items=[found.get(media_id) for media_id in params.media_ids])
 
 
 @query("media.listMedia", raises=(ForeignOwner,))

@@ -86,6 +86,7 @@ const forServices = [
   await codeOf(api.media.setPlan.mutate({ userId: 'eve', plan: 'pro' })),
   await codeOf(api.media.purgeUser.mutate({ userId: 'eve' })),
   await codeOf(api.media.listAudit.query()),
+  await codeOf(api.media.getMany.query({ mediaIds: [mediaId] })),
 ];
 
 const mediaIds = [first, byUrl, brought.id];

@@ -13,7 +13,7 @@ export async function calls(id: MediaId): Promise<void> {
   const { media } = await api.media.getMedia.query({ mediaId: id });
   const at: ISODateTime = media.createdAt;
   const kind: MediaType = media.type;
-  const placeholder: unknown = media.metadata['placeholder'];
+  const placeholder: string | undefined = media.metadata.placeholder;
   void [at, kind, placeholder];
 
   await api.media.getStorageUsage.query();

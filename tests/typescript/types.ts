@@ -2,6 +2,7 @@
 import { ErrorCode } from 'mediarpc';
 import type {
   Cursor,
+  EventId,
   ISODateTime,
   Media,
   MediaId,
@@ -19,7 +20,7 @@ function holds<_Truth extends true>(): void {}
 // Both styles of naming a procedure's input and output say the same.
 holds<Same<MediaProcedures.InitiateUpload['input'], MediaProcedures.InitiateUpload.Input>>();
 holds<Same<MediaProcedures.InitiateUpload['output'], MediaProcedures.InitiateUpload.Output>>();
-holds<Same<MediaProcedures.GetMedia['output'], { media: Media }>>();
+holds<Same<MediaProcedures.GetMedia['output'], { media: Media; lastEventId: EventId }>>();
 holds<Same<MediaProcedures.GetSupportedFormats.Input, void>>();
 
 // Ids and moments are not any string, and not each other.
@@ -53,7 +54,10 @@ export const listed: MediaProcedures.ListMedia.Input = { status: 'deleted' };
 // Outputs: what may be null says so, and nothing is left out.
 declare const media: Media;
 holds<Same<Media['thumbnailUrl'], string | null>>();
-holds<Same<Media['metadata'], Record<string, unknown>>>();
+holds<Same<Media['metadata']['fps'], number | undefined>>();
+holds<Same<NonNullable<Media['metadata']['tags']>['artist'], string | undefined>>();
+// @ts-expect-error no metadata are called so
+media.metadata.colour;
 // @ts-expect-error it may be null
 media.url.length;
 

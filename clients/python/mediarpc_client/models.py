@@ -49,6 +49,14 @@ Stage = Literal[
 ]
 
 
+class AudioTags(Model):
+    """What a recording says of itself."""
+
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+
+
 class Owner(Model):
     """A user, or something else that has media: an event, a team, named as the host application names it."""
 
@@ -177,6 +185,12 @@ class FoundPostMedia(Model):
     last_event_id: str
 
 
+class ManyMedia(Model):
+    """The media that were asked for, in this order; null for what is not there."""
+
+    items: list[Media | None]
+
+
 class MediaAnswer(Model):
     """One media."""
 
@@ -204,6 +218,8 @@ class MediaEvent(Model):
     id: str
     type: EventType
     media_id: str
+    owner_type: str
+    owner_id: str
     at: datetime
     data: MediaEventData
 

@@ -11,6 +11,7 @@ from mediarpc_client.models import (
     DownloadUrl,
     FoundMedia,
     FoundPostMedia,
+    ManyMedia,
     MediaAnswer,
     MediaEvent,
     MediaEvents,
@@ -432,6 +433,25 @@ class MediaProcedures:
             FoundMedia,
         )
 
+    def get_many(
+        self,
+        *,
+        media_ids: Sequence[str],
+    ) -> ManyMedia:
+        """Answer up to 100 media by their ids, whoever owns them, in this order; null for what is unknown or deleted.
+
+        For the scope `service` alone: it says for others what they may see. Raises ServiceOnly.
+
+        - FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+        """
+        return self._transport.call(
+            "media.getMany",
+            {
+                "mediaIds": media_ids,
+            },
+            ManyMedia,
+        )
+
     def list_media(
         self,
         *,
@@ -768,7 +788,7 @@ class MediaProcedures:
         media_id: str | None = None,
         last_event_id: str | None = None,
         since: Literal["start"] | str | None = None,
-        owner: Owner | str | None = None,
+        owner: Owner | str | Literal["*"] | None = None,
     ) -> Iterator[MediaEvent]:
         """Answer an owner's events as they happen, in the order of the changes.
 
@@ -797,7 +817,7 @@ class MediaProcedures:
         since: Literal["start"] | str | None = None,
         wait_seconds: int | None = None,
         limit: int | None = None,
-        owner: Owner | str | None = None,
+        owner: Owner | str | Literal["*"] | None = None,
     ) -> MediaEvents:
         """Answer the events after `since`, or wait up to `waitSeconds` for the next ones; none when nothing happens.
 
@@ -1285,6 +1305,25 @@ class AsyncMediaProcedures:
             FoundMedia,
         )
 
+    async def get_many(
+        self,
+        *,
+        media_ids: Sequence[str],
+    ) -> ManyMedia:
+        """Answer up to 100 media by their ids, whoever owns them, in this order; null for what is unknown or deleted.
+
+        For the scope `service` alone: it says for others what they may see. Raises ServiceOnly.
+
+        - FORBIDDEN (ServiceOnly): The procedure is for tokens with the scope `service`.
+        """
+        return await self._transport.call(
+            "media.getMany",
+            {
+                "mediaIds": media_ids,
+            },
+            ManyMedia,
+        )
+
     async def list_media(
         self,
         *,
@@ -1621,7 +1660,7 @@ class AsyncMediaProcedures:
         media_id: str | None = None,
         last_event_id: str | None = None,
         since: Literal["start"] | str | None = None,
-        owner: Owner | str | None = None,
+        owner: Owner | str | Literal["*"] | None = None,
     ) -> AsyncIterator[MediaEvent]:
         """Answer an owner's events as they happen, in the order of the changes.
 
@@ -1650,7 +1689,7 @@ class AsyncMediaProcedures:
         since: Literal["start"] | str | None = None,
         wait_seconds: int | None = None,
         limit: int | None = None,
-        owner: Owner | str | None = None,
+        owner: Owner | str | Literal["*"] | None = None,
     ) -> MediaEvents:
         """Answer the events after `since`, or wait up to `waitSeconds` for the next ones; none when nothing happens.
 
