@@ -7,7 +7,13 @@ from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 
 from contracts.wire import Wire
 
-_LEFT_OUT = ConfigDict(json_schema_serialization_defaults_required=False)
+
+def _without_defaults(schema: JsonSchemaValue) -> None:
+    for member in schema["properties"].values():
+        member.pop("default", None)
+
+
+_LEFT_OUT = ConfigDict(json_schema_serialization_defaults_required=False, json_schema_extra=_without_defaults)
 _Absent = SkipJsonSchema[None]
 
 
@@ -42,7 +48,7 @@ class MediaMetadata(Wire):
     has_audio: bool | _Absent = None
     rotation: int | _Absent = None
     tags: AudioTags | _Absent = None
-    warnings: list[Literal["sound_unsupported"]] | _Absent = None
+    warnings: list[Literal["sound_unsupported", "sound_incomplete"]] | _Absent = None
 
 
 class _LooksLike:

@@ -152,7 +152,7 @@ async def test_an_upload_works_as_it_says(site: Site):
     assert (await site.call("media.completeUpload", media_id))[1]["media"]["filename"] == "photo.jpg"
     assert (await site.call("media.getMedia", media_id))[1]["media"]["id"] == ticket["mediaId"]
     assert len((await site.call("media.listMedia", {"limit": 1}))[1]["items"]) == 1
-    assert (await site.call("media.pollEvents", {"waitSeconds": 0}))[1]["events"]
+    assert (await site.call("media.pollEvents", {"waitSeconds": 0, "since": "start"}))[1]["events"]
     assert (await site.call("media.deleteMedia", media_id))[1] == {"success": True}
 
 

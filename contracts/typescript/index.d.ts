@@ -126,7 +126,7 @@ export interface Media {
    * picture, `fps`, `hasAudio`, `rotation` (by how many degrees clockwise it was turned upright), and `warnings` where
    * its renditions lack something. Audio has `codec`, `bitrate` and `tags`.
    */
-  metadata: { format?: string; frames?: number; placeholder?: string; dominantColor?: string; codec?: string; bitrate?: number; fps?: number; hasAudio?: boolean; rotation?: number; tags?: AudioTags; warnings?: 'sound_unsupported'[] };
+  metadata: { format?: string; frames?: number; placeholder?: string; dominantColor?: string; codec?: string; bitrate?: number; fps?: number; hasAudio?: boolean; rotation?: number; tags?: AudioTags; warnings?: ('sound_unsupported' | 'sound_incomplete')[] };
   error: MediaError | null;
   createdAt: ISODateTime;
   updatedAt: ISODateTime;
