@@ -15,6 +15,16 @@ from jsonb_to_recordset(%(calls)s::jsonb) as call(position integer, owner_id tex
 -- "offset 0" keeps the planner from reading the whole table for what it takes for many calls.
 left join lateral (select * from storage_usage where storage_usage.owner_id = call.owner_id offset 0) as stored on true;
 
+-- name: read_releases :many read
+-- What an owner's tombstones hold, by the minute from which on it can be used again: the soonest, of the first thousand.
+select date_bin('1 minute', greatest(url_ends_at, %(now)s), 'epoch') + interval '1 minute' as at, sum(held)::bigint as bytes
+from (
+    select url_ends_at, media_reserved_bytes(media) as held from media
+    where owner_id = %(owner_id)s and deleted_at is not null order by url_ends_at limit 1000
+) as tombstones
+where held > 0
+group by 1 order by 1 limit 20;
+
 -- name: set_quota :one
 -- Give an owner another quota, whatever is used already.
 insert into storage_usage (owner_id, quota_bytes) values (%(owner_id)s, %(quota_bytes)s)
