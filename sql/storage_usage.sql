@@ -36,10 +36,10 @@ returning {usage};
 update storage_usage set quota_bytes = 52428800 where owner_id = %(owner_id)s and quota_bytes <> 52428800;
 
 -- name: forget_usage :run
--- Forget an owner who holds nothing and has the free plan's quota: as much as is known without the row.
+-- Forget an owner who has no media and the free plan's quota: as much as is known without the row.
 delete from storage_usage
 where owner_id = %(owner_id)s
-    and used_bytes = 0 and reserved_bytes = 0 and rendition_bytes = 0 and quota_bytes = 52428800;
+    and media_count = 0 and quota_bytes = 52428800;
 
 -- name: read_drift :many read
 -- Owners whose usage is not the sum over their media rows: none, by construction.

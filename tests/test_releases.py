@@ -116,6 +116,21 @@ async def test_each_of_many_uploads_and_each_way_tells_it(cancelled, refusal, ca
     assert answer["error"]["data"]["details"]["releases"] == releases
 
 
+async def test_an_owner_whose_tombstones_weigh_nothing_is_not_forgotten(call, run_pending, resources, database_url):
+    """Until the last of them is gone; neither is one whom the version before would forget."""
+    start = datetime.now(UTC)
+    for now in (start, start + timedelta(minutes=5)):
+        ticket = await call("media.initiateMultipartUpload", **film(MIB), now=now)
+        await call("media.cancelUpload", mediaId=str(ticket.media_id), now=now)
+    with psycopg.connect(database_url, autocommit=True) as db:
+        assert db.execute("delete from storage_usage where reserved_bytes = 0").rowcount == 0
+        for minutes, left in ((18, [(1,)]), (30, [])):
+            then = start + timedelta(minutes=minutes)
+            await sweep(resources.db, then)
+            await run_pending(then)
+            assert db.execute("select media_count from storage_usage").fetchall() == left
+
+
 @pytest.mark.usefixtures("unhurried")
 async def test_no_upload_whose_part_was_signed_is_free(call, ada, database_url):
     """Signed and given up at once: the bytes of whoever was given a URL are reserved."""

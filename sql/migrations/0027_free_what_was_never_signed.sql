@@ -27,6 +27,17 @@ from (
 ) as free
 where free.owner_id = storage_usage.owner_id;
 
+-- A tombstone may weigh nothing now, and yet it is counted: an owner who has one is not forgotten, as the version before
+-- would do.
+create function storage_usage_stays() returns trigger language plpgsql as $$
+begin
+    return null;
+end
+$$;
+
+create trigger storage_usage_stays before delete on storage_usage
+    for each row when (old.media_count > 0) execute function storage_usage_stays();
+
 -- What an owner's tombstones hold, by when it comes back. They are told by their date, which they alone have, so that no
 -- statement about one of them by its id is planned by this index where there are few.
 create index media_tombstones_of_owner on media (owner_id, url_ends_at) where deleted_at is not null;
