@@ -4,7 +4,7 @@ A procedure raises where the failure is known; `rpc/dispatch.py` catches once; e
 own form. Facts are attributes of the exception and become `details` on the wire, in camelCase.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from errno import errorcode
 from http import HTTPStatus
@@ -28,6 +28,17 @@ _ISSUES = {
             "message": {"type": "string"},
         },
         "required": ["path", "code", "message"],
+        "additionalProperties": False,
+    },
+}
+
+
+_RELEASES = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"at": {"type": "string", "format": "date-time"}, "bytes": {"type": "integer"}},
+        "required": ["at", "bytes"],
         "additionalProperties": False,
     },
 }
@@ -441,7 +452,10 @@ class AnswersTooLarge(RpcError):
 
 @dataclass(kw_only=True)
 class StorageLimitExceeded(RpcError):
-    """`required` bytes do not fit into what used and reserved bytes, and renditions that count, leave of the quota."""
+    """`required` bytes do not fit into what used and reserved bytes, and renditions that count, leave of the quota.
+
+    `releases` are the `bytes` of deleted uploads that come back, by the minute `at` which they do, soonest first.
+    """
 
     code = ErrorCode.STORAGE_LIMIT_EXCEEDED
     used: int
@@ -449,6 +463,7 @@ class StorageLimitExceeded(RpcError):
     quota: int
     available: int
     required: int
+    releases: Annotated[list[dict[str, Any]], WithJsonSchema(_RELEASES)] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)

@@ -121,6 +121,13 @@ class ProcessingRow(Struct, frozen=True):
     is_processing: bool
 
 
+class ReleaseRow(Struct, frozen=True):
+    """How many bytes come back to an owner, and when."""
+
+    at: datetime
+    bytes: int
+
+
 class TurnRow(Struct, frozen=True):
     """A turn in a lane of the queue, in seconds of its work."""
 

@@ -17,6 +17,16 @@ from jsonb_to_recordset(%(calls)s::jsonb) as call(
 -- "offset 0" keeps the planner from reading the whole table for what it takes for many calls.
 left join lateral (select * from storage_usage where storage_usage.owner_id = call.owner_id offset 0) as stored on true;
 
+-- name: read_releases :many read
+-- What an owner's tombstones hold, by the minute from which on it can be used again: the soonest, of the first thousand.
+select date_bin('1 minute', greatest(url_ends_at, %(now)s), 'epoch') + interval '1 minute' as at, sum(held)::bigint as bytes
+from (
+    select url_ends_at, media_reserved_bytes(media) as held from media
+    where owner_id = %(owner_id)s and deleted_at is not null order by url_ends_at limit 1000
+) as tombstones
+where held > 0
+group by 1 order by 1 limit 20;
+
 -- name: set_quota :one
 -- Give an owner another quota, whatever is used already.
 insert into storage_usage (owner_id, quota_bytes) values (%(owner_id)s, %(quota_bytes)s)
@@ -28,10 +38,10 @@ returning {usage};
 update storage_usage set quota_bytes = 52428800 where owner_id = %(owner_id)s and quota_bytes <> 52428800;
 
 -- name: forget_usage :run
--- Forget an owner who holds nothing and has the free plan's quota: as much as is known without the row.
+-- Forget an owner who has no media and the free plan's quota: as much as is known without the row.
 delete from storage_usage
 where owner_id = %(owner_id)s
-    and used_bytes = 0 and reserved_bytes = 0 and rendition_bytes = 0 and quota_bytes = 52428800;
+    and media_count = 0 and quota_bytes = 52428800;
 
 -- name: read_drift :many read
 -- Owners whose usage is not the sum over their media rows: none, by construction.

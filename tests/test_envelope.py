@@ -60,7 +60,7 @@ FAILURES = {
     "23-facts-are-details": (
         {"procedure": "over_quota"},
         400,
-        failure(1600, "Storage quota exceeded", used=1, reserved=2, quota=3, available=0, required=4),
+        failure(1600, "Storage quota exceeded", used=1, reserved=2, quota=3, available=0, required=4, releases=[]),
     ),
 }
 

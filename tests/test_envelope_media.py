@@ -70,6 +70,7 @@ async def test_23_what_does_not_fit_the_quota_is_refused(send: Send) -> None:
                 "quota": 50 * MIB,
                 "available": 4 * MIB,
                 "required": 5 * MIB,
+                "releases": [],
             },
         },
     )

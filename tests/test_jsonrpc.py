@@ -97,7 +97,7 @@ ANSWERED = {
                 "data": {
                     "rpcCode": 1600,
                     "requestId": "<id>",
-                    "details": {"used": 1, "reserved": 2, "quota": 3, "available": 0, "required": 4},
+                    "details": {"used": 1, "reserved": 2, "quota": 3, "available": 0, "required": 4, "releases": []},
                 },
             },
             1,

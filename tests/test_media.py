@@ -66,6 +66,7 @@ async def test_two_uploads_that_fit_alone_are_refused_together(pending_upload):
         "quota": 50 * MIB,
         "available": 20 * MIB,
         "required": 20 * MIB + 1,
+        "releases": [],
     }
     await pending_upload(filename="b.mp4", contentType="video/mp4", size=20 * MIB)
 

@@ -70,6 +70,7 @@ async def test_one_upload_more_than_may_be_pending_is_refused(pending_upload):
         "quota": QUOTA,
         "available": 0,
         "required": SIZE,
+        "releases": [],
         "pendingUploads": 2,
         "maxPendingUploads": 2,
     }
@@ -90,6 +91,7 @@ async def test_one_media_more_than_may_be_is_refused(completed_media):
         "quota": QUOTA,
         "available": 0,
         "required": SIZE,
+        "releases": [],
         "media": 4,
         "maxMedia": 4,
     }
@@ -104,7 +106,7 @@ async def test_a_quota_that_is_full_is_told_as_ever(pending_upload):
         await pending_upload()
 
     assert type(refused.value) is StorageLimitExceeded
-    assert set(refused.value.details or {}) == {"used", "reserved", "quota", "available", "required"}
+    assert set(refused.value.details or {}) == {"used", "reserved", "quota", "available", "required", "releases"}
 
 
 async def test_over_http_a_refusal_has_the_facts_of_the_quota_and_its_own(rpc):

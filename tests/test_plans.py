@@ -227,6 +227,17 @@ def test_a_purge_looks_at_its_owner_alone(db, mode):
     assert [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"] == []
 
 
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+def test_what_comes_back_to_an_owner_is_looked_for_among_its_tombstones(db, mode):
+    """The soonest of them, in their order; only the minutes are put in order."""
+    db.execute(f"set plan_cache_mode = {mode}")
+
+    plan = list(nodes(explain(db, "read_releases", {"owner_id": OWNER, "now": NOW})))
+
+    assert {node["Index Name"] for node in plan if "Index Name" in node} == {"media_tombstones_of_owner"}
+    assert [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"] == []
+
+
 def test_a_lease_weighs_nothing(db):
     """What a row's weight depends on has not changed, so that no trigger follows any of its rows."""
     name, parameters, _ = CASES["lease_due_media"]

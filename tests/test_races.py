@@ -19,7 +19,7 @@ from tests.media_files import photo
 FREE, BASIC = 52_428_800, 1_073_741_824
 SIZE = 262_145
 PHOTO = photo()
-FACTS = {"used", "reserved", "quota", "available", "required"}
+FACTS = {"used", "reserved", "quota", "available", "required", "releases"}
 
 
 def declared(size: int) -> dict[str, Any]:

@@ -223,7 +223,7 @@ def default_text(default: Any) -> str:
     """A default as one would write it into the environment."""
     if isinstance(default, bool):
         return "true" if default else "false"
-    return str(default) if default else ""
+    return "" if default in (None, ()) else str(default)
 
 
 def test_make_help_lists_the_targets():

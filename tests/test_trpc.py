@@ -223,7 +223,7 @@ async def test_input_that_does_not_fit_is_told_field_by_field(client: httpx.Asyn
 
 async def test_an_error_carries_its_code_and_its_facts(client: httpx.AsyncClient) -> None:
     answer = await client.get(url("over_quota"))
-    details = {"used": 1, "reserved": 2, "quota": 3, "available": 0, "required": 4}
+    details = {"used": 1, "reserved": 2, "quota": 3, "available": 0, "required": 4, "releases": []}
 
     assert answer.status_code == 403
     assert settled(answer.json()) == error(

@@ -454,6 +454,9 @@ export declare namespace MediaProcedures {
    * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
    * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
    * bytes, and renditions that count, leave of the quota.
+   *
+   *     `releases` are the `bytes` of deleted uploads that come back, by the minute `at` which they do, soonest first.
+   *
    * @throws STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
    * they are gone; so no byte is `available`.
    * @throws STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
@@ -537,6 +540,9 @@ export declare namespace MediaProcedures {
    * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
    * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
    * bytes, and renditions that count, leave of the quota.
+   *
+   *     `releases` are the `bytes` of deleted uploads that come back, by the minute `at` which they do, soonest first.
+   *
    * @throws STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
    * they are gone; so no byte is `available`.
    * @throws STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
@@ -630,6 +636,9 @@ export declare namespace MediaProcedures {
    * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
    * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
    * bytes, and renditions that count, leave of the quota.
+   *
+   *     `releases` are the `bytes` of deleted uploads that come back, by the minute `at` which they do, soonest first.
+   *
    * @throws STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
    * they are gone; so no byte is `available`.
    * @throws STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
@@ -1366,8 +1375,11 @@ export interface RpcErrorDetails {
    * `available`.
    * StorageLimitExceeded: `required` bytes do not fit into what used and reserved bytes, and renditions that count,
    * leave of the quota.
+   *
+   *     `releases` are the `bytes` of deleted uploads that come back, by the minute `at` which they do, soonest first.
+   *
    */
-  1600: { used: number; reserved: number; quota: number; available: number; required: number } | { used: number; reserved: number; quota: number; available: number; required: number; media: number; maxMedia: number } | { used: number; reserved: number; quota: number; available: number; required: number; pendingUploads: number; maxPendingUploads: number };
+  1600: { used: number; reserved: number; quota: number; available: number; required: number; releases: { at: string; bytes: number }[] } | { used: number; reserved: number; quota: number; available: number; required: number; releases: { at: string; bytes: number }[]; media: number; maxMedia: number } | { used: number; reserved: number; quota: number; available: number; required: number; releases: { at: string; bytes: number }[]; pendingUploads: number; maxPendingUploads: number };
   /**
    * InvalidFileType: The bytes say another type than the declared one, or none; the upload is refused and its object
    * goes.
@@ -1455,6 +1467,9 @@ export type AppRouter = TRPCBuiltRouter<
        * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
        * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
        * bytes, and renditions that count, leave of the quota.
+       *
+       *     `releases` are the `bytes` of deleted uploads that come back, by the minute `at` which they do, soonest first.
+       *
        * @throws STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
        * they are gone; so no byte is `available`.
        * @throws STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
@@ -1502,6 +1517,9 @@ export type AppRouter = TRPCBuiltRouter<
        * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
        * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
        * bytes, and renditions that count, leave of the quota.
+       *
+       *     `releases` are the `bytes` of deleted uploads that come back, by the minute `at` which they do, soonest first.
+       *
        * @throws STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
        * they are gone; so no byte is `available`.
        * @throws STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
@@ -1555,6 +1573,9 @@ export type AppRouter = TRPCBuiltRouter<
        * @throws FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
        * @throws STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
        * bytes, and renditions that count, leave of the quota.
+       *
+       *     `releases` are the `bytes` of deleted uploads that come back, by the minute `at` which they do, soonest first.
+       *
        * @throws STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
        * they are gone; so no byte is `available`.
        * @throws STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`

@@ -34,6 +34,7 @@ from jobs.purge import remove_objects
 from procedures.media.answer import answer
 from procedures.media.arrival import Arrival, waiting_room
 from procedures.media.outcome import outcome
+from procedures.media.releases import with_releases
 from procedures.media.reservation import OVER_LIMIT, Plan, reserve
 from procedures.media.usage import held_bytes, read_usage
 from processing.sniff import detect
@@ -105,13 +106,14 @@ async def _admit(ctx: Context, params: Upload) -> None:
     usage = await read_usage(ctx, owner)
     available, required = usage.quota_bytes - held_bytes(ctx, usage) - usage.reserved_bytes, params.size or 1
     if available < required:
-        raise StorageLimitExceeded(
+        refusal = StorageLimitExceeded(
             used=usage.used_bytes,
             reserved=usage.reserved_bytes,
             quota=usage.quota_bytes,
             available=max(0, available),
             required=required,
         )
+        raise await with_releases(ctx, owner, refusal)
 
 
 async def _initiated(
@@ -213,15 +215,18 @@ async def _store_in_parts(ctx: Context, params: Upload, row: MediaRow, arrival: 
 async def _grow(ctx: Context, row: MediaRow, arrival: Arrival) -> MediaRow:
     """Reserve room for all that has arrived, before storage gets it. Raises StorageLimitExceeded and UploadExpired."""
     now = datetime.now(UTC)
-    grown = await ctx.db.one(
-        MediaRow,
-        "grow_upload",
-        id=row.id,
-        arrived_bytes=arrival.size_bytes,
-        url_expires_at=now + AFTERMATH,
-        sweep_at=now + LEASE,
-        now=now,
-    )
+    try:
+        grown = await ctx.db.one(
+            MediaRow,
+            "grow_upload",
+            id=row.id,
+            arrived_bytes=arrival.size_bytes,
+            url_expires_at=now + AFTERMATH,
+            sweep_at=now + LEASE,
+            now=now,
+        )
+    except StorageLimitExceeded as refusal:
+        raise await with_releases(ctx, row.owner_id, refusal) from None
     if grown is None:
         raise UploadExpired
     return grown

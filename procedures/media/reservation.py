@@ -20,6 +20,7 @@ from contracts.errors import (
 from contracts.formats import FORMATS
 from contracts.media import InitiateUpload, MediaState
 from jobs.retention import IDEMPOTENCY_KEYS_KEPT
+from procedures.media.releases import with_releases
 from rpc.context import Context
 from sql.database import RULES
 from sql.rows import MediaRow, ReservationRow, Transfer
@@ -57,7 +58,7 @@ async def reserve(ctx: Context, params: InitiateUpload, plan: Plan) -> UUID | No
     reservation = await ctx.db.shared(ReservationRow, "reserve_upload", **_row(ctx, params, plan))
     refusal = refusal_of_reservation(reservation)
     if refusal is not None:
-        raise refusal
+        raise await with_releases(ctx, plan.owner, refusal)
     return reservation.id if reservation.outcome == "known" else None
 
 

@@ -1,11 +1,13 @@
 """Many uploads that one call begins: `media.initiateUploads`."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
-from contracts.errors import IdempotencyKeyTaken, RpcError
+from contracts.errors import IdempotencyKeyTaken, RpcError, StorageLimitExceeded
 from contracts.media import InitiateUpload, UploadTicket
 from contracts.uploads import InitiateUploads, UploadOutcome, UploadOutcomes, UploadRefusal
+from procedures.media.releases import with_releases
 from procedures.media.reservation import Plan, extend_all, refusal_of_reservation, reserve_all
 from procedures.media.upload import plan_put, sign_put
 from rpc.context import Context
@@ -13,6 +15,8 @@ from rpc.procedure import mutation
 from sql.rows import MediaRow, ReservationRow
 
 NAME = "media.initiateUploads"
+
+Begun = UploadTicket | RpcError
 
 
 @mutation(NAME)
@@ -37,15 +41,16 @@ def _plan(ctx: Context, upload: InitiateUpload) -> Plan | RpcError:
         return refusal
 
 
-async def _begin(ctx: Context, asked: Sequence[tuple[InitiateUpload, Plan]]) -> list[UploadTicket | RpcError]:
+async def _begin(ctx: Context, asked: Sequence[tuple[InitiateUpload, Plan]]) -> list[Begun]:
     """Reserve room for as many as fit, by one statement; those that their keys find have their ends put off."""
     reservations = await reserve_all(ctx, asked) if asked else []
     known = {reservation.id for reservation in reservations if reservation.outcome == "known" and reservation.id}
     extended = await _extend(ctx, known)
-    return [
+    begun = [
         _ticket(ctx, upload, plan, reservation, extended)
         for (upload, plan), reservation in zip(asked, reservations, strict=True)
     ]
+    return await _with_releases(ctx, [plan.owner for _, plan in asked], begun)
 
 
 async def _extend(ctx: Context, media_ids: Collection[UUID]) -> dict[UUID, MediaRow]:
@@ -53,9 +58,19 @@ async def _extend(ctx: Context, media_ids: Collection[UUID]) -> dict[UUID, Media
     return {row.id: row for row in rows}
 
 
+async def _with_releases(ctx: Context, owners: Sequence[str], begun: Sequence[Begun]) -> list[Begun]:
+    """The same, in which refusals for want of room tell what comes back: it is read once for each owner."""
+    full = {owner: one for owner, one in zip(owners, begun, strict=True) if isinstance(one, StorageLimitExceeded)}
+    releases = {owner: (await with_releases(ctx, owner, refusal)).releases for owner, refusal in full.items()}
+    return [
+        replace(one, releases=releases[owner]) if isinstance(one, StorageLimitExceeded) else one
+        for owner, one in zip(owners, begun, strict=True)
+    ]
+
+
 def _ticket(
     ctx: Context, upload: InitiateUpload, plan: Plan, reservation: ReservationRow, extended: Mapping[UUID, MediaRow]
-) -> UploadTicket | RpcError:
+) -> Begun:
     refusal = refusal_of_reservation(reservation)
     if refusal is not None:
         return refusal
@@ -65,7 +80,7 @@ def _ticket(
     return IdempotencyKeyTaken() if row is None else sign_put(ctx, upload, media_id=row.id, key=row.staging_key)
 
 
-def _outcome(outcome: UploadTicket | RpcError) -> UploadOutcome:
+def _outcome(outcome: Begun) -> UploadOutcome:
     if isinstance(outcome, UploadTicket):
         return UploadOutcome(ticket=outcome, error=None)
     refusal = UploadRefusal(code=outcome.code, message=outcome.message, details=outcome.details)

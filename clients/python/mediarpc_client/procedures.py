@@ -79,6 +79,9 @@ class MediaProcedures:
         - FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
         - STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
         bytes, and renditions that count, leave of the quota.
+
+            `releases` are the `bytes` of deleted uploads that come back, by the minute `at` which they do, soonest
+        first.
         - STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
         they are gone; so no byte is `available`.
         - STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
@@ -176,6 +179,9 @@ class MediaProcedures:
         - FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
         - STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
         bytes, and renditions that count, leave of the quota.
+
+            `releases` are the `bytes` of deleted uploads that come back, by the minute `at` which they do, soonest
+        first.
         - STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
         they are gone; so no byte is `available`.
         - STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
@@ -290,6 +296,9 @@ class MediaProcedures:
         - FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
         - STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
         bytes, and renditions that count, leave of the quota.
+
+            `releases` are the `bytes` of deleted uploads that come back, by the minute `at` which they do, soonest
+        first.
         - STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
         they are gone; so no byte is `available`.
         - STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
@@ -951,6 +960,9 @@ class AsyncMediaProcedures:
         - FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
         - STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
         bytes, and renditions that count, leave of the quota.
+
+            `releases` are the `bytes` of deleted uploads that come back, by the minute `at` which they do, soonest
+        first.
         - STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
         they are gone; so no byte is `available`.
         - STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
@@ -1048,6 +1060,9 @@ class AsyncMediaProcedures:
         - FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
         - STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
         bytes, and renditions that count, leave of the quota.
+
+            `releases` are the `bytes` of deleted uploads that come back, by the minute `at` which they do, soonest
+        first.
         - STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
         they are gone; so no byte is `available`.
         - STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
@@ -1162,6 +1177,9 @@ class AsyncMediaProcedures:
         - FILE_TOO_LARGE (FileTooLarge): The declared size is over the ceiling of its type.
         - STORAGE_LIMIT_EXCEEDED (StorageLimitExceeded): `required` bytes do not fit into what used and reserved
         bytes, and renditions that count, leave of the quota.
+
+            `releases` are the `bytes` of deleted uploads that come back, by the minute `at` which they do, soonest
+        first.
         - STORAGE_LIMIT_EXCEEDED (MediaLimitExceeded): The owner has `media` of `maxMedia` media, deleted ones until
         they are gone; so no byte is `available`.
         - STORAGE_LIMIT_EXCEEDED (PendingUploadLimitExceeded): The owner has `pendingUploads` of `maxPendingUploads`
