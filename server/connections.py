@@ -124,9 +124,11 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no request; while others of its connection are being answered, by its end alone."""
-        if self._is_answering():
-            self.hang_up()
+        """Refuse what is no request; behind one that is being answered, by the end of the connection after that."""
+        if self._is_answering() and not self._answering.more_body:
+            self._answering.keep_alive = False
+            self.pipeline.clear()
+            self.flow.pause_reading()
         else:
             super().send_400_response(msg)
 

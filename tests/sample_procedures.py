@@ -18,12 +18,17 @@ from rpc.auth import AuthConfig
 from rpc.context import Context, Resources
 from rpc.limits import RateLimits
 from rpc.procedure import Procedure, mutation, query, subscription
+from server.resources import ceilings_of
+from server.settings import Settings
 from sql.database import Database
 from sql.pool import create_pool
 from tests.on_a_socket import free_listener, served_on
 
 UNUSED = cast(
-    "Resources", SimpleNamespace(db=Database(create_pool("", size=1)), limits=RateLimits(), introspection=None)
+    "Resources",
+    SimpleNamespace(
+        db=Database(create_pool("", size=1)), limits=RateLimits(), introspection=None, ceilings=ceilings_of(Settings())
+    ),
 )
 HANG_SECONDS = 30
 

@@ -144,7 +144,7 @@ def test_a_configured_server_is_not_started(data_dir, configured):
     """With a database and a store named, dev starts neither, makes the buckets, and signs for the named store."""
     with running_dev(data_dir, **configured) as dev:
         assert processes_of(data_dir) == {}
-        assert {path.name for path in data_dir.iterdir()} == {"lock", "secrets.json"}
+        assert {path.name for path in data_dir.iterdir()} == {"lock", "secrets.json", "tokens.json"}
         told = {"filename": "photo.jpg", "contentType": "image/jpeg", "size": 1}
         ticket = dev.site.rpc("media.initiateUpload", **told)
         assert ticket["uploadUrl"].startswith(f"{configured['S3_ENDPOINT']}/{configured['S3_BUCKET']}/staging/")

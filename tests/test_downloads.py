@@ -164,13 +164,17 @@ def test_what_browsers_show_by_themselves_is_listed():
 
 
 @pytest.mark.parametrize(
-    ("brand", "content_type", "extension"),
-    [(b"heic", "image/heic", "heic"), (b"heic", "image/heif", "heif"), (b"qt  ", "video/quicktime", "mov")],
+    ("brand", "declared", "content_type", "extension"),
+    [
+        (b"heic", "image/heic", "image/heic", "heic"),
+        (b"heic", "image/heif", "image/heic", "heic"),
+        (b"qt  ", "video/quicktime", "video/quicktime", "mov"),
+    ],
 )
-async def test_every_other_type_is_saved(url_at, client, completed_media, brand, content_type, extension):
+async def test_every_other_type_is_saved(url_at, client, completed_media, brand, declared, content_type, extension):
     """Whatever is asked, and under `url` of a film's record too."""
     body = b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1" + brand + b"\0" * 100
-    media = await completed_media(body, contentType=content_type)
+    media = await completed_media(body, contentType=declared)
 
     told, url = await url_at(media.id, datetime.now(UTC), inline=True, filename="neutral")
 

@@ -216,8 +216,9 @@ def test_a_stream_that_breaks_off_goes_on():
     """Behind the last event; what cannot get better is raised, and what a newer server adds is passed over."""
     asked: list[httpx.Request] = []
     nothing = dict.fromkeys(("uploadedBytes", "stage", "progress", "error"))
+    owner = {"ownerType": "user", "ownerId": "ada"}
     told = {"status": "ready", "type": "image", "size": 1, **nothing, "newer": "than this client"}
-    event = {"id": "7", "type": "media.ready", "mediaId": UNKNOWN, "at": "2026-01-02T03:04:05Z", "data": told}
+    event = {"id": "7", "type": "media.ready", "mediaId": UNKNOWN, **owner, "at": "2026-01-02T03:04:05Z", "data": told}
     shape = '{"message": "Invalid token", "code": -32001, "data": {"rpcCode": 1003, "requestId": "req_1"}}'
     bodies = [f"data: {json.dumps(event)}\nid: 7\n\n", f"event: serialized-error\ndata: {shape}\n\n"]
 

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from contracts.errors import RpcError
+from contracts.tokens import TokenFault
 from procedures import PROCEDURES
 from server.dev import first_upload
 from server.embedded import free_port
@@ -139,7 +140,7 @@ def test_the_first_upload_works_by_copy_and_paste_and_outlives_a_power_cut(fresh
         until(lambda: objects_on_disk(fresh_clone) == [])
 
         refused = pasted(first_upload_blocks()[-1:], fresh_clone, port, TOKEN="of nobody")
-        assert (refused.stdout, refused.stderr) == ("", "Invalid token\n")
+        assert (refused.stdout, refused.stderr) == ("", f"Invalid token: {TokenFault.MALFORMED.sentence}\n")
         os.killpg(make.pid, signal.SIGINT)
         make.process.wait(30)
         until(lambda: nothing_is_left(fresh_clone / ".mediarpc", port), 10)

@@ -89,7 +89,7 @@ def test_every_procedure_is_called(run, deployment, user, tmp_path, link, overri
     query = override.get("methodOverride", "GET")
     assert called == [
         f"{query} /rpc/media.getSupportedFormats 200",
-        "POST /rpc/media.initiateUpload 200",
+        "POST /rpc/media.initiateUploads 200",
         "POST /rpc/media.cancelUpload 200",
         "POST /rpc/media.initiateUpload 200",
         "POST /rpc/media.completeUpload 200",

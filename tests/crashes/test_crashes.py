@@ -69,6 +69,7 @@ OPERATIONS = {
     ),
     "initiate with a key": Operation("media.initiateUpload", "key", replace(ONE_READY, answer="PUT")),
     "initiate with a known key": Operation("media.initiateUpload", "key initiate", replace(ONE_READY, answer="PUT")),
+    "initiate many with keys": Operation("media.initiateUploads", "key", replace(ONE_READY, answer="PUT")),
     "complete": Operation("media.completeUpload", "digest initiate put", replace(ONE_READY, answer="processing")),
     "complete another type": Operation("media.completeUpload", "html initiate put", replace(ONE_BURIED, answer="1601")),
     "cancel": Operation("media.cancelUpload", "initiate put", replace(ONE_BURIED, answer="success")),
@@ -161,6 +162,8 @@ def prepared(call, put, resources, run_pending):
                     await call(NAMES[word], **named(NAMES[word], str(begun.media_id), number))
         if operation == "media.setPlan":
             return {"userId": f"user {number}", "plan": "basic"}
+        if operation == "media.initiateUploads":
+            return {"uploads": [told]}
         return told if begun is None or "key" in words else named(operation, str(begun.media_id), number)
 
     return steps
@@ -211,7 +214,9 @@ def repeated(call, put, ada):
             answer = await call(name, caller=SERVICE if name in OF_SERVICES else ada, **params)
         except RpcError as refused:
             return str(int(refused.code))
-        if name == "media.initiateUpload":
+        if name == "media.initiateUploads":
+            answer = answer.results[0].ticket
+        if isinstance(answer, UploadTicket):
             assert (await put(answer, photo())).status_code == 200
             await call("media.completeUpload", mediaId=str(answer.media_id))
         if name in OF_A_POST:

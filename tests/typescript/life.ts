@@ -22,8 +22,8 @@ const ready = new Promise<void>((resolve, reject) => {
 });
 
 const { formats } = await api.media.getSupportedFormats.query();
-const regretted = await api.media.initiateUpload.mutate(photo);
-const { success: cancelled } = await api.media.cancelUpload.mutate({ mediaId: regretted.mediaId });
+const { results: [regretted] } = await api.media.initiateUploads.mutate({ uploads: [photo] });
+const { success: cancelled } = await api.media.cancelUpload.mutate({ mediaId: regretted!.ticket!.mediaId });
 
 async function upload(purpose: 'post' | 'profile') {
   const { mediaId, uploadUrl, method, headers } = await api.media.initiateUpload.mutate({ ...photo, purpose });
