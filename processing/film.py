@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from processing.failures import ProcessingFailed, Reason
 from processing.ffmpeg import Patience, open_container, refusing
+from processing.jpeg import MOST_SCANS, scans_at_most
 from processing.records import Policy
 from processing.sniff.crop import Crop, crop_of
 from processing.sound import DECODERS as DECODERS_OF_SOUND
@@ -56,15 +57,23 @@ class Film:
     def _first_from(self, start: float) -> VideoFrame | None:
         last, left = None, STILL_PIXELS
         for packet in self.patience.with_each(self.container.demux(self.stream)):
+            passes = self.passes_over(packet)
             for frame in _decoded(packet):
                 last = frame
                 if frame.time is None or frame.time >= start:
                     return frame
             shown = last or self.stream
-            left -= shown.width * shown.height
+            left -= passes * shown.width * shown.height
             if left < 0 and last:
                 break
         return last
+
+    def passes_over(self, packet: "av.Packet[VideoStream]") -> int:
+        """How often a decoder goes through the pixels of a packet; ProcessingFailed when that is without end."""
+        scans = scans_at_most(bytes(packet)) if self.codec == "mjpeg" else 1
+        if scans > MOST_SCANS:
+            raise ProcessingFailed(Reason.VIDEO_DAMAGED, "too many scans")
+        return max(1, scans)
 
 
 def _decoded(packet: "av.Packet[VideoStream]") -> list[VideoFrame]:
