@@ -1,11 +1,12 @@
 """A film that is open, and a frame of it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
+from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
@@ -53,6 +54,17 @@ class Film:
             if frame is not None:
                 return frame
         raise ProcessingFailed(Reason.VIDEO_DAMAGED, "no frame")
+
+    def heard(self) -> Iterator[AudioFrame]:
+        """All of its sound that can be decoded."""
+        if self.sound is None:
+            return
+        self.sound.codec_context.thread_count = 1
+        self.container.seek(0)
+        with suppress(av.error.FFmpegError):
+            for packet in self.patience.with_each(self.container.demux(self.sound)):
+                with suppress(av.error.FFmpegError):
+                    yield from packet.decode()
 
     def _first_from(self, start: float) -> VideoFrame | None:
         last, left = None, STILL_PIXELS

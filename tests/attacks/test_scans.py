@@ -1,5 +1,7 @@
 """A JPEG may lead its decoder through all its pixels again and again; it is refused before that, and so is a film."""
 
+from collections.abc import Callable
+
 import pytest
 
 from processing import films, ladders, pictures
@@ -14,43 +16,43 @@ from tests.attacks.scans import baseline, film_of, progressive
 def found(tmp_path):
     """What comes of bytes, or why nothing does."""
 
-    def process(processor, body: bytes, mime_type: str) -> Outcome | Reason:
+    def find(process: Callable[[Task], Outcome], body: bytes, mime_type: str) -> Outcome | Reason:
         source = tmp_path / "source"
         source.write_bytes(body)
         try:
-            return processor.process(Task(source=source, mime_type=mime_type, folder=tmp_path))
+            return process(Task(source=source, mime_type=mime_type, folder=tmp_path))
         except ProcessingFailed as failed:
             return failed.reason
 
-    return process
+    return find
 
 
 def test_a_jpeg_of_many_scans_is_damaged(found):
-    assert found(pictures, progressive(MOST_SCANS + 1), "image/jpeg") == Reason.IMAGE_DAMAGED
+    assert found(pictures.process, progressive(MOST_SCANS + 1), "image/jpeg") == Reason.IMAGE_DAMAGED
 
 
 def test_a_jpeg_of_some_scans_is_decoded(found):
-    assert isinstance(found(pictures, progressive(MOST_SCANS), "image/jpeg"), Outcome)
+    assert isinstance(found(pictures.process, progressive(MOST_SCANS), "image/jpeg"), Outcome)
 
 
 def test_what_is_no_scan_is_not_counted(found):
     """Pictures within segments have scans of their own, and what follows the picture looks like anything."""
     body = baseline(segment=b"\xff\xda" * 1000, behind=b"\xff\xda" * 1000)
 
-    assert isinstance(found(pictures, body, "image/jpeg"), Outcome)
+    assert isinstance(found(pictures.process, body, "image/jpeg"), Outcome)
 
 
-@pytest.mark.parametrize("processor", [films, ladders], ids=["its poster", "its qualities"])
+@pytest.mark.parametrize("process", [films.process, ladders.process], ids=["its poster", "its qualities"])
 @pytest.mark.parametrize("frames", [1, 3])
-def test_a_film_of_such_pictures_is_damaged(found, processor, frames):
+def test_a_film_of_such_pictures_is_damaged(found, process, frames):
     body = film_of(progressive(MOST_SCANS + 1), frames)
 
-    assert found(processor, body, "video/quicktime") == Reason.VIDEO_DAMAGED
+    assert found(process, body, "video/quicktime") == Reason.VIDEO_DAMAGED
 
 
-@pytest.mark.parametrize("processor", [films, ladders], ids=["its poster", "its qualities"])
-def test_a_film_of_ordinary_pictures_is_shown(found, processor):
-    assert isinstance(found(processor, film_of(baseline()), "video/quicktime"), Outcome)
+@pytest.mark.parametrize("process", [films.process, ladders.process], ids=["its poster", "its qualities"])
+def test_a_film_of_ordinary_pictures_is_shown(found, process):
+    assert isinstance(found(process, film_of(baseline()), "video/quicktime"), Outcome)
 
 
 HIDDEN = {
