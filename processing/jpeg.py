@@ -4,7 +4,7 @@ import re
 
 SOS, EOI = b"\xff\xda", b"\xff\xd9"  # start of scan, end of image (ITU-T T.81, B.1.1.3)
 # What has a length, and EOI; decoders pass over the rest, as between a scan's bytes.
-MARKER = re.compile(rb"\xff+([\xc0-\xcf\xd9-\xfe])")
+MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 MOST_SCANS = 100  # encoders write up to some ten; each leads a decoder through all blocks of the picture
 
 
@@ -31,8 +31,8 @@ def scans_at_most(body: bytes) -> int:
 def _has_many_scans(body: bytes) -> bool:
     scans, place = 0, 0
     while scans <= MOST_SCANS and (marker := MARKER.search(body, place)):
-        if marker[0].endswith(EOI):
+        if marker[0] == EOI:
             break
-        scans += marker[0].endswith(SOS)
+        scans += marker[0] == SOS
         place = marker.end() + int.from_bytes(body[marker.end() : marker.end() + 2])
     return scans > MOST_SCANS

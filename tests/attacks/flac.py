@@ -4,6 +4,7 @@ import io
 import struct
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import av
@@ -61,6 +62,7 @@ def _packets(stream: AudioStream, rates: Iterable[int]) -> Iterator["av.Packet[A
         yield packet
 
 
+@cache
 def _frame(rate: int) -> bytes:
     """Silence on one channel, in 16 bits."""
     head = struct.pack(">HBBBBH", 0xFFF8, 0x6D, 0x08, 0, SAMPLES - 1, rate)

@@ -72,7 +72,7 @@ def test_no_scan_is_hidden(before):
 BODIES = {
     "scans": lambda size: progressive(size // 12),
     "segments": lambda size: b"\xff\xd8" + b"\xff\xe1\0\4\xff\xda" * (size // 6),
-    "markers": lambda size: b"\xff\xda\0\0" * 50 + b"\xff" * size,
+    "markers": lambda size: b"\xff\xda\0\0" * 50 + b"\xff" * size + b"\xff\xda" * 60,
     "bytes": lambda size: b"\xff\xda\0\0" * 50 + b"\xff\0" * (size // 2) + b"\xff\xda" * 60,
 }
 
