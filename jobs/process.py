@@ -18,7 +18,7 @@ from jobs.job import Bench, job
 from jobs.purge import tidy
 from jobs.recordings import duration_of_long, limits_of, longest_run
 from jobs.renditions import BEGUN_AT, NO_FACTS, Overtaken, Told, as_json, facts_of, note, publish
-from jobs.turns import enqueue_in_turn, has_poster, turn
+from jobs.turns import SHORT, enqueue_in_turn, has_poster, lane_of, turn
 from processing.child import own_folder, processed
 from processing.failures import ProcessingFailed, Reason
 from processing.processors import FILMS
@@ -31,6 +31,7 @@ from storage.bucket import ObjectMissing
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.process")
 
 ATTEMPTS = 3  # at what may pass by itself: a run that took too long, or crashed
+ATTEMPTS_IN_SHORT_LANES = 2  # at what took too long, though others wait
 ATTEMPTS_WHEN_KILLED = 6  # until the others that needed the memory have ended, further apart each time
 
 
@@ -64,13 +65,19 @@ async def _process(bench: Bench, media: MediaRow) -> None:
         with suppress(Overtaken):
             await _make(bench, media)
     except ProcessingFailed as failed:
-        attempts = ATTEMPTS_WHEN_KILLED if failed.reason == Reason.KILLED else ATTEMPTS
-        if failed.may_pass and media.failures + 1 < attempts:
+        if failed.may_pass and media.failures + 1 < _attempts(media, failed.reason):
             await bench.db.run("count_failure", id=media.id, run=media.run)
             raise
         log.warning("media failed", media_id=str(media.id), code=failed.code)
         told = {"error_code": failed.code, "error_reason": failed.sentence}
         await bench.db.one(MediaRow, "mark_failed", id=media.id, run=media.run, now=bench.now, **told)
+
+
+def _attempts(media: MediaRow, reason: Reason) -> int:
+    if reason == Reason.KILLED:
+        return ATTEMPTS_WHEN_KILLED
+    is_held_up = reason == Reason.TIMED_OUT and lane_of(media) in SHORT
+    return ATTEMPTS_IN_SHORT_LANES if is_held_up else ATTEMPTS
 
 
 async def _make(bench: Bench, media: MediaRow) -> None:

@@ -9,6 +9,8 @@ from sql.rows import MediaRow
 
 SECONDS = 120  # that processing a recording may take,
 SLOWEST = 5  # and one more for so many seconds of it
+CPU_SECONDS = 30  # of the processor,
+CPU_SLOWEST = 20  # and one more for so many; eight channels or 192 kHz take one for 35
 
 
 def longest_run(media: MediaRow) -> float | None:
@@ -21,7 +23,8 @@ def limits_of(media: MediaRow, mime_type: str) -> Limits:
     limits = processor_of(mime_type).limits
     if media.type != MediaType.AUDIO:
         return limits
-    return limits.within(SECONDS + (media.duration or LONG_SECONDS) / SLOWEST)
+    heard = media.duration or LONG_SECONDS
+    return limits.within(SECONDS + heard / SLOWEST, CPU_SECONDS + heard / CPU_SLOWEST)
 
 
 def duration_of_long(media: MediaRow, outcome: Outcome) -> float:

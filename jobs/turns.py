@@ -17,6 +17,7 @@ from sql.database import Transaction
 from sql.rows import MediaRow, TurnRow
 
 IMAGE, AUDIO, LONG_AUDIO, POSTERS, VIDEO = LANES = ("image", "audio", "long-audio", "poster", "video")
+SHORT = frozenset({IMAGE, AUDIO, POSTERS})  # what waits there is ready in moments, whoever else waits
 LONG_SECONDS = 600  # recordings of less take some fifteen at the most
 AUDIO_SPEED = 40  # how many seconds of a recording are processed in one, about
 LATEST_TURN = 2**31 - 1  # what a priority can say, after lifetimes of work

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from processing.failures import ProcessingFailed, Reason
-from processing.jpeg import ended
+from processing.jpeg import ended, has_many_scans
 from processing.libvips import LOADERS, Image, field, refusing_damage, upright
 from processing.meaning import HighRange, Meaning, as_shown, of_png
 from processing.picture import Picture, in_one_pass
@@ -93,10 +93,17 @@ def _file(source: Path, mime_type: str) -> File:
     """A file as it is, or with the end that it lacks: then whatever the decoder misses is damage."""
     if mime_type == AVIF:
         return _avif(source)
-    whole = ended(source) if mime_type == "image/jpeg" else None
+    whole = _ended(source) if mime_type == "image/jpeg" else None
     if whole is None:
         return File(partial(Image.new_from_file, source), partial(Image.thumbnail, source), "error")
     return File(partial(Image.new_from_buffer, whole, ""), partial(Image.thumbnail_buffer, whole), "warning")
+
+
+def _ended(source: Path) -> bytes | None:
+    body = source.read_bytes()
+    if has_many_scans(body):
+        raise ProcessingFailed(Reason.IMAGE_DAMAGED, "too many scans")
+    return ended(body)
 
 
 def _avif(source: Path) -> File:

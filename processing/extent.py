@@ -57,6 +57,7 @@ def measured(film: Film, policy: Policy) -> Extent:
     for packet in _packets(film):
         extent.seconds = max(extent.seconds, _end(packet) - begin)
         if packet.stream is film.stream:
+            film.passes_over(packet)
             extent.see(packet, begin)
         if extent.seconds > policy.video_seconds:
             raise ProcessingFailed(Reason.VIDEO_TOO_LONG)

@@ -1,11 +1,12 @@
 """A film that is open, and a frame of it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
+from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
@@ -14,6 +15,7 @@ from av.video.stream import VideoStream
 
 from processing.failures import ProcessingFailed, Reason
 from processing.ffmpeg import Patience, open_container, refusing
+from processing.jpeg import MOST_SCANS, scans_at_most
 from processing.records import Policy
 from processing.sniff.crop import Crop, crop_of
 from processing.sound import DECODERS as DECODERS_OF_SOUND
@@ -53,18 +55,37 @@ class Film:
                 return frame
         raise ProcessingFailed(Reason.VIDEO_DAMAGED, "no frame")
 
+    def heard(self) -> Iterator[AudioFrame]:
+        """All of its sound that can be decoded."""
+        if self.sound is None:
+            return
+        self.sound.codec_context.thread_count = 1
+        self.container.seek(0)
+        with suppress(av.error.FFmpegError):
+            for packet in self.patience.with_each(self.container.demux(self.sound)):
+                with suppress(av.error.FFmpegError):
+                    yield from packet.decode()
+
     def _first_from(self, start: float) -> VideoFrame | None:
         last, left = None, STILL_PIXELS
         for packet in self.patience.with_each(self.container.demux(self.stream)):
+            passes = self.passes_over(packet)
             for frame in _decoded(packet):
                 last = frame
                 if frame.time is None or frame.time >= start:
                     return frame
             shown = last or self.stream
-            left -= shown.width * shown.height
+            left -= passes * shown.width * shown.height
             if left < 0 and last:
                 break
         return last
+
+    def passes_over(self, packet: "av.Packet[VideoStream]") -> int:
+        """How often a decoder goes through the pixels of a packet; ProcessingFailed when that is without end."""
+        scans = scans_at_most(bytes(packet)) if self.codec == "mjpeg" else 1
+        if scans > MOST_SCANS:
+            raise ProcessingFailed(Reason.VIDEO_DAMAGED, "too many scans")
+        return max(1, scans)
 
 
 def _decoded(packet: "av.Packet[VideoStream]") -> list[VideoFrame]:

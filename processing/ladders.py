@@ -14,6 +14,7 @@ import m3u8
 from av.container import InputContainer
 
 from contracts.renditions import PLAYLIST_TYPE
+from processing.changes import with_few_changes
 from processing.colours import colours_of
 from processing.confinement import die_with
 from processing.extent import MOST_FRAMES, measured, require_work
@@ -46,7 +47,9 @@ def _planned(task: Task) -> Run:
     """What is to be run, in whole frames."""
     with refusing(Reason.VIDEO_DAMAGED), open_film(task.source, task.mime_type) as film:
         require_size(film.stream, task.policy)
-        extent, first = measured(film, task.policy), film.still(0.0)
+        extent = measured(film, task.policy)
+        deque(with_few_changes(film.heard(), Reason.VIDEO_DAMAGED), maxlen=0)
+        first = film.still(0.0)
         require_size(first, task.policy)
         rate = steady(film.stream.base_rate, extent.fps)
         require_work(extent, first, task.policy)

@@ -1,5 +1,6 @@
 """Which processor takes which file, and what it may use. Naming one here loads none: each is imported in its child."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -21,9 +22,13 @@ class Limits:
     file_bytes: int
     stall_seconds: float | None = None
 
-    def within(self, wall_seconds: float) -> Self:
+    def within(self, wall_seconds: float, cpu_seconds: float = math.inf) -> Self:
         """The same, with no more time than this."""
-        return replace(self, wall_seconds=min(wall_seconds, self.wall_seconds))
+        return replace(
+            self,
+            wall_seconds=min(wall_seconds, self.wall_seconds),
+            cpu_seconds=math.ceil(min(cpu_seconds, self.cpu_seconds)),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +56,12 @@ PROCESSORS = (
                 "image/heif",
             }
         ),
-        limits=Limits(memory_bytes=2048 * MIB, cpu_seconds=60, wall_seconds=120, file_bytes=512 * MIB),
+        limits=Limits(memory_bytes=2048 * MIB, cpu_seconds=45, wall_seconds=120, file_bytes=512 * MIB),
     ),
     Processor(
         module="processing.films",
         mime_types=FILMS,
-        limits=Limits(memory_bytes=2048 * MIB, cpu_seconds=60, wall_seconds=120, file_bytes=512 * MIB),
+        limits=Limits(memory_bytes=2048 * MIB, cpu_seconds=45, wall_seconds=120, file_bytes=512 * MIB),
     ),
     Processor(
         module="processing.recordings",

@@ -13,6 +13,7 @@ from av.audio.resampler import AudioResampler
 from av.filter import Graph
 
 from contracts.renditions import FULL
+from processing.changes import format_of, with_few_changes
 from processing.failures import ProcessingFailed, Reason
 from processing.ffmpeg import refusing
 from processing.records import Facts, File, Loss, Outcome, Shown, Task, Tell, unheard
@@ -47,7 +48,7 @@ def _process(task: Task) -> Outcome:
 
 def _encode(sound: Sound, path: Path, waveform: Waveform, most_seconds: float | None) -> File:
     """AAC in MP4, of one channel or two, at the rate of what is heard first or the next one below that AAC has."""
-    frames = sound.frames(most_seconds)
+    frames = with_few_changes(sound.frames(most_seconds), Reason.AUDIO_DAMAGED)
     first = next(frames)
     layout = "mono" if first.layout.nb_channels == 1 else "stereo"
     rate = max((known for known in RATES if known <= first.sample_rate), default=RATES[0])
@@ -85,19 +86,15 @@ def _converted(heard: Iterator[AudioFrame], layout: str, rate: int) -> Iterator[
     """The recording in the encoder's format; where it changes its own, another filter goes on."""
     shape, convert, samples = None, None, 0
     for frame in _downmixed(heard):
-        if _shape(frame) != shape:
+        if format_of(frame) != shape:
             yield from convert.resample(None) if convert else ()
-            shape = _shape(frame)
+            shape = format_of(frame)
             convert, samples = AudioResampler(format="fltp", layout=layout, rate=rate), 0
         assert convert
         frame.pts, frame.time_base = samples, Fraction(1, frame.sample_rate)
         samples += frame.samples
         yield from convert.resample(frame)
     yield from convert.resample(None) if convert else ()
-
-
-def _shape(frame: AudioFrame) -> tuple[str, str, int]:
-    return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 def _downmixed(sound: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
@@ -108,8 +105,8 @@ def _downmixed(sound: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
         if mix is None:
             yield frame
             continue
-        if graph is None or _shape(frame) != shape:
-            shape, graph = _shape(frame), _graph(frame, mix)
+        if graph is None or format_of(frame) != shape:
+            shape, graph = format_of(frame), _graph(frame, mix)
         graph.push(frame)
         mixed = graph.pull()
         assert isinstance(mixed, AudioFrame)

@@ -211,7 +211,7 @@ async def test_a_child_is_bound(slow, root):
         score = _score(process)
 
     assert limits == {psutil.RLIMIT_AS: (2048 * MIB, 2048 * MIB), psutil.RLIMIT_CORE: (0, 0)}
-    assert cpu == (60, 61)
+    assert cpu == (45, 46)
     assert output == (512 * MIB, 512 * MIB)
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
     assert group == process.pid

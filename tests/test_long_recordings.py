@@ -2,9 +2,13 @@
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from jobs import recordings, turns
+from jobs.recordings import limits_of
 from jobs.turns import LONG_AUDIO
+from sql.rows import MediaRow
+from tests.attacks.flac import RATE, recording_of
 from tests.recordings import recording
 
 RECORDING = {"filename": "talk.m4a", "contentType": "audio/mp4"}
@@ -25,6 +29,13 @@ def long_from(monkeypatch):
             monkeypatch.setattr(module, "LONG_SECONDS", seconds)
 
     return have
+
+
+@pytest.fixture
+def computed_quickly(monkeypatch):
+    """Have a recording take two seconds of the processor at the most."""
+    monkeypatch.setattr(recordings, "CPU_SECONDS", 1)
+    monkeypatch.setattr(recordings, "CPU_SLOWEST", 1_000_000)
 
 
 @pytest.fixture
@@ -78,3 +89,26 @@ async def test_a_child_that_leaves_it_for_later_again_has_failed(
     status = await call("media.getProcessingStatus", mediaId=str(media.id))
     assert (status.status, status.attempts) == ("processing", 1)
     assert [queue for queue in runs() if queue != "default"] == ["audio", LONG_AUDIO]
+
+
+async def test_a_short_one_that_takes_too_much_computing_is_not_tried_again(
+    completed_media, run_pending, call, jobs, computed_quickly
+):
+    """Two hundred thousand frames, of a minute, for which others would wait."""
+    media = await completed_media(recording_of([RATE] * 200_000), filename="talk.oga", contentType="audio/ogg")
+
+    await run_pending()
+
+    status = await call("media.getProcessingStatus", mediaId=str(media.id))
+    assert (status.status, status.attempts, status.error.code) == ("failed", 1, "too_much_work")
+    assert jobs() == []
+
+
+@pytest.mark.parametrize(("seconds", "computing"), [(None, 60), (600, 60), (3600, 210), (4 * 3600, 600)])
+async def test_a_recording_has_computing_time_in_proportion_to_what_is_heard(
+    completed_media, resources, seconds, computing
+):
+    media = await completed_media(recording("m4a"), **RECORDING)
+    row = await resources.db.one(MediaRow, "read_media", id=media.id)
+
+    assert limits_of(replace(row, duration=seconds), "audio/mp4").cpu_seconds == computing
