@@ -234,6 +234,7 @@ def _record(procedure: Procedure, caller: Caller, request_id: str, now: datetime
         "user_id": caller.id,
         "user_key": caller.key,
         "procedure": procedure.name,
+        "once": procedure.audits_once,
         "request_id": request_id,
         "owner_id": owner.key if owner else None,
         "input": recorded(params),

@@ -51,14 +51,16 @@ class Procedure:
     """A function(context, input model) -> output model under its wire name; a subscription answers an iterator of them.
 
     One that `takes_content` is given a Content too: bytes that arrive while it runs. A `public` one needs no caller;
-    one that `counts_itself` has the rate limit and the audit in its own statement; one that is `alone` is called in a
-    request of its own; `raises` are the errors that are its own.
+    one that `counts_itself` has the rate limit and the audit in its own statement; one that `audits_once` leaves one
+    record of each media, however often it is called; one that is `alone` is called in a request of its own; `raises`
+    are the errors that are its own.
     """
 
     name: str
     kind: Kind
     public: bool
     counts_itself: bool
+    audits_once: bool
     takes_content: bool
     alone: bool
     raises: tuple[type[RpcError], ...]
@@ -89,10 +91,23 @@ def query(
 
 
 def mutation(
-    name: str, *, public: bool = False, counts_itself: bool = False, raises: tuple[type[RpcError], ...] = ()
+    name: str,
+    *,
+    public: bool = False,
+    counts_itself: bool = False,
+    audits_once: bool = False,
+    raises: tuple[type[RpcError], ...] = (),
 ) -> Callable[[Call[Input, Output] | Take[Input, Output]], Procedure]:
     """Make a function that changes something callable as `name`; one with a third parameter, a Content, takes bytes."""
-    return partial(_declare, name, Kind.MUTATION, public=public, counts_itself=counts_itself, raises=raises)
+    return partial(
+        _declare,
+        name,
+        Kind.MUTATION,
+        public=public,
+        counts_itself=counts_itself,
+        audits_once=audits_once,
+        raises=raises,
+    )
 
 
 def subscription(
@@ -113,6 +128,7 @@ def _declare(
     public: bool,
     raises: tuple[type[RpcError], ...],
     counts_itself: bool = False,
+    audits_once: bool = False,
     alone: bool = False,
 ) -> Procedure:
     hints = get_type_hints(function)
@@ -126,6 +142,7 @@ def _declare(
         kind=kind,
         public=public,
         counts_itself=counts_itself,
+        audits_once=audits_once,
         takes_content=bool(content),
         alone=alone,
         raises=raises,

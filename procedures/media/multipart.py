@@ -75,7 +75,7 @@ async def initiate_multipart_upload(ctx: Context, params: InitiateMultipartUploa
     )
 
 
-@mutation("media.signParts", raises=(UploadNotFound, UploadCompleted, UploadExpired, PartUnknown))
+@mutation("media.signParts", audits_once=True, raises=(UploadNotFound, UploadCompleted, UploadExpired, PartUnknown))
 async def sign_parts(ctx: Context, params: SignParts) -> SignedParts:
     """Sign a PUT for each of these parts of an upload, again and again, and put its end off.
 
