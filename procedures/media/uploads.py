@@ -8,6 +8,7 @@ from contracts.media import InitiateUpload, UploadTicket
 from contracts.uploads import InitiateUploads, UploadOutcome, UploadOutcomes, UploadRefusal
 from procedures.media.reservation import Plan, extend_all, refusal_of_reservation, reserve_all
 from procedures.media.upload import plan_put, sign_put
+from rpc.budget import ITEM_BYTES
 from rpc.context import Context
 from rpc.procedure import mutation
 from sql.rows import MediaRow, ReservationRow
@@ -15,7 +16,7 @@ from sql.rows import MediaRow, ReservationRow
 NAME = "media.initiateUploads"
 
 
-@mutation(NAME)
+@mutation(NAME, most_bytes=lambda _ctx, params: len(params.uploads) * ITEM_BYTES)
 async def initiate_uploads(ctx: Context, params: InitiateUploads) -> UploadOutcomes:
     """Begin each of these uploads as `media.initiateUpload` would, in their order; what came of each.
 
