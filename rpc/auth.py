@@ -6,7 +6,6 @@ choose to be checked with the other's key. Any other token is the authorization 
 `AUTH_INTROSPECTION_URL`, and so is a JWT when there is neither secret nor JWKS.
 """
 
-import asyncio
 import math
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import jwt
 from msgspec import Meta, Struct, convert
 from starlette.requests import Request
 
-from contracts.errors import AuthenticationRequired, InvalidToken, ServiceUnavailable, SessionExpired
+from contracts.errors import AuthenticationRequired, InvalidToken, SessionExpired
 from contracts.owners import Owner, key_of_user
 from contracts.plans import Plan
 from contracts.tokens import TokenFault
@@ -31,12 +30,12 @@ from rpc.token_faults import fault_of, fault_of_claim, is_jwt
 
 if TYPE_CHECKING:
     from rpc.introspection import Introspection  # its HTTP client takes a fifth of a process's start
+    from rpc.jwks import Jwks
 
 LEEWAY_SECONDS = 10
 MAX_TRUST_SECONDS = 300  # a key that is withdrawn from the JWKS stops counting after so long
 MAX_INTROSPECTED_SECONDS = 60  # a session that is ended elsewhere is good here for no longer
 MAX_REMEMBERED_TOKENS = 10_000
-JWKS_TIMEOUT_SECONDS = 5
 JWKS_ALGORITHMS = ("RS256", "ES256", "EdDSA")
 MAX_USER_ID_CHARACTERS = 64
 SERVICE_SCOPE = "service"
@@ -118,7 +117,7 @@ class Authenticator:
         self._verified: dict[str, Verified] = {}
         self._verifying = InFlight[str, Verified]()
         self._refusals = Refusals(clock)
-        self._jwks = jwt.PyJWKClient(config.jwks_url, timeout=JWKS_TIMEOUT_SECONDS) if config.jwks_url else None
+        self._jwks = _jwks(config.jwks_url, clock) if config.jwks_url else None
 
     async def caller(self, request: Request) -> Caller:
         """The caller that the request's credential names.
@@ -188,8 +187,6 @@ class Authenticator:
             return Verified(_caller(claims), min(claims.exp + LEEWAY_SECONDS, self._clock() + MAX_TRUST_SECONDS))
         except jwt.ExpiredSignatureError:
             raise SessionExpired from None
-        except jwt.PyJWKClientConnectionError as error:
-            raise ServiceUnavailable(service="authentication") from error
         except (jwt.PyJWTError, ValueError, OverflowError) as error:
             raise InvalidToken(fault_of(error, token)) from error
 
@@ -222,11 +219,7 @@ class Authenticator:
             if self.config.jwt_secret is None:
                 raise jwt.InvalidAlgorithmError
             return self.config.jwt_secret, ("HS256",)
-        try:
-            await asyncio.to_thread(self._jwks.get_signing_keys)
-        except (jwt.PyJWTError, ValueError) as error:
-            raise ServiceUnavailable(service="authentication") from error
-        return await asyncio.to_thread(self._jwks.get_signing_key, header.get("kid", "")), JWKS_ALGORITHMS
+        return await self._jwks.key(header.get("kid", "")), JWKS_ALGORITHMS
 
     def _claims(self, token: str, key: Any, algorithms: tuple[str, ...]) -> dict[str, Any]:
         claims: dict[str, Any] = jwt.decode(
@@ -239,6 +232,12 @@ class Authenticator:
             options={"require": ["sub", "exp"], "verify_aud": self.config.audience is not None},
         )
         return claims
+
+
+def _jwks(url: str, clock: Callable[[], float]) -> "Jwks":
+    from rpc.jwks import Jwks  # noqa: PLC0415 - few need its HTTP client
+
+    return Jwks(url, clock)
 
 
 def _bearer(request: Request) -> str | None:

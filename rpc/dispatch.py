@@ -132,11 +132,18 @@ class Dispatcher:
         if procedure.alone and call.budget.calls > 1:
             raise ValidationFailed.of("batch", f"{procedure.name} answers a document: call it in a request of its own")
         context, *arguments = await self._prepared(procedure, call, facts)
-        async with self._slot(context):
-            value = written(await procedure.run(context, *arguments))
         if procedure.kind is QUERY:
-            call.budget.spend(len(value))
+            value = await self._run(procedure, context, arguments)
+            await call.budget.spend(len(value))
+            return value, None
+        async with call.budget.room(procedure.most_bytes(context, arguments[0])):
+            value = await self._run(procedure, context, arguments)
+            call.budget.count(len(value))
         return value, None
+
+    async def _run(self, procedure: Procedure, context: Context, arguments: list[Any]) -> Written:
+        async with self._slot(context):
+            return written(await procedure.run(context, *arguments))
 
     async def _events(self, call: Call, facts: Facts) -> AsyncGenerator[Answered, None]:
         procedure = self.procedures[call.name]
@@ -235,6 +242,7 @@ def _record(procedure: Procedure, caller: Caller, request_id: str, now: datetime
         "user_id": caller.id,
         "user_key": caller.key,
         "procedure": procedure.name,
+        "once": procedure.audits_once,
         "request_id": request_id,
         "owner_id": owner.key if owner else None,
         "input": recorded(params),

@@ -20,11 +20,15 @@ class InFlight(Generic[Key, Outcome]):
 
     async def share(self, key: Key, begin: Callable[[], Coroutine[Any, Any, Outcome]]) -> Outcome:
         """What comes of the work for a key, begun here if it is not under way; raises what it raises."""
+        return await asyncio.shield(self.start(key, begin))
+
+    def start(self, key: Key, begin: Callable[[], Coroutine[Any, Any, Outcome]]) -> asyncio.Task[Outcome]:
+        """The work for a key, begun here if it is not under way, for whoever does not wait for it."""
         running = self._running.get(key)
         if running is None:
             running = self._running[key] = asyncio.create_task(begin())
             running.add_done_callback(lambda ended: self._end(key, ended))
-        return await asyncio.shield(running)
+        return running
 
     def _end(self, key: Key, ended: asyncio.Task[Outcome]) -> None:
         failed = ended.cancelled() or ended.exception() is not None  # looked at: perhaps nobody waits any more

@@ -21,6 +21,7 @@ from contracts.errors import (
     ValidationFailed,
 )
 from contracts.wire import Event, Wire
+from rpc.budget import MEDIA_BYTES
 from rpc.content import Content, ContentStalled
 from rpc.context import Context
 
@@ -31,10 +32,10 @@ Events = TypeVar("Events", bound=Event)
 Call = Callable[[Context, Input], Awaitable[Output]]
 Take = Callable[[Context, Input, Content], Awaitable[Output]]
 Watch = Callable[[Context, Input], AsyncIterator[Events | None]]
-
+MostBytes = Callable[[Context, Any], int]
 
 _OF_CALLERS = (AuthenticationRequired, SessionExpired, InvalidToken, ForeignSite, RateLimitExceeded)
-_OF_QUERIES = (AnswersTooLarge,)
+_OF_BATCHES = (AnswersTooLarge,)
 _OF_ALL = (ValidationFailed, ServiceUnavailable, InternalError)
 
 
@@ -46,21 +47,29 @@ class Kind(StrEnum):
     SUBSCRIPTION = "subscription"  # answers events until the caller leaves
 
 
+def of_one_media(_ctx: Context, _params: Wire) -> int:
+    """The most bytes of an answer that is no list."""
+    return MEDIA_BYTES
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Procedure:
     """A function(context, input model) -> output model under its wire name; a subscription answers an iterator of them.
 
     One that `takes_content` is given a Content too: bytes that arrive while it runs. A `public` one needs no caller;
-    one that `counts_itself` has the rate limit and the audit in its own statement; one that is `alone` is called in a
-    request of its own; `raises` are the errors that are its own.
+    one that `counts_itself` has the rate limit and the audit in its own statement; one that `audits_once` leaves one
+    record of each media, however often it is called; one that is `alone` is called in a request of its own; `raises`
+    are the errors that are its own. A mutation answers `most_bytes` of its context and input at the most.
     """
 
     name: str
     kind: Kind
     public: bool
     counts_itself: bool
+    audits_once: bool
     takes_content: bool
     alone: bool
+    most_bytes: MostBytes
     raises: tuple[type[RpcError], ...]
     input: type[Wire]
     output: type[Wire]
@@ -77,8 +86,8 @@ class Procedure:
         """Every error that a call may be answered with."""
         of_callers = () if self.public else _OF_CALLERS
         of_content = (ContentStalled,) if self.takes_content else ()
-        of_queries = _OF_QUERIES if self.kind is Kind.QUERY else ()
-        return tuple(dict.fromkeys((*of_callers, *self.raises, *of_content, *of_queries, *_OF_ALL)))
+        of_batches = () if self.takes_content or self.kind is Kind.SUBSCRIPTION else _OF_BATCHES
+        return tuple(dict.fromkeys((*of_callers, *self.raises, *of_content, *of_batches, *_OF_ALL)))
 
 
 def query(
@@ -89,10 +98,25 @@ def query(
 
 
 def mutation(
-    name: str, *, public: bool = False, counts_itself: bool = False, raises: tuple[type[RpcError], ...] = ()
+    name: str,
+    *,
+    public: bool = False,
+    counts_itself: bool = False,
+    audits_once: bool = False,
+    most_bytes: MostBytes = of_one_media,
+    raises: tuple[type[RpcError], ...] = (),
 ) -> Callable[[Call[Input, Output] | Take[Input, Output]], Procedure]:
     """Make a function that changes something callable as `name`; one with a third parameter, a Content, takes bytes."""
-    return partial(_declare, name, Kind.MUTATION, public=public, counts_itself=counts_itself, raises=raises)
+    return partial(
+        _declare,
+        name,
+        Kind.MUTATION,
+        public=public,
+        counts_itself=counts_itself,
+        audits_once=audits_once,
+        most_bytes=most_bytes,
+        raises=raises,
+    )
 
 
 def subscription(
@@ -113,7 +137,9 @@ def _declare(
     public: bool,
     raises: tuple[type[RpcError], ...],
     counts_itself: bool = False,
+    audits_once: bool = False,
     alone: bool = False,
+    most_bytes: MostBytes = of_one_media,
 ) -> Procedure:
     hints = get_type_hints(function)
     context, params, *content = inspect.signature(function).parameters
@@ -126,8 +152,10 @@ def _declare(
         kind=kind,
         public=public,
         counts_itself=counts_itself,
+        audits_once=audits_once,
         takes_content=bool(content),
         alone=alone,
+        most_bytes=most_bytes,
         raises=raises,
         input=hints[params],
         output=_event_model(answered) if kind is Kind.SUBSCRIPTION else answered,

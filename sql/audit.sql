@@ -1,13 +1,17 @@
 -- Queries about who changed what.
 
 -- name: append_audit :run
--- Record a change of each of these media, or one of none: then the owner is the one who is named, or the caller.
+-- Record a change of each of these media, or one of none: then the owner is the one who is named, or the caller. Of what is
+-- recorded once, a media has one record of the procedure; its row is locked by the change, so nobody adds another meanwhile.
 insert into audit (at, user_id, procedure, request_id, owner_id, media_id, input)
 select
     %(now)s, %(user_id)s, %(procedure)s, %(request_id)s,
     coalesce(media.owner_id, %(owner_id)s::text, %(user_key)s), changed.id, %(input)s::jsonb
 from unnest(coalesce(nullif(%(media_ids)s::uuid[], '{}'), array[null::uuid])) as changed(id)
-left join media on media.id = changed.id;
+left join media on media.id = changed.id
+where not %(once)s or not exists (
+    select from audit as earlier where earlier.media_id = changed.id and earlier.procedure = %(procedure)s
+);
 
 -- name: list_audit :many read
 -- A page of all records, newest first, from before the cursor on.

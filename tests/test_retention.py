@@ -9,7 +9,10 @@ import pytest
 from contracts.errors import MediaNotFound
 from jobs.job import QUEUE
 from jobs.retention import Retention, forget
+from procedures import PROCEDURES
 from rpc.auth import Caller
+from rpc.limits import DEFAULT_LIMITS
+from rpc.procedure import Kind
 from sql import QUERIES
 from sql.migrate import migrate
 from tests.at_once import at_once
@@ -26,6 +29,29 @@ BOUNDED = {
     "procrastinate_events": "what happened to a job goes with the job",
     "procrastinate_workers": "each goes when it ends, or when others find it dead",
     "procrastinate_periodic_defers": "there are no periodic tasks",
+}
+RATE, ONCE = "RATE_LIMITS", "one for each media, whoever calls"
+# What bounds the records of each mutation in the audit, as far as that reaches back.
+RECORDS = {
+    "media.initiateUpload": RATE,
+    "media.initiateUploads": RATE,
+    "media.initiateMultipartUpload": RATE,
+    "media.upload": RATE,
+    "media.attachToPost": RATE,
+    "media.detachFromPost": RATE,
+    "media.signParts": ONCE,
+    "media.uploadPart": ONCE,
+    "media.completeUpload": "an upload ends once",
+    "media.completeMultipartUpload": "an upload ends once",
+    "media.cancelUpload": "an upload ends once",
+    "media.retryProcessing": "three an hour for each media",
+    "media.cancelProcessing": "one for each time that processing begins",
+    "media.setProfileImage": "one for each image, since another one deletes it",
+    "media.deleteMedia": "one for each media",
+    "media.deleteMany": "one for each media",
+    "media.deletePostMedia": "one for each media",
+    "media.setPlan": "for the scope `service` alone",
+    "media.purgeUser": "for the scope `service` alone; one for each time that something is left",
 }
 COLUMNS = {
     "events": ("type", "media_id", "owner_id", "at", "data"),
@@ -79,6 +105,19 @@ def test_every_table_has_a_bound(servers):
 
     assert tables == forgotten | set(BOUNDED)
     assert not forgotten & set(BOUNDED)
+
+
+def test_the_records_of_every_mutation_have_a_bound():
+    """Whoever adds one says what keeps it from leaving records for ever."""
+    mutations = {procedure.name: procedure for procedure in PROCEDURES if procedure.kind is Kind.MUTATION}
+
+    assert set(mutations) == set(RECORDS)
+    assert {name for name, procedure in mutations.items() if procedure.audits_once} == bounded_by(ONCE)
+    assert set(DEFAULT_LIMITS.table) == bounded_by(RATE)
+
+
+def bounded_by(bound: str) -> set[str]:
+    return {name for name, stated in RECORDS.items() if stated == bound}
 
 
 def test_what_goes_with_its_owner_does(db):

@@ -43,7 +43,15 @@ def pjrpc(site: Site) -> Iterator[Client]:
 def usage(**different: Any) -> dict[str, Any]:
     """An owner's usage on the free plan, empty but for what is said."""
     nothing = {"image": 0, "video": 0, "audio": 0}
-    known = {"used": 0, "quota": FREE, "limit": FREE, "percentage": 0.0, "reserved": 0, "renditions": 0, "breakdown": nothing}
+    known = {
+        "used": 0,
+        "quota": FREE,
+        "limit": FREE,
+        "percentage": 0.0,
+        "reserved": 0,
+        "renditions": 0,
+        "breakdown": nothing,
+    }
     return {**known, **different}
 
 

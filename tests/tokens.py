@@ -76,13 +76,15 @@ def public_pem(name: str) -> bytes:
 
 
 class Publisher:
-    """Where a JWKS is published: what it answers, and how often it was asked."""
+    """Where a JWKS is published: what it answers, and whether it does, and how often it was asked."""
 
     def __init__(self) -> None:
         self.url = ""
         self.status = 200
         self.body = json.dumps(jwks()).encode()
         self.asked = 0
+        self.answers = threading.Event()
+        self.answers.set()
 
 
 @contextmanager
@@ -93,6 +95,7 @@ def publishing() -> Iterator[Publisher]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             publisher.asked += 1
+            publisher.answers.wait()
             self.send_response(publisher.status)
             self.send_header("content-length", str(len(publisher.body)))
             self.end_headers()
@@ -108,6 +111,7 @@ def publishing() -> Iterator[Publisher]:
         try:
             yield publisher
         finally:
+            publisher.answers.set()
             server.shutdown()
             serving.join()
 

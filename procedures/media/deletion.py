@@ -7,6 +7,7 @@ from contracts.errors import MediaNotFound
 from contracts.media import Deletion, Deletions, MediaReference, MediaReferences, Refusal, Success
 from jobs.job import enqueue
 from jobs.purge import purge_media
+from rpc.budget import ITEM_BYTES
 from rpc.context import Context
 from rpc.procedure import mutation
 from sql.database import Transaction
@@ -26,7 +27,7 @@ async def delete_media(ctx: Context, params: MediaReference) -> Success:
     return Success()
 
 
-@mutation("media.deleteMany")
+@mutation("media.deleteMany", most_bytes=lambda _ctx, params: len(params.media_ids) * ITEM_BYTES)
 async def delete_many(ctx: Context, params: MediaReferences) -> Deletions:
     """Delete each of these media as `media.deleteMedia` would, all of them at once; what came of each, in their order.
 

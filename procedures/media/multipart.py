@@ -33,6 +33,7 @@ from contracts.sizes import MIB
 from jobs.parts import ATTEMPTS, is_assembled, size_of_part, stored_parts, total_parts
 from procedures.media.reservation import OVER_LIMIT, Plan, extend, find_upload, reserve, url_end, url_expiry
 from procedures.media.upload import complete_upload
+from rpc.budget import ITEM_BYTES
 from rpc.context import Context
 from rpc.procedure import mutation
 from sql.rows import MediaRow, Transfer
@@ -75,7 +76,12 @@ async def initiate_multipart_upload(ctx: Context, params: InitiateMultipartUploa
     )
 
 
-@mutation("media.signParts", raises=(UploadNotFound, UploadCompleted, UploadExpired, PartUnknown))
+@mutation(
+    "media.signParts",
+    audits_once=True,
+    most_bytes=lambda _ctx, params: len(params.part_numbers) * ITEM_BYTES,
+    raises=(UploadNotFound, UploadCompleted, UploadExpired, PartUnknown),
+)
 async def sign_parts(ctx: Context, params: SignParts) -> SignedParts:
     """Sign a PUT for each of these parts of an upload, again and again, and put its end off.
 

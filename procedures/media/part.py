@@ -24,6 +24,7 @@ from storage.multipart import Part, PartsChanged, UploadGone
 
 @mutation(
     "media.uploadPart",
+    audits_once=True,
     raises=(UploadNotFound, UploadCompleted, UploadExpired, PartUnknown, PartDiffers, DigestDiffers),
 )
 async def upload_part(ctx: Context, params: UploadPart, content: Content) -> UploadedPart:

@@ -18,6 +18,7 @@ from jobs.job import enqueue
 from jobs.purge import purge_media
 from procedures.media.answer import last_event, shown
 from procedures.media.deletion import missing
+from rpc.budget import MEDIA_BYTES
 from rpc.context import Context
 from rpc.procedure import mutation, query
 from sql.rows import ListedRow, MediaIdRow, MediaRow
@@ -25,6 +26,7 @@ from sql.rows import ListedRow, MediaIdRow, MediaRow
 
 @mutation(
     "media.attachToPost",
+    most_bytes=lambda ctx, _params: ctx.resources.post_media_limit * MEDIA_BYTES,
     raises=(MediaNotFound, OtherPurpose, MediaUnusable, AttachedElsewhere, SeveralOwners, PostFull),
 )
 async def attach_to_post(ctx: Context, params: MediaOfPost) -> PostMedia:

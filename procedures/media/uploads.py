@@ -10,6 +10,7 @@ from contracts.uploads import InitiateUploads, UploadOutcome, UploadOutcomes, Up
 from procedures.media.releases import with_releases
 from procedures.media.reservation import Plan, extend_all, refusal_of_reservation, reserve_all
 from procedures.media.upload import plan_put, sign_put
+from rpc.budget import ITEM_BYTES
 from rpc.context import Context
 from rpc.procedure import mutation
 from sql.rows import MediaRow, ReservationRow
@@ -19,7 +20,7 @@ NAME = "media.initiateUploads"
 Begun = UploadTicket | RpcError
 
 
-@mutation(NAME)
+@mutation(NAME, most_bytes=lambda _ctx, params: len(params.uploads) * ITEM_BYTES)
 async def initiate_uploads(ctx: Context, params: InitiateUploads) -> UploadOutcomes:
     """Begin each of these uploads as `media.initiateUpload` would, in their order; what came of each.
 

@@ -9,7 +9,7 @@ import pytest
 from contracts.wire import Wire
 from rpc.budget import MAX_ANSWERS_BYTES
 from rpc.context import Context
-from rpc.procedure import mutation, query
+from rpc.procedure import query
 from tests.sample_procedures import SAMPLES, Text, post, serving
 
 QUARTER = MAX_ANSWERS_BYTES // 4
@@ -25,14 +25,9 @@ async def text(_ctx: Context, params: Size) -> Text:
     return Text(value="x" * params.size)
 
 
-@mutation("change", public=True)
-async def change(_ctx: Context, params: Size) -> Text:
-    return Text(value="x" * params.size)
-
-
 @pytest.fixture
 async def client():
-    async with serving([*SAMPLES, text, change]) as opened:
+    async with serving([*SAMPLES, text]) as opened:
         yield opened
 
 
@@ -56,11 +51,6 @@ async def test_the_answers_of_a_batch_are_bounded_together(client):
 async def test_the_first_answer_is_given_whatever_it_takes(client):
     assert await codes(client, called("text", size=HUGE)) == [None]
     assert await codes(client, called("text", size=HUGE), called("text", size=1)) == [None, 1501]
-
-
-async def test_what_has_changed_is_answered_in_any_case(client):
-    """Nobody is told that a change failed that took effect."""
-    assert await codes(client, *[called("change", size=QUARTER)] * 8) == [None] * 8
 
 
 async def test_every_dialect_is_bounded(client):

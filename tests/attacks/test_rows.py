@@ -1,5 +1,6 @@
 """What one caller can write who has all the time there is: it has a number, or an end."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,9 +8,11 @@ import psycopg
 import pytest
 
 from contracts.errors import MediaLimitExceeded
+from contracts.sizes import MIB
 from jobs.retention import Retention, forget
 from jobs.sweep import sweep
 from rpc.limits import RateLimits
+from tests.at_once import at_once
 
 THREE_BYTES = b"\xff\xd8\xff"  # a JPEG, as far as anybody can tell of it
 ROUNDS = 25
@@ -82,6 +85,35 @@ async def test_what_attaching_and_detaching_writes_has_an_end(rpc, completed_med
     await forget(resources.db, Retention(), datetime.now(UTC) + timedelta(days=90, minutes=1))
 
     assert [rows(table) for table in ("audit", "events")] == [0, 0]
+
+
+async def test_sending_and_signing_the_parts_of_an_upload_leaves_one_record_of_each(call, http, bearer, rpc, sql):
+    """The same part again and again, and others, one after the other and at once; the log has what arrived."""
+    film = {"filename": "walk.mp4", "contentType": "video/mp4", "size": 5 * MIB + 3, "partSize": 5 * MIB}
+    media_id = str((await call("media.initiateMultipartUpload", **film)).media_id)
+    headers = {**bearer("ada"), "content-type": "application/octet-stream"}
+
+    async def send(number, content):
+        given = json.dumps({"mediaId": media_id, "partNumber": number})
+        answer = await http.post("/rpc/media.uploadPart", params={"input": given}, content=content, headers=headers)
+        assert answer.status_code == 200
+
+    async def sign(number):
+        assert "result" in await rpc("media.signParts", mediaId=media_id, partNumbers=[number])
+
+    await send(1, bytes(5 * MIB))
+    for _ in range(3):
+        await at_once(*(send(2, b"end") for _ in range(ROUNDS)), *(sign(1 + n % 2) for n in range(ROUNDS)))
+
+    assert sql("select procedure, input from audit order by procedure") == [
+        ("media.initiateMultipartUpload", {name: film[name] for name in ("filename", "contentType", "size")}),
+        ("media.signParts", {"partNumbers": 1}),
+        ("media.uploadPart", {"partNumber": 1}),
+    ]
+    assert sql("select type, count(*) from events group by 1 order by 1") == [
+        ("upload.progress", 2),
+        ("upload.started", 1),
+    ]
 
 
 @pytest.mark.parametrize("under_way", [False, True], ids=["waiting", "under way"])
