@@ -5,6 +5,7 @@ or requests to the store. After every death the client repeats its call, the job
 sweep comes past the end of every URL.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -137,6 +138,12 @@ OPERATIONS = {
 }
 
 
+OF_NO_MEDIA: dict[str, Callable[[dict[str, Any], int], dict[str, Any]]] = {
+    "media.setPlan": lambda _, number: {"userId": f"user {number}", "plan": "basic"},
+    "media.initiateUploads": lambda told, _: {"uploads": [told]},
+}
+
+
 @pytest.fixture
 def prepared(call, put, resources, run_pending):
     """Take a new media through the steps that come before an operation; the operation's input."""
@@ -160,10 +167,8 @@ def prepared(call, put, resources, run_pending):
                     assert await sweep(resources.db, late) == 1
                 case "complete" | "cancel" | "delete" | "stop" | "attach" | "set":
                     await call(NAMES[word], **named(NAMES[word], str(begun.media_id), number))
-        if operation == "media.setPlan":
-            return {"userId": f"user {number}", "plan": "basic"}
-        if operation == "media.initiateUploads":
-            return {"uploads": [told]}
+        if operation in OF_NO_MEDIA:
+            return OF_NO_MEDIA[operation](told, number)
         return told if begun is None or "key" in words else named(operation, str(begun.media_id), number)
 
     return steps
