@@ -124,11 +124,9 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no request; behind one that is being answered, by the end of the connection after that."""
-        if self._is_answering() and not self._answering.more_body:
-            self._answering.keep_alive = False
-            self.pipeline.clear()
-            self.flow.pause_reading()
+        """Refuse what is no request; one too many by the end of the connection, where others wait to be answered."""
+        if len(self.pipeline) >= MAX_WAITING:
+            self.hang_up()
         else:
             super().send_400_response(msg)
 
