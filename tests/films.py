@@ -1,9 +1,12 @@
 """Films of every kind, made when they are asked for: a scene that grows brighter."""
 
 import io
+import os
 import struct
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -60,7 +63,7 @@ def film(
     clock = CLOCK if moments else fps
     times = [round(moment * clock) for moment in moments] or list(range(round(seconds * fps)))
     written = io.BytesIO()
-    with av.open(written, "w", format=container) as target:
+    with scheduled_as_ever(), av.open(written, "w", format=container) as target:
         target.metadata.update(tags)
         moving = target.add_stream(chosen, rate=fps, options=QUICKLY.get(chosen, {}))
         assert isinstance(moving, VideoStream)
@@ -72,6 +75,15 @@ def film(
             target.mux(moving.encode(frame))
         target.mux(moving.encode(None))
     return written.getvalue()
+
+
+@contextmanager
+def scheduled_as_ever() -> Iterator[None]:
+    """SVT-AV1 has root's thread that calls it, and all that this starts later, run before everything else (FIFO 99)."""
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def shown(part: float, size: tuple[int, int] = (320, 240)) -> Image.Image:

@@ -2,7 +2,7 @@
 import { chromium } from 'playwright-core';
 
 const FLAGS = ['disable-gpu', 'disable-quic', 'no-first-run', 'disable-background-networking', 'disable-component-update'];
-const args = [...FLAGS, ...(process.getuid() === 0 ? ['no-sandbox', 'no-zygote'] : [])].map((flag) => `--${flag}`);
+const args = [...FLAGS, ...(process.getuid() === 0 ? ['no-sandbox'] : [])].map((flag) => `--${flag}`);
 const server = await chromium.launchServer({ executablePath: process.argv[2], args, host: '127.0.0.1' });
 console.log(server.wsEndpoint());
 process.stdin.resume();
