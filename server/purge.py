@@ -29,6 +29,7 @@ def _record(user_id: str, now: datetime) -> dict[str, object]:
         "user_id": OPERATOR,
         "user_key": owner.key,
         "procedure": "mediarpc purge-user",
+        "once": False,
         "request_id": new_request_id(),
         "owner_id": owner.key,
         "input": recorded(PurgeUser(user_id=user_id)),
