@@ -19,7 +19,7 @@ GAMMA_RANGE = (0.1, 10)
 SIGNATURE_BYTES = 8
 MAX_CHUNKS = 1000
 COLOURED = frozenset({b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"})
-CHUNK_BYTES = 32
+CHUNK_BYTES, CICP_BYTES = 32, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ def of_png(source: Path) -> Meaning | None:
     with source.open("rb") as opened:
         opened.seek(SIGNATURE_BYTES)
         chunks = dict(_chunks(opened))
-    if b"cICP" in chunks:
-        return of_points(*chunks[b"cICP"][:2], camera_gamma=STUDIO_GAMMA)
+    if len(points := chunks.get(b"cICP", b"")) == CICP_BYTES:
+        return of_points(points[0], points[1], camera_gamma=STUDIO_GAMMA)
     if b"iCCP" in chunks or b"sRGB" in chunks or b"gAMA" not in chunks:
         return None
     return _of_gamma(chunks[b"gAMA"], chunks.get(b"cHRM"))

@@ -9,6 +9,7 @@ from processing.libvips import Image
 from processing.meaning import HighRange
 from processing.upright import picture_of
 
+SCALED = frozenset(map(int, ColorPrimaries))  # primaries that FFmpeg's scaler knows
 ROWS = 512  # at a time
 ALIGNED = 32  # pixels, so that a row is as long in a frame as in a picture
 
@@ -25,11 +26,12 @@ def tone_mapped(image: Image, meaning: HighRange) -> Image:
 
 def _strips(deep: Image, meaning: HighRange) -> Iterator[Image]:
     convert = VideoReformatter()  # which keeps what it has reckoned
+    primaries = meaning.primaries if meaning.primaries in SCALED else ColorPrimaries.BT709
     for top in range(0, deep.height, ROWS):
         strip = deep.crop(0, top, deep.width, min(ROWS, deep.height - top))
         frame = VideoFrame(strip.width, strip.height, "rgb48le")
         frame.planes[0].update(strip.write_to_memory())
-        frame.color_primaries, frame.color_trc, frame.color_range = meaning.primaries, meaning.transfer, ColorRange.JPEG
+        frame.color_primaries, frame.color_trc, frame.color_range = primaries, meaning.transfer, ColorRange.JPEG
         yield picture_of(
             convert.reformat(
                 frame, format="rgb24", dst_color_primaries=ColorPrimaries.BT709, dst_color_trc=ColorTrc.IEC61966_2_1

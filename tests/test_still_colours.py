@@ -4,6 +4,7 @@ import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkdtemp
 
 import imageio_ffmpeg
 import pytest
@@ -52,9 +53,8 @@ def made(tmp_path) -> Callable[[bytes, str], Outcome]:
     """Process a picture."""
 
     def make(body: bytes, mime_type: str) -> Outcome:
-        source, folder = tmp_path / "source", tmp_path / "made"
+        source, folder = tmp_path / "source", Path(mkdtemp(dir=tmp_path))
         source.write_bytes(body)
-        folder.mkdir()
         return process(Task(source=source, mime_type=mime_type, folder=folder))
 
     return make
@@ -75,6 +75,7 @@ PNGS: dict[str, tuple[bytes, Colours]] = {
     "code points of P3": (png(cicp(12, 13)), IN_P3),
     "code points of a studio": (png(cicp(1, 1)), OF_A_STUDIO),
     "code points that nobody knows": (png(cicp(200, 13)), PATCHES),
+    "code points that are cut off": (png(chunk(b"cICP", b"\x0c"), gama(100_000)), LINEAR),
     "code points before a gamma": (png(cicp(12, 13), gama(100_000)), IN_P3),
     "a gamma": (png(gama(100_000)), LINEAR),
     "another gamma": (png(gama(55_556)), BRIGHTER),
@@ -93,6 +94,13 @@ def test_a_png_is_shown_in_the_colours_that_it_tells(made, told):
     body, expected = PNGS[told]
 
     assert_shown(made(body, "image/png"), expected)
+
+
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_primaries_that_nobody_knows_are_those_of_a_screen_in_a_high_range_too(made, tmp_path, transfer):
+    unknown, usual = (made(png(cicp(primaries, transfer)), "image/png") for primaries in (200, 1))
+
+    assert [file.path.read_bytes() for file in unknown.files] == [file.path.read_bytes() for file in usual.files]
 
 
 def still(tmp_path: Path, filters: str, kind: str) -> bytes:
