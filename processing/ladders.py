@@ -53,8 +53,9 @@ def _planned(task: Task) -> Run:
         require_size(first, task.policy)
         rate = steady(film.stream.base_rate, extent.fps)
         require_work(extent, first, task.policy)
+        first = cropped(first, film.crop)
         frames = max(1, round(extent.seconds * rate))
-        wanted = rungs(*displayed(cropped(first, film.crop), film.stretch))
+        wanted = rungs(*displayed(first, film.stretch))
         return Run(
             source=task.source,
             mime_type=task.mime_type,

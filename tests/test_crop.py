@@ -112,3 +112,17 @@ def test_an_aperture_that_leaves_all_or_nothing_is_none(tmp_path, values):
 def test_the_aperture_is_that_of_the_track_that_is_shown(mp4):
     assert crop_of(mp4, 1, WIDTH, HEIGHT) == SHOWN
     assert crop_of(mp4, 2, WIDTH, HEIGHT) is None
+
+
+def test_the_lines_that_are_displayed_decide_the_colours_that_nobody_tells(tmp_path):
+    source, size = tmp_path / "high.mp4", (640, 736)
+    color = ["-f", "lavfi", "-i", f"color=0xC82828:size={size[0]}x{size[1]}:rate=10:duration=0.5"]
+    subprocess.run([*FFMPEG, *color, "-c:v", "libx264", "-pix_fmt", "yuv420p", source], check=True)
+    body = with_aperture(source.read_bytes(), b"avc1", (size[0], 1, 700, 1, 0, 1, 0, 1))
+
+    quality = named(laddered(tmp_path / "played", body, "mp4"), "mp4-360p")
+    with av.open(str(quality.path)) as played:
+        frame = next(played.decode(video=0))
+        pixel = frame.reformat(format="rgb24", src_colorspace=frame.colorspace).to_image().getpixel((180, 200))
+
+    assert pixel == pytest.approx(RED, abs=4)
