@@ -10,11 +10,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from processing.failures import ProcessingFailed, Reason
-from processing.film import MICROSECONDS, Film
+from processing.film import MICROSECONDS, MOST_PIXELS, Film
 from processing.records import Policy
 
 MOST_FRAMES = 1000  # a second; what is more is no rate of a film
-MOST_PIXELS = 4096 * 2304 * 60  # a second, if it were as long as films may be
 AGREEING = 0.01  # a header's rate is finer than a clock of milliseconds, if it is about as much
 
 

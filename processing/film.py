@@ -24,7 +24,8 @@ DECODERS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", 
 SOUND_DECODERS = DECODERS_OF_SOUND | {"ac3", "eac3", "mp2", "mp2float", "amrnb", "pcm_s16be", "pcm_s24be", "pcm_s32be"}
 MICROSECONDS = 1_000_000
 MOST_STRETCHED = 8
-STILL_PIXELS = 4 * 4096 * 2304 * 60  # that are decoded to reach one frame; keyframes are seconds apart
+MOST_PIXELS = 4096 * 2304 * 60  # a second, if it were as long as films may be
+STILL_PIXELS = 4 * MOST_PIXELS  # that are decoded to reach one frame; keyframes are seconds apart
 
 
 @dataclass(frozen=True, slots=True)

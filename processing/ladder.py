@@ -115,18 +115,8 @@ def command(ffmpeg: str, run: Run) -> list[str]:
     at_once = str(threads(run.cores))
     return [
         *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1", "-stats_period", "0.5"),
-        *(
-            "-threads",
-            at_once,
-            "-apply_cropping",
-            "codec",
-            "-protocol_whitelist",
-            "file",
-            "-f",
-            DEMUXERS[run.mime_type],
-            "-i",
-            str(run.source),
-        ),
+        *("-threads", at_once, "-apply_cropping", "codec", "-protocol_whitelist", "file"),
+        *("-f", DEMUXERS[run.mime_type], "-i", str(run.source)),
         *("-filter_complex_threads", at_once, "-filter_complex", _filters(run)),
         *(word for place, rung in enumerate(run.rungs) for word in ("-threads", at_once, *_output(place, rung, run))),
     ]
