@@ -122,7 +122,7 @@ async def _initiated(
     """The upload that what has arrived is the beginning of, or all of it."""
     if not arrival.size_bytes:
         raise unreadable("file", "The file is empty")
-    accepted = _format(params, content, detect(file), is_whole=arrival.size_bytes < PART_BYTES)
+    accepted = _format(params, content, await asyncio.to_thread(detect, file), is_whole=arrival.size_bytes < PART_BYTES)
     size = params.size or arrival.size_bytes
     _check_room(ctx, params, accepted, arrival)
     ctx.resources.ceilings.check_multipart(accepted, size)
