@@ -82,17 +82,6 @@ def create_app(
         content_idle_seconds=config.content_idle_seconds,
     )
     health = Health(resources)
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origins=config.cors_origins,
-        allow_origin_regex=config.cors_origin_regex,
-        allow_credentials=config.auth.cookie is not None,
-        allow_methods=METHODS,
-        allow_headers=["*"],
-        expose_headers=["etag", "retry-after"],
-        max_age=3600,
-    )
-    refused = Middleware(RefusedOrigins, origins)
     no_store = [Middleware(NoStore)]
     return Starlette(
         routes=[
@@ -105,6 +94,23 @@ def create_app(
             Route("/readyz", health.readyz),
             *routes,
         ],
-        middleware=[refused, cors] if config.cors_origins or config.cors_origin_regex else [refused],
+        middleware=[Middleware(RefusedOrigins, origins), *_cors(config)],
         exception_handlers={HTTPStatus.NOT_FOUND: misplaced.__call__},
     )
+
+
+def _cors(config: AppConfig) -> list[Middleware]:
+    """What lets the pages of other origins read the answers, if any may."""
+    if not config.cors_origins and not config.cors_origin_regex:
+        return []
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=config.cors_origins,
+        allow_origin_regex=config.cors_origin_regex,
+        allow_credentials=config.auth.cookie is not None,
+        allow_methods=METHODS,
+        allow_headers=["*"],
+        expose_headers=["etag", "retry-after"],
+        max_age=3600,
+    )
+    return [cors]

@@ -25,6 +25,7 @@ PAGE = """<!doctype html>
 JSON-RPC 2.0 and the VRSS envelope by POST, tRPC below it at <code>{endpoint}/media.getMedia</code> and the like.</p>
 <ul>
 <li><a href="/openrpc.json">/openrpc.json</a>: every procedure with its input, answer, errors and examples
+<li><a href="/openapi.json">/openapi.json</a>: the same of tRPC's paths, for the tools of OpenAPI
 <li><a href="{rpc_path}/media.getSupportedFormats">media.getSupportedFormats</a>: a first call, which needs no token
 <li><a href="/healthz">/healthz</a>: this process answers
 <li><a href="/readyz">/readyz</a>: database and storage do

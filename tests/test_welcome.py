@@ -40,7 +40,7 @@ async def test_it_says_where_the_endpoint_is() -> None:
 async def test_its_links_lead_somewhere_on_this_server() -> None:
     async with serving(config=AppConfig(auth=AuthConfig())) as client:
         links = re.findall(r'(?:href|src)="([^"]*)"', (await client.get("/")).text)
-        assert links == ["/openrpc.json", "/rpc/media.getSupportedFormats", "/healthz", "/readyz"]
+        assert links == ["/openrpc.json", "/openapi.json", "/rpc/media.getSupportedFormats", "/healthz", "/readyz"]
         assert (await client.get("/openrpc.json")).status_code == 200
         assert (await client.get("/healthz")).status_code == 200
 
