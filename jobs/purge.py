@@ -6,9 +6,11 @@ from uuid import UUID
 from contracts.media import MediaState
 from contracts.owners import key_of_user
 from jobs.job import Bench, enqueue, job
+from jobs.parts import stored_parts
 from sql.database import Database
 from sql.rows import MediaIdRow, MediaRow, Transfer
 from storage.keys import belongs_to, prefixes, public_prefix
+from storage.multipart import UploadGone
 from storage.s3 import ObjectStore
 
 BATCH_MEDIA = 500
@@ -18,11 +20,13 @@ BATCH_MEDIA = 500
 async def purge_media(bench: Bench, media_id: UUID) -> str:
     """Remove all objects of a deleted media; its tombstone goes once its URL can bring no more bytes.
 
-    Until then the tombstone keeps the bytes reserved and stays due for the sweeper, which comes back here.
+    Until then the tombstone keeps the bytes reserved, but not those of parts that storage has dropped, and stays due
+    for the sweeper, which comes back here.
     """
     media = await tidy(bench, media_id)
     if media is None or media.state != MediaState.DELETED:
         return "gone"
+    await release_parts(bench.db, bench.store, media)
     async with bench.db.transaction() as tx:
         removed = await tx.one(MediaIdRow, "remove_tombstone", id=media.id, now=bench.now)
         if removed is not None:
@@ -83,6 +87,20 @@ async def remove_objects(store: ObjectStore, media: MediaRow) -> None:
     for prefix in prefixes(media.owner_id, media.id, media.purpose):
         known.update(await store.keys_under(prefix))
     await store.remove(key for key in known if key is not None and key != kept)
+
+
+async def release_parts(db: Database, store: ObjectStore, media: MediaRow) -> None:
+    """Free the bytes of a deleted upload in parts if storage no longer knows it: then none of its URLs brings more."""
+    if media.transfer == Transfer.PARTS and media.multipart_id and not await _is_open(store, media):
+        await db.run("release_parts", id=media.id, multipart_id=media.multipart_id)
+
+
+async def _is_open(store: ObjectStore, media: MediaRow) -> bool:
+    """Whether storage knows an upload, or has kept a part that was on its way when the upload was dropped."""
+    try:
+        return bool(await stored_parts(store, media))
+    except UploadGone:
+        return False
 
 
 def _is_published(media: MediaRow | None, key: str) -> bool:

@@ -61,3 +61,7 @@ where owner_id = %(owner_id)s
     and (%(media_id)s::uuid is null or id = %(media_id)s::uuid)
 order by id desc
 limit 10;
+
+-- name: release_parts :run
+-- Reserve nothing more for the parts of a deleted upload: storage knows it no more.
+update media set multipart_id = null where id = %(id)s and state = 'deleted' and multipart_id = %(multipart_id)s;

@@ -90,7 +90,10 @@ class ListedRow(FoundRow, frozen=True, kw_only=True):
 
 
 class ReservationRow(Struct, frozen=True):
-    """What came of one initiate: reserved, known or taken (its idempotency key), limited or over quota, with facts."""
+    """What came of one initiate: reserved, known or taken (its idempotency key), limited or over quota, with facts.
+
+    What is reserved in place of a cancelled upload has the facts of that: its `staging_key`.
+    """
 
     outcome: str
     facts: dict[str, Any] | None

@@ -55,6 +55,23 @@ class Upload:
     refused: bool = False
     purpose: str = "post"
     post: str | None = None
+    is_put: bool = False
+    was_completed: bool = False
+    is_purged: bool = False
+
+    @property
+    def reserved(self) -> int:
+        return self.size if self.state in {"pending", "deleted"} else 0
+
+    @property
+    def is_replaceable(self) -> bool:
+        """Whether the same file may take its place."""
+        return self.is_put and self.state == "deleted" and not self.refused and not self.was_completed
+
+    def purge(self) -> None:
+        """The job that a deletion leaves behind runs once, whatever arrives later."""
+        if not self.is_purged:
+            self.staged, self.is_purged = None, True
 
 
 class Lifecycle(RuleBasedStateMachine):
@@ -104,7 +121,7 @@ class Lifecycle(RuleBasedStateMachine):
         """What the model says is used and reserved."""
         mine = [upload for upload in self.model.values() if upload.owner == owner]
         used = sum(upload.size for upload in mine if upload.state == "completed")
-        return used, sum(upload.size for upload in mine if upload.state in {"pending", "deleted"})
+        return used, sum(upload.reserved for upload in mine)
 
     def counted(self, owner: str) -> tuple[int, int]:
         """How many rows the model says there are, and how many of them are pending."""
@@ -118,14 +135,32 @@ class Lifecycle(RuleBasedStateMachine):
         told = {"filename": "a.bin", "contentType": mime, "size": size, "purpose": purpose}
         answer = self.call("media.initiateUpload", owner, **told)
         quota, taken = self.plans[owner].quota_bytes, sum(self.held(owner))
-        assert isinstance(answer, UploadTicket) is (taken + size <= quota)
+        former = self.former(owner, size, purpose) if taken + size > quota >= taken else []
+        assert isinstance(answer, UploadTicket) is (taken + size <= quota or bool(former))
         if not isinstance(answer, UploadTicket):
             assert (int(answer.code), answer.details and answer.details["available"]) == (1600, max(0, quota - taken))
             return multiple()
         key = httpx.URL(answer.upload_url).path.partition(f"/{self.resources.store.name}/")[2]
         ends_at = answer.expires_at + timedelta(seconds=60)
-        self.model[str(answer.media_id)] = Upload(owner, size, key, answer.expires_at, ends_at, purpose=purpose)
+        upload = Upload(owner, size, key, answer.expires_at, ends_at, purpose=purpose, is_put=True)
+        if former:
+            self.replace(next(earlier for earlier in former if earlier.key == key), upload)
+        self.model[str(answer.media_id)] = upload
         return str(answer.media_id)
+
+    def former(self, owner: str, size: int, purpose: str) -> list[Upload]:
+        """The uploads whose places the same file may take."""
+        told = (owner, size, purpose)
+        return [
+            upload
+            for upload in self.model.values()
+            if upload.is_replaceable and (upload.owner, upload.size, upload.purpose) == told
+        ]
+
+    def replace(self, earlier: Upload, upload: Upload) -> None:
+        """The later upload has the object, and what there is of it."""
+        earlier.state = "gone"
+        upload.staged, upload.ends_at = earlier.staged, max(earlier.ends_at, upload.ends_at)
 
     @initialize(target=uploads)
     def begin(self) -> Any:
@@ -149,7 +184,8 @@ class Lifecycle(RuleBasedStateMachine):
         if self.now < upload.ends_at:
             store = self.resources.store
             store._client.put_object(Bucket=store.name, Key=upload.key, Body=BODIES[body])
-            upload.staged = "short" if upload.size != len(PHOTO) else body
+            holder = [other for other in self.model.values() if other.key == upload.key][-1]
+            holder.staged = "short" if upload.size != len(PHOTO) else body
 
     @rule(media_id=uploads)
     def complete(self, media_id: str) -> None:
@@ -181,6 +217,7 @@ class Lifecycle(RuleBasedStateMachine):
     def bury(self, media_id: str) -> None:
         """What the model says of a media that was deleted: it leaves its post and its profile."""
         upload = self.model[media_id]
+        upload.was_completed |= upload.state == "completed"
         upload.state = "gone" if upload.state == "gone" else "deleted"
         self.leave(media_id)
         if self.portraits.get(upload.owner) == media_id:
@@ -296,8 +333,9 @@ class Lifecycle(RuleBasedStateMachine):
         """What a sweep and the jobs make of an upload."""
         if upload.ends_at <= self.now and upload.state == "pending":
             upload.state = "completed" if upload.staged == "right" else "gone"
-        elif upload.ends_at <= self.now and upload.state == "deleted":
-            upload.state = "gone"
+        elif upload.state == "deleted":
+            upload.purge()
+            upload.state = "gone" if upload.ends_at <= self.now else "deleted"
 
     async def sweep_and_run(self) -> None:
         """A worker that does not wait may leave what its last job has enqueued, so it is run until nothing is left."""
@@ -340,9 +378,10 @@ class Lifecycle(RuleBasedStateMachine):
     def every_object_has_its_row(self) -> None:
         """And a completed media has its object; what could still arrive, or is there unverified, is reserved."""
         keys = self.runner.run(self.resources.store.keys_under(""))
-        ids = {re.findall(r"([0-9a-f-]{36})_", key)[-1] for key in keys}
-        assert ids <= {media_id for media_id, upload in self.model.items() if upload.state != "gone"}
+        living = {media_id: upload for media_id, upload in self.model.items() if upload.state != "gone"}
+        assert {key for key in keys if key.startswith("staging/")} <= {upload.key for upload in living.values()}
         published = {re.findall(r"([0-9a-f-]{36})_", key)[-1] for key in keys if key.startswith("users/")}
+        assert published <= set(living)
         assert published >= {media_id for media_id, upload in self.model.items() if upload.state == "completed"}
 
     async def fetch(self, query: str) -> Any:

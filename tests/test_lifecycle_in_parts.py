@@ -40,6 +40,13 @@ class InParts(Upload):
     multipart_id: str | None = None
     is_open: bool = False
     parts: set[int] = field(default_factory=set)
+    is_begun: bool = False
+    is_dropped: bool = False
+
+    @property
+    def reserved(self) -> int:
+        """What storage never knew, or knows no more, holds nothing."""
+        return 0 if self.state == "deleted" and (self.is_dropped or not self.is_begun) else super().reserved
 
     @property
     def body(self) -> bytes:
@@ -136,7 +143,7 @@ class LifecycleInParts(Lifecycle):
             url = httpx.URL(part.upload_url)
             assert upload.multipart_id in {None, url.params["uploadId"]}
             upload.key = url.path.partition(f"/{self.resources.store.name}/")[2]
-            upload.multipart_id, upload.is_open = url.params["uploadId"], True
+            upload.multipart_id, upload.is_open, upload.is_begun = url.params["uploadId"], True, True
             upload.put_off(self.now)
 
     @rule(media_id=in_parts, number=NUMBERS)
@@ -165,7 +172,7 @@ class LifecycleInParts(Lifecycle):
         assert told(answer) == upload.refusal(self.now)
         if not isinstance(answer, RpcError):
             upload.parts.add(number)
-            upload.is_open = True
+            upload.is_open = upload.is_begun = True
             upload.put_off(self.now)
             assert answer.uploaded_bytes == sum(len(upload.bytes_of(number)) for number in upload.parts)
 
@@ -190,7 +197,12 @@ class LifecycleInParts(Lifecycle):
 
     @rule(media_id=in_parts)
     def cancel_in_parts(self, media_id: str) -> None:
+        """Storage has dropped it when the answer comes."""
+        upload = self.parts_of(media_id)
+        was_pending = upload.state == "pending"
         self.cancel(media_id)
+        if was_pending:
+            upload.is_open, upload.is_dropped = False, True
 
     @rule(media_id=in_parts | brought)
     def delete_in_parts(self, media_id: str) -> None:
@@ -248,7 +260,7 @@ class LifecycleInParts(Lifecycle):
             elif upload.upload_ends_at <= self.now:
                 upload.state = "deleted"
         if upload.state == "deleted":
-            upload.is_open = False
+            upload.is_open, upload.is_dropped = False, True
             upload.state = "gone" if upload.ends_at <= self.now else "deleted"
 
     @rule()

@@ -112,7 +112,7 @@ async def test_the_numbers_of_uploads_and_of_media_are_exact_across_processes(pr
         first = await initiate_at_once(call)
         let_in = [answer["data"]["mediaId"] for answer in first if answer["success"]]
         await at_once(*(call("media.cancelUpload", mediaId=media_id) for media_id in let_in))
-        second = await initiate_at_once(call)
+        second = await initiate_at_once(call, filename="b.mp4")
 
     assert outcomes(first) == {"ok": 40, 1600: 160}
     assert outcomes(second) == {"ok": 20, 1600: 180}
@@ -124,10 +124,11 @@ async def test_the_numbers_of_uploads_and_of_media_are_exact_across_processes(pr
         assert counted.fetchall() == [(60, 20)]
 
 
-async def initiate_at_once(call: Callers) -> list[Any]:
+async def initiate_at_once(call: Callers, **different: str) -> list[Any]:
     """A hundred calls and five batches of twenty."""
-    singles = [call("media.initiateUpload", **declared(3)) for _ in range(100)]
-    batches = [call.batch("media.initiateUpload", [declared(3)] * 20) for _ in range(5)]
+    told = {**declared(3), **different}
+    singles = [call("media.initiateUpload", **told) for _ in range(100)]
+    batches = [call.batch("media.initiateUpload", [told] * 20) for _ in range(5)]
     answers, batched = await at_once(at_once(*singles), at_once(*batches))
     return [*answers, *(answer for batch in batched for answer in batch)]
 

@@ -35,7 +35,7 @@ from procedures.media.answer import answer
 from procedures.media.arrival import Arrival, waiting_room
 from procedures.media.outcome import outcome
 from procedures.media.releases import with_releases
-from procedures.media.reservation import OVER_LIMIT, Plan, reserve
+from procedures.media.reservation import OVER_LIMIT, Plan, known_id, reserve
 from procedures.media.usage import held_bytes, read_usage
 from processing.sniff import detect
 from rpc.content import Content, unreadable
@@ -147,7 +147,7 @@ async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload, arri
         key=original_key(owner, media_id, initiated.filename, initiated.purpose),
         counted=True,
     )
-    known = await reserve(ctx, initiated, plan)
+    known = known_id(await reserve(ctx, initiated, plan))
     row = await ctx.db.one(MediaRow, "read_media", id=known or media_id)
     if row is None or (not known and row.state != MediaState.PENDING):
         raise UploadExpired

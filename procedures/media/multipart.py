@@ -31,7 +31,16 @@ from contracts.multipart import (
 )
 from contracts.sizes import MIB
 from jobs.parts import ATTEMPTS, is_assembled, size_of_part, stored_parts, total_parts
-from procedures.media.reservation import OVER_LIMIT, Plan, extend, find_upload, reserve, url_end, url_expiry
+from procedures.media.reservation import (
+    OVER_LIMIT,
+    Plan,
+    extend,
+    find_upload,
+    known_id,
+    reserve,
+    url_end,
+    url_expiry,
+)
 from procedures.media.upload import complete_upload
 from rpc.budget import ITEM_BYTES
 from rpc.context import Context
@@ -64,7 +73,7 @@ async def initiate_multipart_upload(ctx: Context, params: InitiateMultipartUploa
         part_bytes=size_of_parts,
         upload_expires_at=_upload_expiry(ctx),
     )
-    known = await reserve(ctx, params, plan)
+    known = known_id(await reserve(ctx, params, plan))
     if known:
         await extend(ctx, known, upload_expires_at=_upload_expiry(ctx))
     return MultipartTicket(

@@ -50,8 +50,8 @@ class Plan:
     counted: bool = False
 
 
-async def reserve(ctx: Context, params: InitiateUpload, plan: Plan) -> UUID | None:
-    """Add a pending upload to its owner's reserved bytes; the id of the earlier one that the idempotency key finds.
+async def reserve(ctx: Context, params: InitiateUpload, plan: Plan) -> ReservationRow:
+    """Add a pending upload to its owner's reserved bytes, or find the earlier one that the idempotency key names.
 
     Raises RateLimitExceeded, one of OVER_LIMIT, or IdempotencyKeyTaken, and nothing is reserved.
     """
@@ -59,7 +59,7 @@ async def reserve(ctx: Context, params: InitiateUpload, plan: Plan) -> UUID | No
     refusal = refusal_of_reservation(reservation)
     if refusal is not None:
         raise await with_releases(ctx, plan.owner, refusal)
-    return reservation.id if reservation.outcome == "known" else None
+    return reservation
 
 
 async def reserve_all(ctx: Context, asked: Sequence[tuple[InitiateUpload, Plan]]) -> list[ReservationRow]:
@@ -74,6 +74,16 @@ def refusal_of_reservation(reservation: ReservationRow) -> RpcError | None:
     """Why nothing was reserved; None where something was, or where the key has found an upload."""
     refusal = REFUSALS.get(reservation.outcome)
     return None if refusal is None else refusal(**reservation.facts or {})
+
+
+def known_id(reservation: ReservationRow) -> UUID | None:
+    """The upload that the idempotency key has found; None for one that is new."""
+    return reservation.id if reservation.outcome == "known" else None
+
+
+def reserved_key(reservation: ReservationRow, plan: Plan) -> str:
+    """The key of a new upload: as planned, or that of the cancelled one whose place it takes."""
+    return str((reservation.facts or {}).get("staging_key", plan.key))
 
 
 async def extend(ctx: Context, media_id: UUID, *, upload_expires_at: datetime | None = None) -> MediaRow:

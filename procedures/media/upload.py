@@ -1,5 +1,7 @@
 """From a reservation to a verified media: `media.initiateUpload`, `media.completeUpload`, `media.cancelUpload`."""
 
+from asyncio import timeout
+from contextlib import suppress
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -13,6 +15,7 @@ from contracts.errors import (
     MediaNotFound,
     PartDiffers,
     PartsMissing,
+    ServiceUnavailable,
     SizeDiffers,
     UploadCompleted,
     UploadExpired,
@@ -31,14 +34,27 @@ from contracts.media import (
 )
 from jobs.job import enqueue
 from jobs.publish import complete_upload as publish_upload
-from jobs.purge import purge_media
+from jobs.purge import purge_media, release_parts, remove_objects
 from procedures.media.answer import answer
 from procedures.media.outcome import outcome
-from procedures.media.reservation import OVER_LIMIT, Plan, extend, find_upload, reserve, url_expiry
+from procedures.media.reservation import (
+    OVER_LIMIT,
+    Plan,
+    extend,
+    find_upload,
+    known_id,
+    reserve,
+    reserved_key,
+    url_expiry,
+)
 from rpc.context import Context
 from rpc.procedure import mutation
 from sql.rows import DeletionRow, MediaRow, Transfer
+from storage.calls import ObjectsRemain
 from storage.keys import staging_key
+
+# How long a cancellation waits for storage.
+RELEASE_SECONDS = 3
 
 
 @mutation(
@@ -54,11 +70,12 @@ async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
     when the owner has too many, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
     """
     plan = plan_put(ctx, params, "media.initiateUpload")
-    known = await reserve(ctx, params, plan)
+    reservation = await reserve(ctx, params, plan)
+    known = known_id(reservation)
     if known:
         upload = await extend(ctx, known)
         return sign_put(ctx, params, media_id=upload.id, key=upload.staging_key)
-    return sign_put(ctx, params, media_id=plan.media_id, key=plan.key)
+    return sign_put(ctx, params, media_id=plan.media_id, key=reserved_key(reservation, plan))
 
 
 @mutation(
@@ -94,8 +111,17 @@ async def complete_upload(ctx: Context, params: CompleteUpload) -> MediaAnswer:
 async def cancel_upload(ctx: Context, params: MediaReference) -> Success:
     """Give up an upload that is not completed. Twice is the same answer.
 
-    What its signed URL could still bring stays reserved until its end. Raises UploadCompleted and MediaNotFound.
+    An upload in parts is free at once when storage has dropped it. What a signed PUT could still bring stays reserved
+    until its end, for everything but the same file. Raises UploadCompleted and MediaNotFound.
     """
+    cancelled = await _cancel(ctx, params)
+    if cancelled is not None and cancelled.multipart_id is not None:
+        await _release(ctx, cancelled)
+    return Success()
+
+
+async def _cancel(ctx: Context, params: MediaReference) -> MediaRow | None:
+    """Bury an upload, and have a worker clean up after it; None when it was buried before."""
     async with ctx.db.transaction() as tx:
         cancelled = await tx.one(MediaRow, "cancel_upload", id=params.media_id, owners=ctx.owners, now=ctx.now)
         if cancelled is not None:
@@ -104,7 +130,15 @@ async def cancel_upload(ctx: Context, params: MediaReference) -> Success:
             raise UploadCompleted
         elif not await tx.one(DeletionRow, "find_deletion", id=params.media_id, owners=ctx.owners):
             raise MediaNotFound
-    return Success()
+    return cancelled
+
+
+async def _release(ctx: Context, cancelled: MediaRow) -> None:
+    """Have storage drop the parts now, if it answers soon; else the worker does."""
+    with suppress(ServiceUnavailable, ObjectsRemain, TimeoutError):
+        async with timeout(RELEASE_SECONDS):
+            await remove_objects(ctx.store, cancelled)
+            await release_parts(ctx.db, ctx.store, cancelled)
 
 
 async def _published(ctx: Context, upload: MediaRow) -> MediaRow:

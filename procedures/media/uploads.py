@@ -8,7 +8,7 @@ from contracts.errors import IdempotencyKeyTaken, RpcError, StorageLimitExceeded
 from contracts.media import InitiateUpload, UploadTicket
 from contracts.uploads import InitiateUploads, UploadOutcome, UploadOutcomes, UploadRefusal
 from procedures.media.releases import with_releases
-from procedures.media.reservation import Plan, extend_all, refusal_of_reservation, reserve_all
+from procedures.media.reservation import Plan, extend_all, refusal_of_reservation, reserve_all, reserved_key
 from procedures.media.upload import plan_put, sign_put
 from rpc.budget import ITEM_BYTES
 from rpc.context import Context
@@ -76,7 +76,7 @@ def _ticket(
     if refusal is not None:
         return refusal
     if reservation.outcome != "known":
-        return sign_put(ctx, upload, media_id=plan.media_id, key=plan.key)
+        return sign_put(ctx, upload, media_id=plan.media_id, key=reserved_key(reservation, plan))
     row = extended.get(reservation.id) if reservation.id else None
     return IdempotencyKeyTaken() if row is None else sign_put(ctx, upload, media_id=row.id, key=row.staging_key)
 

@@ -1,9 +1,12 @@
 """What uploads in parts weigh, and how they end without their client."""
 
+import asyncio
+import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from contracts.errors import (
@@ -14,8 +17,11 @@ from contracts.errors import (
 )
 from contracts.plans import Plan
 from jobs.sweep import sweep
+from procedures.media import upload as upload_procedures
 from tests.at_once import at_once
 from tests.in_parts.uploads import DAY, PART, SIZE
+from tests.leftovers import open_uploads
+from tests.media_files import padded, video
 
 
 async def test_the_whole_size_is_reserved_from_the_beginning(begin, arrived, call):
@@ -52,13 +58,14 @@ async def test_a_key_names_one_upload(begin):
 
 
 async def test_a_cancelled_upload_leaves_nothing(begin, call, run_pending, resources, objects, after_the_url):
-    """Its parts are aborted, and late ones find no upload; its bytes are free once no URL is good any more."""
+    """Its parts are aborted, late ones find no upload, and its bytes are free when the cancellation is answered."""
     upload = await begin()
     (first, second) = await upload.sign(1, 2)
     await upload.put(first)
     await call("media.cancelUpload", mediaId=upload.id)
-    await run_pending()
+    assert (await call("media.getStorageUsage")).reserved == 0
     assert await upload.is_refused(second, upload.bytes_of(2))
+    await run_pending()
     with pytest.raises(UploadNotFound):
         await upload.status()
 
@@ -66,6 +73,61 @@ async def test_a_cancelled_upload_leaves_nothing(begin, call, run_pending, resou
     await run_pending(after_the_url)
     assert (await objects(), (await call("media.getStorageUsage")).reserved) == ([], 0)
     assert await rows_in_parts(resources) == []
+
+
+async def test_the_same_file_can_be_sent_again_at_once(begin, arrived, call, ada, run_pending):
+    """As often as one likes, though there is room for it once."""
+    free = replace(ada, plan=Plan.FREE)
+    body = padded(video(), 30 * 1024**2)
+    for _ in range(3):
+        upload = await begin(body, caller=free)
+        await upload.put((await upload.sign(1))[0])
+        await call("media.cancelUpload", mediaId=upload.id)
+    upload = await arrived(body, caller=free)
+    await upload.complete()
+    await run_pending()
+    assert (await call("media.getMedia", mediaId=upload.id)).media.status == "ready"
+
+
+@pytest.mark.parametrize("name", ["media.deleteMedia", "media.cancelUpload"])
+async def test_what_was_not_dropped_at_once_is_free_when_the_worker_has_dropped_it(
+    arrived, call, run_pending, monkeypatch, name
+):
+    """A deletion leaves it to the worker, and so does a cancellation that storage does not answer in time."""
+    monkeypatch.setattr(upload_procedures, "RELEASE_SECONDS", 0)
+    upload = await arrived()
+    await call(name, mediaId=upload.id)
+    assert (await call("media.getStorageUsage")).reserved == SIZE
+    await run_pending()
+    assert (await call("media.getStorageUsage")).reserved == 0
+
+
+async def test_a_part_that_is_on_its_way_when_its_upload_is_cancelled_comes_to_nothing(
+    begin, call, objects, resources, database_url
+):
+    """Whatever storage answers its sender: nothing of it is there, and nothing is open."""
+    upload = await begin()
+    (part,) = await upload.sign(1)
+    body, half = upload.bytes_of(1), asyncio.Event()
+
+    async def slowly():
+        yield body[: PART // 2]
+        half.set()
+        await asyncio.sleep(0.5)
+        yield body[PART // 2 :]
+
+    sending = asyncio.create_task(put_slowly(upload, part, slowly()))
+    await half.wait()
+    await call("media.cancelUpload", mediaId=upload.id)
+    await sending
+    assert await objects() == []
+    assert await open_uploads(database_url, resources.store) == []
+    assert (await call("media.getStorageUsage")).reserved == 0
+
+
+async def put_slowly(upload, part, body) -> None:
+    with contextlib.suppress(httpx.TransportError):
+        await upload.client.put(part.upload_url, content=body, headers={**part.headers, "content-length": str(PART)})
 
 
 async def rows_in_parts(resources) -> list[Any]:
