@@ -24,6 +24,7 @@ class UploadRefusal(Refusal):
     """Why one of several uploads was not begun: a number and its sentence of the error table, and its facts."""
 
     details: dict[str, Any] | None
+    request_id: str
 
 
 class UploadOutcome(Wire):

@@ -11,8 +11,8 @@ from tests.node import PACKAGE
 from tests.test_typescript import watch
 from tests.web_app import COMPILERS
 
-MODULES = ["call", "endpoint", "errors", "gate", "input", "outage", "parts", "persistence", "progress"]
-MODULES += ["ready", "resume", "retry", "s3", "send", "trpc", "types", "upload", "uppy", "urls", "whole"]
+MODULES = ["beginnings", "call", "endpoint", "errors", "gate", "input", "outage", "parts", "persistence", "progress"]
+MODULES += ["ready", "resume", "retry", "s3", "send", "slots", "trpc", "types", "upload", "uppy", "urls", "whole"]
 
 
 def test_the_package_holds_what_is_needed_and_nothing_else(web_app):
@@ -110,7 +110,7 @@ def test_the_examples_compile(web_app):
     readme = (PACKAGE.parent.parent / "README.md").read_text(encoding="utf-8")
     of_package = (PACKAGE / "README.md").read_text(encoding="utf-8")
     given = "declare const session: { token: string };\ndeclare const bar: { value: number };\n"
-    given += "declare const file: File, film: File;\ndeclare const controller: AbortController;\n"
+    given += "declare const file: File, film: File, files: File[];\ndeclare const controller: AbortController;\n"
     shown = re.findall(r"^```ts\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     shown += [given + "\n".join(re.findall(r"^```ts\n(.*?)^```$", of_package, re.MULTILINE | re.DOTALL))]
     assert len(shown) == 2

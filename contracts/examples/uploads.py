@@ -109,6 +109,7 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
                             "code": 1602,
                             "message": "File size exceeds maximum allowed for image/jpeg",
                             "details": {"size": 11 * MIB, "maxSize": 10 * MIB, "contentType": "image/jpeg"},
+                            "requestId": "req_1767323045679_1b2c3d4e5",
                         },
                     },
                 ]

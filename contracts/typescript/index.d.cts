@@ -387,6 +387,7 @@ export interface UploadRefusal {
   code: number;
   message: string;
   details: Record<string, unknown> | null;
+  requestId: string;
 }
 
 /**
@@ -740,7 +741,8 @@ export declare namespace MediaProcedures {
   /**
    * Give up an upload that is not completed. Twice is the same answer.
    *
-   * What its signed URL could still bring stays reserved until its end. Raises UploadCompleted and MediaNotFound.
+   * An upload in parts is free at once when storage has dropped it. What a signed PUT could still bring stays reserved
+   * until its end, for everything but the same file. Raises UploadCompleted and MediaNotFound.
    *
    * @throws CONFLICT (UploadCompleted): A completed media is not cancelled any more; `deleteMedia` deletes it.
    * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
@@ -1622,7 +1624,8 @@ export type AppRouter = TRPCBuiltRouter<
       /**
        * Give up an upload that is not completed. Twice is the same answer.
        *
-       * What its signed URL could still bring stays reserved until its end. Raises UploadCompleted and MediaNotFound.
+       * An upload in parts is free at once when storage has dropped it. What a signed PUT could still bring stays reserved
+       * until its end, for everything but the same file. Raises UploadCompleted and MediaNotFound.
        *
        * @throws CONFLICT (UploadCompleted): A completed media is not cancelled any more; `deleteMedia` deletes it.
        * @throws NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read

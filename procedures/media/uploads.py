@@ -32,7 +32,8 @@ async def initiate_uploads(ctx: Context, params: InitiateUploads) -> UploadOutco
         (upload, plan) for upload, plan in zip(params.uploads, plans, strict=True) if not isinstance(plan, RpcError)
     ]
     begun = iter(await _begin(ctx, asked))
-    return UploadOutcomes(results=[_outcome(plan if isinstance(plan, RpcError) else next(begun)) for plan in plans])
+    outcomes = [plan if isinstance(plan, RpcError) else next(begun) for plan in plans]
+    return UploadOutcomes(results=[_outcome(ctx, outcome) for outcome in outcomes])
 
 
 def _plan(ctx: Context, upload: InitiateUpload) -> Plan | RpcError:
@@ -81,8 +82,10 @@ def _ticket(
     return IdempotencyKeyTaken() if row is None else sign_put(ctx, upload, media_id=row.id, key=row.staging_key)
 
 
-def _outcome(outcome: Begun) -> UploadOutcome:
+def _outcome(ctx: Context, outcome: Begun) -> UploadOutcome:
     if isinstance(outcome, UploadTicket):
         return UploadOutcome(ticket=outcome, error=None)
-    refusal = UploadRefusal(code=outcome.code, message=outcome.message, details=outcome.details)
+    refusal = UploadRefusal(
+        code=outcome.code, message=outcome.message, details=outcome.details, request_id=ctx.request_id
+    )
     return UploadOutcome(ticket=None, error=refusal)

@@ -411,6 +411,7 @@ class UploadRefusal(Model):
     code: int
     message: str
     details: dict[str, Any] | None
+    request_id: str
 
 
 class UploadOutcome(Model):

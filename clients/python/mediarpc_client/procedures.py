@@ -410,7 +410,8 @@ class MediaProcedures:
     ) -> Success:
         """Give up an upload that is not completed. Twice is the same answer.
 
-        What its signed URL could still bring stays reserved until its end. Raises UploadCompleted and MediaNotFound.
+        An upload in parts is free at once when storage has dropped it. What a signed PUT could still bring stays
+        reserved until its end, for everything but the same file. Raises UploadCompleted and MediaNotFound.
 
         - CONFLICT (UploadCompleted): A completed media is not cancelled any more; `deleteMedia` deletes it.
         - NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read
@@ -1291,7 +1292,8 @@ class AsyncMediaProcedures:
     ) -> Success:
         """Give up an upload that is not completed. Twice is the same answer.
 
-        What its signed URL could still bring stays reserved until its end. Raises UploadCompleted and MediaNotFound.
+        An upload in parts is free at once when storage has dropped it. What a signed PUT could still bring stays
+        reserved until its end, for everything but the same file. Raises UploadCompleted and MediaNotFound.
 
         - CONFLICT (UploadCompleted): A completed media is not cancelled any more; `deleteMedia` deletes it.
         - NOT_FOUND (MediaNotFound): No media of this caller has this id: unknown, deleted and somebody else's read

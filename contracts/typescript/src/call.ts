@@ -4,6 +4,7 @@ import { MediaRpcError, MediaTransportError } from './errors.js';
 
 interface Procedures {
   'media.initiateUpload': MediaProcedures.InitiateUpload;
+  'media.initiateUploads': MediaProcedures.InitiateUploads;
   'media.completeUpload': MediaProcedures.CompleteUpload;
   'media.initiateMultipartUpload': MediaProcedures.InitiateMultipartUpload;
   'media.signParts': MediaProcedures.SignParts;

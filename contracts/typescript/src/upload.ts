@@ -1,4 +1,5 @@
 import type { Media, MediaId, MediaProcedures, Purpose } from 'mediarpc';
+import { Beginnings } from './beginnings.js';
 import { call } from './call.js';
 import type { Endpoint } from './endpoint.js';
 import { MediaProcessingError, MediaRpcError, MediaTransportError } from './errors.js';
@@ -9,12 +10,15 @@ import type { UploadProgress } from './progress.js';
 import { ready, type ProcessingProgress } from './ready.js';
 import { found } from './resume.js';
 import { orAborted, retriesOf, retrying, type Retries, type RetryOptions, type UploadWait } from './retry.js';
+import { Slots } from './slots.js';
 import { beginWhole, deliverWhole, type Whole } from './whole.js';
 
 export { MediaProcessingError, MediaRpcError, MediaTransportError };
 export type { ProcessingProgress, UploadProgress, UploadWait };
 
 export interface UploaderOptions extends Endpoint, RetryOptions {
+  /** How many files are sent at once; all unless told otherwise. */
+  limit?: number;
   /** How many parts are sent at once, of no file more than a quarter; 4 unless told otherwise. */
   parallel?: number;
   /** Bytes: larger files go in parts; 10 MiB unless told otherwise. */
@@ -76,16 +80,25 @@ export interface Uploading {
   file: Blob;
   options: UploadOptions;
   gate: Gate;
+  beginnings: Beginnings;
+  slots: Slots;
 }
 
 /** An `upload` for one server and caller. */
 export function createUploader(options: UploaderOptions): Upload {
-  const { parallel = 4, multipartThreshold = 10 * 1024 ** 2, partSize } = options;
-  const told = { endpoint: options, parallel, threshold: multipartThreshold, partSize };
+  const { parallel = 4, multipartThreshold = 10 * 1024 ** 2, partSize, limit = Infinity } = options;
   const retries = retriesOf(options);
+  const shared = {
+    endpoint: options,
+    parallel,
+    threshold: multipartThreshold,
+    partSize,
+    beginnings: new Beginnings(options, retries),
+    slots: new Slots(limit),
+  };
   return (file, options = {}) => {
     const gate = new Gate();
-    const running = upload({ ...told, retries: { ...retries, onWait: options.onWait }, file, options, gate });
+    const running = upload({ ...shared, retries: { ...retries, onWait: options.onWait }, file, options, gate });
     return Object.assign(running, { pause: () => gate.close(), resume: () => gate.open() });
   };
 }
@@ -95,15 +108,18 @@ async function upload(uploading: Uploading): Promise<Media> {
   return uploading.options.until === 'ready' ? ready(uploading, media) : media;
 }
 
+/** Small files are begun before their turn comes, many of them by one call. */
 async function uploaded(uploading: Uploading): Promise<Media> {
-  const { signal, onMediaId } = uploading.options;
-  const beginning = begin(uploading);
+  const { file, threshold, slots, options } = uploading;
+  const { signal, resume } = options;
+  let beginning: Promise<Whole | Parts> | undefined;
+  const begun = () => orAborted((beginning = begin(uploading)), signal);
   try {
-    const begun = await orAborted(beginning, signal);
-    onMediaId?.(begun.mediaId);
-    return await ('partSize' in begun ? deliverParts(uploading, begun) : deliverWhole(uploading, begun));
+    const ahead = file.size <= threshold && !resume ? await begun() : undefined;
+    const send = async () => deliver(uploading, ahead && !isOver(ahead) ? ahead : await begun());
+    return await slots.hold(send, signal);
   } catch (error) {
-    if (signal?.aborted) giveUp(uploading, beginning);
+    if (signal?.aborted && beginning) giveUp(uploading, beginning);
     throw error;
   }
 }
@@ -116,6 +132,16 @@ async function begin(uploading: Uploading): Promise<Whole | Parts> {
   if (earlier) return earlier;
   const input = inputOf(file, options, sha256);
   return file.size > threshold ? beginParts(uploading, input) : beginWhole(uploading, input);
+}
+
+/** Whether an upload was begun so long ago that the server may have cleared it. */
+function isOver(begun: Whole | Parts): boolean {
+  return 'ticket' in begun && Date.parse(begun.ticket.expiresAt) <= Date.now();
+}
+
+function deliver(uploading: Uploading, begun: Whole | Parts): Promise<Media> {
+  uploading.options.onMediaId?.(begun.mediaId);
+  return 'partSize' in begun ? deliverParts(uploading, begun) : deliverWhole(uploading, begun);
 }
 
 function giveUp({ endpoint, retries }: Uploading, beginning: Promise<Whole | Parts>): void {

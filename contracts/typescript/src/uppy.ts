@@ -5,10 +5,8 @@ import type { Upload, UploadOptions } from './upload.js';
 export { MediaRpcError, MediaTransportError };
 export { awsS3Options, type AwsS3Options, type AwsS3OptionsInput } from './s3.js';
 
-export interface UppyUploaderOptions extends UploaderOptions, Pick<UploadOptions, 'purpose' | 'owner' | 'sha256'> {
-  /** How many files are sent at once; 2 unless told otherwise. */
-  limit?: number;
-}
+/** Unless told otherwise, two files are sent at once (`limit`). */
+export interface UppyUploaderOptions extends UploaderOptions, Pick<UploadOptions, 'purpose' | 'owner' | 'sha256'> {}
 
 /** What is needed of an Uppy. */
 export interface UppyCore {
@@ -40,20 +38,14 @@ interface UppyFile {
 export function sendFilesOf(uppy: UppyCore, options: UppyUploaderOptions): void {
   const { limit = 2, purpose, owner, sha256, ...uploader } = options;
   const told = { ...(purpose && { purpose }), ...(owner && { owner }), ...(sha256 !== undefined && { sha256 }) };
-  const upload = createUploader(uploader);
+  const upload = createUploader({ ...uploader, limit });
   uppy.setState({ capabilities: { ...uppy.getState().capabilities, resumableUploads: true } });
   uppy.addUploader(async (fileIds) => {
     const files = fileIds.map((id) => uppy.getFile(id)).filter((file) => file !== undefined);
-    const waiting = files.filter(({ error, progress }) => !error && !progress.uploadComplete).values();
     // Uppy knows of those that it restored that they have started.
     uppy.emit('upload-start', files.filter(({ isRestored, progress }) => !progress.uploadStarted || !isRestored));
-    const sendNext = async () => {
-      for (const { id } of waiting) {
-        const file = uppy.getFile(id);
-        if (file) await sendFile(uppy, upload, file, told);
-      }
-    };
-    await Promise.all(Array.from({ length: limit }, sendNext));
+    const waiting = files.filter(({ error, progress }) => !error && !progress.uploadComplete);
+    await Promise.all(waiting.map((file) => sendFile(uppy, upload, file, told)));
   });
 }
 

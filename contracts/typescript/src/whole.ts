@@ -16,11 +16,11 @@ export interface Whole {
 }
 
 export async function beginWhole(
-  { endpoint, retries, options }: Uploading,
+  { endpoint, retries, beginnings, options }: Uploading,
   input: MediaProcedures.InitiateUpload.Input,
 ): Promise<Whole> {
+  const ticket = await beginnings.begin(input, retries, options.signal);
   const renew = () => call(endpoint, 'media.initiateUpload', input);
-  const ticket = await retrying(renew, retries, options.signal);
   return { mediaId: ticket.mediaId, ticket, renew };
 }
 
