@@ -123,6 +123,13 @@ def test_a_large_file_goes_in_parts(client: Client, large: Path):
     assert told[-1] == media.size
 
 
+async def test_what_is_waited_for_is_ready(client: Client, awaited: AsyncClient, large: Path):
+    """Whole and in parts, waited for and awaited; else the media is answered as it is once its bytes are verified."""
+    assert client.upload(PHOTO, wait_seconds=25).url
+    assert (await awaited.upload(large, part_size=5 * MIB, wait_seconds=25)).status == "ready"
+    assert client.upload(PHOTO).status == "processing"
+
+
 async def test_a_large_file_goes_in_parts_awaited(awaited: AsyncClient, large: Path):
     """By the same steps."""
     media = await awaited.upload(large, part_size=5 * MIB)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self
@@ -39,15 +39,21 @@ class Client:
         owner: Owner | None = None,
         resume: bool = True,
         part_size: int | None = None,
+        wait_seconds: float | None = None,
         on_progress: OnProgress | None = None,
     ) -> Media:
-        """Upload a file; the media once its bytes are verified.
+        """Upload a file; the media once its bytes are verified, or ready or failed if that is within `wait_seconds`.
 
         A large file goes in parts, and goes on where it was broken off, unless `resume` is false.
         """
-        source = Source.of(Path(path), filename, content_type)
         upload = Upload(
-            source=source, purpose=purpose, owner=owner, resume=resume, part_size=part_size, on_progress=on_progress
+            source=Source.of(Path(path), filename, content_type),
+            purpose=purpose,
+            owner=owner,
+            resume=resume,
+            part_size=part_size,
+            wait_seconds=wait_seconds,
+            on_progress=on_progress,
         )
         media: Media = self._walk(upload.steps())
         return media
@@ -78,9 +84,8 @@ class Client:
                 return time.sleep(step.seconds)
 
     def _put(self, step: Put) -> None:
-        pieces = step.source.pieces(step.offset, step.size, step.on_sent)
         try:
-            _check(self._http.put(step.ticket.upload_url, content=pieces, headers=_headers(step)))
+            _check(self._http.put(step.ticket.upload_url, content=_pieces(step), headers=_headers(step)))
         except httpx.TransportError as error:
             raise _unreachable() from error
 
@@ -113,15 +118,21 @@ class AsyncClient:
         owner: Owner | None = None,
         resume: bool = True,
         part_size: int | None = None,
+        wait_seconds: float | None = None,
         on_progress: OnProgress | None = None,
     ) -> Media:
-        """Upload a file; the media once its bytes are verified.
+        """Upload a file; the media once its bytes are verified, or ready or failed if that is within `wait_seconds`.
 
         A large file goes in parts, and goes on where it was broken off, unless `resume` is false.
         """
-        source = Source.of(Path(path), filename, content_type)
         upload = Upload(
-            source=source, purpose=purpose, owner=owner, resume=resume, part_size=part_size, on_progress=on_progress
+            source=Source.of(Path(path), filename, content_type),
+            purpose=purpose,
+            owner=owner,
+            resume=resume,
+            part_size=part_size,
+            wait_seconds=wait_seconds,
+            on_progress=on_progress,
         )
         media: Media = await self._walk(upload.steps())
         return media
@@ -153,7 +164,7 @@ class AsyncClient:
 
     async def _put(self, step: Put) -> None:
         try:
-            _check(await self._http.put(step.ticket.upload_url, content=_pieces(step), headers=_headers(step)))
+            _check(await self._http.put(step.ticket.upload_url, content=_async_pieces(step), headers=_headers(step)))
         except httpx.TransportError as error:
             raise _unreachable() from error
 
@@ -173,9 +184,20 @@ def _headers(step: Put) -> dict[str, str]:
     return {**step.ticket.headers, "content-length": str(step.size)}
 
 
-async def _pieces(step: Put) -> AsyncIterator[bytes]:
-    for piece in step.source.pieces(step.offset, step.size, step.on_sent):
+def _pieces(step: Put) -> Iterator[bytes]:
+    sent = 0
+    for piece in step.source.pieces(step.offset, step.size):
         yield piece
+        sent += len(piece)
+        step.on_sent(sent)
+
+
+async def _async_pieces(step: Put) -> AsyncIterator[bytes]:
+    sent, pieces = 0, step.source.pieces(step.offset, step.size)
+    while piece := await asyncio.to_thread(next, pieces, b""):
+        yield piece
+        sent += len(piece)
+        step.on_sent(sent)
 
 
 def _check(response: httpx.Response) -> None:

@@ -1,7 +1,7 @@
 """A file to upload: what it is called and of which type, its digest, and its bytes piece by piece."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +32,11 @@ class Source:
         with self.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def pieces(self, offset: int, size: int, on_sent: Callable[[int], None]) -> Iterator[bytes]:
-        """The bytes of a part; each piece is told of once the next is asked for."""
+    def pieces(self, offset: int, size: int) -> Iterator[bytes]:
+        """The bytes of a part, piece by piece."""
         with self.path.open("rb") as file:
             file.seek(offset)
             sent = 0
             while sent < size and (piece := file.read(min(PIECE_BYTES, size - sent))):
                 yield piece
                 sent += len(piece)
-                on_sent(sent)

@@ -89,6 +89,7 @@ class Upload:
     owner: Owner | None = None
     resume: bool = True
     part_size: int | None = None
+    wait_seconds: float | None = None
     on_progress: Callable[[Progress], None] | None = None
     _digest: str = field(default="", init=False)
     _sent: int = field(default=0, init=False)
@@ -111,12 +112,15 @@ class Upload:
             return ticket.media_id
 
         media_id = yield from persistent(deliver)
-        return (yield from _called("media.completeUpload", {"mediaId": media_id}, MediaAnswer)).media
+        return (yield from _called("media.completeUpload", self._completion(media_id), MediaAnswer)).media
 
     def _begin_parts(self) -> Steps:
         declared = {**self._declared(), "partSize": self.part_size}
         ticket = yield from _called("media.initiateMultipartUpload", declared, MultipartTicket)
         return Parts(ticket.media_id, ticket.part_size, list(range(1, ticket.total_parts + 1)))
+
+    def _completion(self, media_id: str) -> dict[str, Any]:
+        return {"mediaId": media_id, "waitSeconds": self.wait_seconds}
 
     def _declared(self) -> dict[str, Any]:
         return {
@@ -153,7 +157,7 @@ class Upload:
             yield from self._send(parts, missing)
             try:
                 completed = yield from _called(
-                    "media.completeMultipartUpload", {"mediaId": parts.media_id}, MediaAnswer
+                    "media.completeMultipartUpload", self._completion(parts.media_id), MediaAnswer
                 )
             except (Conflict, InvalidInput) as error:
                 missing = _lacking(error)
