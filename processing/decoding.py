@@ -107,12 +107,19 @@ def _ended(source: Path) -> bytes | None:
 
 
 def _avif(source: Path) -> File:
-    """By its decoder: libvips finds it by two of an AVIF's brands alone."""
+    """By its decoder: libvips finds it by two of its brands alone, and leaves its colours premultiplied."""
+    from processing.heic import is_premultiplied  # noqa: PLC0415 - no other file needs its decoder
+
+    premultiplied = is_premultiplied(source)
+
+    def opened(**told: Any) -> Image:
+        image = Image.heifload(str(source), **told)
+        return image.unpremultiply().cast(image.format) if premultiplied else image
 
     def shrunk(side: int, *, fail_on: str, **told: Any) -> Image:
-        return Image.heifload(str(source), fail_on=fail_on).thumbnail_image(side, **told)
+        return opened(fail_on=fail_on).thumbnail_image(side, **told)
 
-    return File(partial(Image.heifload, str(source)), shrunk, "error")
+    return File(opened, shrunk, "error")
 
 
 def _meaning(source: Path, mime_type: str) -> Meaning | None:

@@ -66,8 +66,19 @@ def open_heic(source: Path) -> Picture:
 
 def meaning_of_avif(source: Path) -> Meaning | None:
     """What the code points of an AVIF mean, as far as its header can be read."""
+    primary = _header(source)
+    return _meaning(primary) if primary else None
+
+
+def is_premultiplied(source: Path) -> bool:
+    """Whether an AVIF holds colours that are multiplied by their alpha, as far as its header can be read."""
+    primary = _header(source)
+    return bool(primary and primary.premultiplied_alpha)
+
+
+def _header(source: Path) -> pillow_heif.HeifFile | None:
     try:
-        return _meaning(pillow_heif.open_heif(source))
+        return pillow_heif.open_heif(source)
     except (ValueError, RuntimeError, EOFError, SyntaxError):
         return None
 

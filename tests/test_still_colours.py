@@ -1,12 +1,15 @@
 """The colours of pictures that tell them without a profile: they come out as a browser shows them."""
 
+import io
 import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import imageio_ffmpeg
+import pillow_heif
 import pytest
 from PIL import Image, ImageDraw
 
@@ -63,10 +66,15 @@ def made(tmp_path) -> Callable[[bytes, str], Outcome]:
 def assert_shown(outcome: Outcome, expected: Colours, close: int = CLOSE) -> None:
     """In every rendition."""
     for file in outcome.files:
-        picture = Image.open(file.path).convert("RGB")
-        for place, colour in enumerate(expected):
-            seen = picture.getpixel((picture.width * (2 * place + 1) // 8, picture.height // 2))
+        for place, (seen, colour) in enumerate(zip(colours_in(file.path), expected, strict=True)):
             assert seen == pytest.approx(colour, abs=close), (file.name, place)
+
+
+def colours_in(path: Path, mode: str = "RGB") -> list[Any]:
+    """The colours in the midst of the patches."""
+    picture = Image.open(path).convert(mode)
+    places = [(picture.width * (2 * place + 1) // 8, picture.height // 2) for place in range(len(PATCHES))]
+    return [picture.getpixel(place) for place in places]
 
 
 PNGS: dict[str, tuple[bytes, Colours]] = {
@@ -126,6 +134,29 @@ def avif(tmp_path: Path, kind: str) -> bytes:
     matrix, primaries, transfer, _ = AVIFS[kind]
     meant = f"setparams=color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}:range=pc"
     return still(tmp_path, f"scale=out_color_matrix={matrix}:out_range=pc,format=yuv444p,{meant}", "avif")
+
+
+@pytest.mark.parametrize(("kind", "mime_type"), [("AVIF", "image/avif"), ("HEIF", "image/heic")])
+def test_colours_that_are_multiplied_by_their_alpha_are_shown_as_they_were(made, kind, mime_type):
+    """In every rendition, those that keep the alpha and those that do not."""
+    see_through = patches().convert("RGBA")
+    see_through.putalpha(128)
+    bodies = []
+    for premultiplied in (False, True):
+        buffer = io.BytesIO()
+        if kind == "AVIF":
+            see_through.save(buffer, kind, quality=100, subsampling="4:4:4", alpha_premultiplied=premultiplied)
+        else:
+            mode = "RGBa" if premultiplied else "RGBA"
+            pixels = see_through.convert(mode).tobytes()
+            pillow_heif.encode(mode, see_through.size, pixels, buffer, quality=-1)
+        bodies.append(buffer.getvalue())
+    assert [b"prem" in body for body in bodies] == [False, True]
+
+    straight, multiplied = (made(body, mime_type) for body in bodies)
+    for one, other in zip(straight.files, multiplied.files, strict=True):
+        for seen, expected in zip(colours_in(other.path, "RGBA"), colours_in(one.path, "RGBA"), strict=True):
+            assert seen == pytest.approx(expected, abs=6), one.name
 
 
 @pytest.mark.parametrize("kind", AVIFS)
