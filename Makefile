@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 COMPILE := $(BIN)/uv pip compile $(ARGS) -q --universal --generate-hashes --no-header --python-version 3.11
 INSTALL := $(PIP) install --no-deps --no-build-isolation --require-hashes
 
-.PHONY: help run test test-exhaustive check fmt bench bench-growth lock release clean
+.PHONY: help run test test-exhaustive check fmt bench bench-growth schema lock release clean
 
 help: ## show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ bench: .venv/run bench/peer/node_modules ## measure beside a peer and beside the
 
 bench-growth: .venv/run ## time the statements at 10^4 to 10^6 media rows; ARGS=--full for 10^7
 	@$(BIN)/python -m bench growth $(ARGS)
+
+schema: .venv/test ## write sql/schema.sql, what the migrations lead to
+	@$(BIN)/python -m tests.schema
 
 lock: .venv/run ## compile the locks from pyproject.toml and the package.json files; ARGS=--upgrade for newer versions
 	@test -x $(BIN)/uv || $(INSTALL) -r requirements/test.txt

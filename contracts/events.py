@@ -23,7 +23,7 @@ EVERYBODY = "*"
 class EventType(StrEnum):
     """What happened."""
 
-    # The same words stand in the CHECK of sql/migrations/0017_process_media.sql.
+    # The same words stand in the CHECK of sql/migrations/0002_events.sql.
     UPLOAD_STARTED = "upload.started"
     UPLOAD_PROGRESS = "upload.progress"
     MEDIA_PROCESSING = "media.processing"

@@ -25,7 +25,7 @@ class Plan(StrEnum):
         return _QUOTA_BYTES[self]
 
 
-# The free plan's quota is also the column default of storage_usage.quota_bytes.
+# The free plan's quota is also default_quota_bytes() in sql/migrations/0003_storage_usage.sql.
 _QUOTA_BYTES = {
     Plan.FREE: 50 * MIB,
     Plan.BASIC: 1 * GIB,

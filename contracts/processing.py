@@ -12,7 +12,7 @@ INFECTED = "infected"
 class Stage(StrEnum):
     """What a worker is at with a media that is `processing`."""
 
-    # The same words stand in the CHECK of sql/migrations/0020_play_films.sql.
+    # The same words stand in the CHECK of sql/migrations/0001_media.sql.
     DOWNLOADING = "downloading"
     SCANNING = "scanning"
     RENDERING = "rendering"

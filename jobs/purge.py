@@ -1,6 +1,6 @@
 """After deletion: take every object of a media out of storage, prove it, then drop the row."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from contracts.media import MediaState
@@ -14,6 +14,8 @@ from storage.multipart import UploadGone
 from storage.s3 import ObjectStore
 
 BATCH_MEDIA = 500
+# How long the objects of a deleted media may take to go, before storage is looked at again.
+PURGE_TIME = timedelta(minutes=15)
 
 
 @job
@@ -58,7 +60,9 @@ async def purge_user(db: Database, user_id: str, now: datetime) -> int:
 
 async def _delete_some(db: Database, owner_id: str, now: datetime) -> int:
     async with db.transaction() as tx:
-        deleted = await tx.many(MediaIdRow, "delete_some_media", owner_id=owner_id, limit=BATCH_MEDIA, now=now)
+        deleted = await tx.many(
+            MediaIdRow, "delete_some_media", owner_id=owner_id, limit=BATCH_MEDIA, now=now, look_at=now + PURGE_TIME
+        )
         await enqueue(tx, purge_media, *(media.id for media in deleted))
     return len(deleted)
 

@@ -14,7 +14,7 @@ from contracts.processing import INFECTED
 from jobs.job import Bench, enqueue, job
 from jobs.process import enqueue_lost
 from jobs.publish import bury_ended_upload, complete_upload
-from jobs.purge import purge_media, tidy
+from jobs.purge import PURGE_TIME, purge_media, tidy
 from sql.database import Database
 from sql.rows import MediaIdRow, MediaRow, Transfer
 
@@ -85,7 +85,9 @@ async def _keep_or_bury(bench: Bench, failed: MediaRow) -> str:
     """Keep what failed for as long as it may be begun anew, and malware in quarantine; then have it taken away."""
     kept = bench.quarantine if failed.error_code == INFECTED else bench.failed_kept
     async with bench.db.transaction() as tx:
-        if await tx.one(MediaIdRow, "bury_failed", id=failed.id, kept=kept, now=bench.now):
+        if await tx.one(
+            MediaIdRow, "bury_failed", id=failed.id, kept=kept, now=bench.now, look_at=bench.now + PURGE_TIME
+        ):
             await enqueue(tx, purge_media, failed.id)
             return "buried"
     await bench.db.run("keep_failed", id=failed.id, kept=kept)

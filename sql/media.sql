@@ -7,7 +7,7 @@ with opened as (
     insert into storage_usage (owner_id, quota_bytes)
     select distinct call.owner_id, call.free_quota_bytes
     from jsonb_to_recordset(%(calls)s::jsonb) as call(owner_id text, quota_bytes bigint, free_quota_bytes bigint)
-    where call.quota_bytes is null and call.free_quota_bytes <> 52428800
+    where call.quota_bytes is null and call.free_quota_bytes <> default_quota_bytes()
     order by call.owner_id
     on conflict (owner_id) do nothing
     returning owner_id
@@ -168,7 +168,9 @@ returning {media};
 
 -- name: delete_media :many
 -- Leave tombstones; no row for what these owners do not have, or deleted before.
-select {media} from bury_media(%(ids)s::uuid[], %(owners)s::text[], %(now)s::timestamptz);
+select {media} from soft_delete_media(
+    %(ids)s::uuid[], %(owners)s::text[], %(now)s::timestamptz, %(look_at)s::timestamptz
+);
 
 -- name: find_missing :many read
 -- Those of these ids that these owners never had, as rows and log know.
@@ -183,7 +185,7 @@ where not exists (select from media where media.id = asked.id and owned_by(owner
 -- Leave tombstones of some of an owner's media, however far their uploads are.
 update media set
     state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s,
-    sweep_at = next_look_after_deletion(state, url_ends_at, %(now)s)
+    sweep_at = next_look_after_deletion(state, url_ends_at, %(now)s, %(look_at)s)
 where id in (
     select id from media where owner_id = %(owner_id)s and state <> 'deleted'
     order by id limit %(limit)s for no key update
@@ -210,17 +212,15 @@ returning id;
 
 -- name: settle_media :one
 -- Nothing but the original is left in storage and no URL can bring more: stop looking. No row for what is to go, having
--- failed and never been ready, or holding malware.
-update media set sweep_at = null
-where id = %(id)s and url_ends_at <= %(now)s
-    and (state = 'ready' or (state = 'failed' and was_ready and error_code <> 'infected'))
+-- failed.
+update media set sweep_at = null where id = %(id)s and url_ends_at <= %(now)s and state = 'ready'
 returning id;
 
 -- name: bury_failed :one
 -- Bury a media that failed so long ago; no row when it was later, or when it is failed no more.
 update media set
     state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s,
-    sweep_at = next_look_after_deletion(state, url_ends_at, %(now)s)
+    sweep_at = next_look_after_deletion(state, url_ends_at, %(now)s, %(look_at)s)
 where id = %(id)s and state = 'failed' and updated_at + %(kept)s::interval <= %(now)s
 returning id;
 

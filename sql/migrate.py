@@ -13,7 +13,7 @@ from typing import Any, LiteralString
 
 import psycopg
 from procrastinate.schema import SchemaManager
-from psycopg.errors import DeadlockDetected, LockNotAvailable
+from psycopg.errors import DeadlockDetected, DuplicateFunction, DuplicateTable, LockNotAvailable
 
 from sql import QUERIES
 from sql.database import Database, translated
@@ -37,8 +37,16 @@ select set_config(name, '0', true)
 """
 
 
-class LocksHeld(Exception):
-    """A migration was not applied, because others held what it needs for too long; the sentence says who."""
+class MigrationRefused(Exception):
+    """A migration was not applied; the sentence says why."""
+
+
+class LocksHeld(MigrationRefused):
+    """Others held what it needs for too long; the sentence says who."""
+
+
+class ObjectsExist(MigrationRefused):
+    """The database has a table or a function of the same name, from elsewhere."""
 
 
 def migrations() -> Iterator[tuple[str, LiteralString]]:
@@ -74,7 +82,7 @@ def migrate(
     """Apply what is missing, each migration in a transaction of its own; the names applied.
 
     Processes that migrate at once wait for each other. Safe to run again. `tell` hears who holds a lock that is needed;
-    LocksHeld is raised when that took `wait_seconds` altogether. Raises ServiceUnavailable.
+    LocksHeld is raised when that took `wait_seconds` altogether. Raises ObjectsExist and ServiceUnavailable.
     """
     with (
         translated(),
@@ -112,6 +120,11 @@ class _Migrator:
             began = time.monotonic()
             try:
                 return self._try(name, text)
+            except (DuplicateTable, DuplicateFunction) as refused:
+                raise ObjectsExist(
+                    f"migration {name} was not applied: {refused.diag.message_primary}. The database is another "
+                    "program's, or was made by mediarpc before its first release: take an empty one"
+                ) from refused
             except (LockNotAvailable, DeadlockDetected) as refused:
                 self._waited += time.monotonic() - began
                 if self._waited >= self._wait_seconds:

@@ -31,11 +31,15 @@ order by page.post_position;
 with attached as materialized (
     select id from media where owner_id = %(owner_id)s and post_id = %(post_id)s order by id for no key update
 )
-select {media} from bury_media(array(select id from attached), null, %(now)s::timestamptz);
+select {media} from soft_delete_media(
+    array(select id from attached), null, %(now)s::timestamptz, %(look_at)s::timestamptz
+);
 
 -- name: set_profile_image :many
 -- Make a media of these owners the profile image; it, and the former one, deleted.
-select {media} from set_profile_image(%(id)s::uuid, %(owners)s::text[], %(now)s::timestamptz);
+select {media} from set_profile_image(
+    %(id)s::uuid, %(owners)s::text[], %(now)s::timestamptz, %(look_at)s::timestamptz
+);
 
 -- name: find_profile_image :one read
 -- An owner's profile image, if it has not been deleted.

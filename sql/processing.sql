@@ -61,7 +61,7 @@ returning {media};
 -- Fail a media of these owners that is being processed, and look again what its worker left; no row when it is not.
 update media set
     state = 'failed', stage = null, error_code = %(error_code)s, error_reason = %(error_reason)s, updated_at = %(now)s,
-    sweep_at = greatest(url_ends_at, %(now)s::timestamptz + interval '1 minute')
+    sweep_at = greatest(url_ends_at, %(look_at)s::timestamptz)
 where id = %(id)s and owned_by(owner_id, %(owners)s) and state = 'processing'
 returning {media};
 
@@ -75,7 +75,7 @@ where task_name = %(task)s and args ->> 'media_id' = %(id)s::text and status in 
 update media set
     state = 'processing', error_code = null, error_reason = null, progress = 0, attempts = 0, failures = 0, run = null,
     updated_at = %(now)s,
-    sweep_at = greatest(url_ends_at, %(now)s::timestamptz + interval '10 minutes')
+    sweep_at = greatest(url_ends_at, %(look_at)s::timestamptz)
 where id = %(id)s and owned_by(owner_id, %(owners)s) and state = 'failed' and error_code <> 'infected'
 returning {media};
 

@@ -2,7 +2,7 @@
 
 -- name: count_call :run
 -- Count a call of a procedure; a full window is an error.
-select rate_windows_toll(
+select rate_windows_charge(
     %(caller_id)s::text, %(procedure)s::text, %(limit_calls)s::integer, %(limit_seconds)s::integer,
     %(now)s::timestamptz
 );

@@ -14,7 +14,7 @@ from contracts.media import MediaState, Purpose
 class Transfer(StrEnum):
     """How the bytes of a media come."""
 
-    # The same words stand in the CHECK of sql/migrations/0012_transfers.sql.
+    # The same words stand in the CHECK of sql/migrations/0001_media.sql.
     PUT = "put"  # one PUT to a signed URL
     PARTS = "parts"  # a PUT to a signed URL for each part
     CONTENT = "content"  # through this server

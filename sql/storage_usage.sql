@@ -6,7 +6,7 @@ select
     call.position,
     coalesce(used_bytes, 0) as used_bytes,
     coalesce(reserved_bytes, 0) as reserved_bytes,
-    coalesce(call.quota_bytes, stored.quota_bytes, call.free_quota_bytes, 52428800) as quota_bytes,
+    coalesce(call.quota_bytes, stored.quota_bytes, call.free_quota_bytes, default_quota_bytes()) as quota_bytes,
     coalesce(image_bytes, 0) as image_bytes,
     coalesce(video_bytes, 0) as video_bytes,
     coalesce(audio_bytes, 0) as audio_bytes,
@@ -35,13 +35,14 @@ returning {usage};
 
 -- name: forget_quota :run
 -- Put an owner who has another quota back on the free plan's.
-update storage_usage set quota_bytes = 52428800 where owner_id = %(owner_id)s and quota_bytes <> 52428800;
+update storage_usage set quota_bytes = default_quota_bytes()
+where owner_id = %(owner_id)s and quota_bytes <> default_quota_bytes();
 
 -- name: forget_usage :run
 -- Forget an owner who has no media and the free plan's quota: as much as is known without the row.
 delete from storage_usage
 where owner_id = %(owner_id)s
-    and media_count = 0 and quota_bytes = 52428800;
+    and media_count = 0 and quota_bytes = default_quota_bytes();
 
 -- name: read_drift :many read
 -- Owners whose usage is not the sum over their media rows: none, by construction.

@@ -146,19 +146,6 @@ async def test_how_long_that_is_operators_say(failed_media, swept, status):
         await status(media)
 
 
-async def test_what_was_ready_before_stays(failed_media, swept, status, database_url, resources):
-    """A migration had it processed anew, and it has failed since."""
-    media = await failed_media()
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("update media set was_ready = true")
-
-    await swept(media.updated_at + 2 * DAY)
-
-    assert await status(media) == "failed"
-    row = await resources.db.one(MediaRow, "read_media", id=media.id)
-    assert row.sweep_at is None
-
-
 class TestWorker:
     """`mediarpc worker`, by its settings."""
 

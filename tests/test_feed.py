@@ -12,9 +12,7 @@ from contracts.errors import ForeignOwner, MediaNotFound, ValidationFailed
 from contracts.events import WatchMedia
 from procedures.media import events as watching
 from rpc.auth import Caller
-from sql.migrate import migrate
 from tests.callers import SERVICE
-from tests.databases import database_before
 
 EVE = Caller("eve")
 OWNERS = [Caller(f"owner-{number}") for number in range(6)]
@@ -258,18 +256,6 @@ async def _until_something(events):
         if event is not None:
             yield event
             return
-
-
-def test_what_happened_before_stands_in_its_order(servers):
-    """Of a database from before there was such a feed: all of it, before what comes."""
-    with database_before(servers, "0029") as url, psycopg.connect(url, autocommit=True) as db:
-        for owner in ("ada", "eve", "ada"):
-            _insert(db, owner)
-        migrate(url)
-        _insert(db, "eve")
-        found = db.execute("select owner_id, xid = '0' from events order by xid, id").fetchall()
-
-    assert found == [("ada", True), ("eve", True), ("ada", True), ("eve", False)]
 
 
 def test_what_another_cluster_numbered_keeps_nobody_back(database_url):

@@ -16,6 +16,7 @@ from tests.databases import database_before, empty_database
 from tests.poolers import pooled
 from tests.processes import MEDIARPC, TIMEOUT_SECONDS, mediarpc, running
 
+NEEDS_MEDIA = "0002_events.sql"
 ALTERS = "alter table media add column probe integer"
 ADVISORY = """
 select pid from pg_locks join pg_database on pg_database.oid = database
@@ -46,9 +47,17 @@ def reading(url: str) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture
 def behind(servers) -> Iterator[str]:
-    """A database that lacks a migration which alters the table of media."""
-    with database_before(servers, "0020_play_films.sql") as url:
+    """A database that lacks a migration which needs the table of media for itself."""
+    with database_before(servers, NEEDS_MEDIA) as url:
         yield url
+
+
+@contextmanager
+def indexing(url: str) -> Iterator[psycopg.Connection]:
+    """A reader who keeps writers out, as one who builds an index does."""
+    with reading(url) as reader:
+        reader.execute("lock table media in share mode")
+        yield reader
 
 
 async def test_calls_go_on_while_a_migration_waits(database_url, one_more, pending_upload, monkeypatch):
@@ -74,23 +83,38 @@ async def test_calls_go_on_while_a_migration_waits(database_url, one_more, pendi
 
 
 def test_a_migration_goes_on_when_the_reader_has_ended(behind, tmp_path):
-    with reading(behind) as reader, running([MEDIARPC, "migrate"], tmp_path, DATABASE_URL=behind) as started:
+    with indexing(behind) as reader, running([MEDIARPC, "migrate"], tmp_path, DATABASE_URL=behind) as started:
         started.wait_for("mediarpc: waiting for a lock that process ")
         reader.rollback()
         assert started.process.wait(TIMEOUT_SECONDS) == 0
-    assert "0020_play_films.sql" in started.output
+    assert NEEDS_MEDIA in started.output
 
 
 def test_a_reader_that_does_not_end_is_named(behind):
-    with reading(behind) as reader:
+    with indexing(behind) as reader:
         answer = mediarpc("migrate", "--wait", "1", DATABASE_URL=behind)
         pid = reader.info.backend_pid
 
     assert (answer.returncode, answer.stdout) == (2, "")
     *_, last = answer.stderr.splitlines()
-    assert last.startswith("mediarpc: migration 0020_play_films.sql was not applied: it waited 1 s for a lock that")
+    assert last.startswith(f"mediarpc: migration {NEEDS_MEDIA} was not applied: it waited 1 s for a lock that")
     assert f"process {pid} (pg_dump, idle in transaction" in last
     assert SECRET not in answer.stderr
+
+
+def test_tables_of_somebody_else_are_left_alone(servers):
+    """Or of a version that was never released: a sentence says what to do, and nothing has changed."""
+    with empty_database(servers) as url, psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create table events (title text)")
+        answer = mediarpc("migrate", DATABASE_URL=url)
+        columns = connection.execute("select * from events").description
+
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == (
+        'mediarpc: migration 0002_events.sql was not applied: relation "events" already exists. The database is '
+        "another program's, or was made by mediarpc before its first release: take an empty one\n"
+    )
+    assert [column.name for column in columns or ()] == ["title"]
 
 
 def test_a_wait_is_a_time(behind):
@@ -100,7 +124,7 @@ def test_a_wait_is_a_time(behind):
 
 
 def test_another_who_migrates_is_waited_for_no_longer(database_url, one_more):
-    """An older version holds the lock of its session."""
+    """However it is held: here by its session."""
     name, told = one_more("select 1"), list[str]()
     with psycopg.connect(database_url, autocommit=True, application_name="another migrate") as other:
         other.execute("select pg_advisory_lock(6021023)")

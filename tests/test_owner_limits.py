@@ -1,17 +1,11 @@
 """How many media an owner may have, and how many uploads to complete: counted exactly, refused as the quota is."""
 
 import asyncio
-import json
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from uuid_utils.compat import uuid7
 
 from contracts.content import Upload
 from contracts.errors import MediaLimitExceeded, PendingUploadLimitExceeded, RpcError, StorageLimitExceeded
@@ -21,10 +15,6 @@ from procedures.media.upload import initiate_upload
 from rpc.auth import Caller
 from rpc.content import Content
 from rpc.context import OwnerLimits
-from server.settings import Settings
-from sql import QUERIES
-from sql.migrate import migrate
-from tests.databases import database_before, drift
 from tests.media_files import photo
 from tests.pieces import pieces
 
@@ -218,74 +208,3 @@ def test_the_database_lets_in_no_row_more(database_url, limits, rule):
 
     assert sorted(set(told)) == ["inserted", rule]
     assert told.count("inserted") == 10
-
-
-def test_a_server_of_the_version_before_is_told_what_it_knows(database_url):
-    """It tells no limits, and those of the row hold: it hears of the quota, in its words."""
-    now = datetime.now(UTC)
-    told = {
-        "position": 0, "procedure": "media.initiateUpload", "owner_id": "ada", "user_id": "ada",
-        "request_id": "r", "transfer": "put", "type": "image", "purpose": "post", "filename": "a.jpg",
-        "mime_type": "image/jpeg", "size_bytes": 3, "staging_key": "k", "url_expires_at": now + timedelta(minutes=1),
-        "url_ends_at": now + timedelta(minutes=2), "sweep_at": now + timedelta(minutes=2), "now": now,
-    }  # fmt: skip
-    with psycopg.connect(database_url, autocommit=True) as db:
-        db.execute("insert into storage_usage (owner_id, max_pending) values ('ada', 1)")
-        asked = [json.dumps([{**told, "id": uuid7()}], default=str) for _ in range(2)]
-        first, second = (db.execute(QUERIES["reserve_upload"].text, {"calls": calls}).fetchall() for calls in asked)
-
-    facts = {"used": 0, "reserved": 3, "quota": QUOTA, "available": QUOTA - 3, "required": 3}
-    assert [(answer[1], answer[2]) for answer in (*first, *second)] == [("reserved", None), ("over quota", facts)]
-
-
-def test_what_there_was_before_is_counted(servers):
-    """Of every state, tombstones too; the limits are those of the settings' defaults."""
-    with database_before(servers, "0024") as url:
-        with psycopg.connect(url, autocommit=True) as db:
-            for _ in range(6):
-                db.execute(INSERT)
-            db.execute(INSERT.replace("'ada'", "'ben'"))
-            db.execute("insert into storage_usage (owner_id) values ('cyd')")
-            db.execute(
-                "update media set state = 'deleted', deleted_at = now()"
-                " where id in (select id from media where owner_id = 'ada' limit 2)"
-            )
-
-        migrate(url)
-
-        with psycopg.connect(url, autocommit=True) as db:
-            found = db.execute(
-                "select owner_id, media_count, pending_count, max_media, max_pending from storage_usage order by 1"
-            ).fetchall()
-        assert drift(url) == []
-    limits = (Settings().max_media_per_owner, Settings().max_pending_uploads)
-    assert found == [("ada", 6, 4, *limits), ("ben", 1, 1, *limits), ("cyd", 0, 0, *limits)]
-
-
-def test_what_is_written_while_they_are_counted_is_counted_too(servers):
-    """Uploads begin, and are given up, before, during and after the migration."""
-    done = threading.Event()
-
-    def write(number: int) -> int:
-        written = 0
-        with psycopg.connect(url, autocommit=True) as db:
-            while not done.is_set():
-                with suppress(psycopg.errors.DeadlockDetected):
-                    db.execute(INSERT.replace("'ada'", f"'owner-{number}'"))
-                    written += 1
-                    db.execute(
-                        "update media set state = 'deleted', deleted_at = now() where id = ("
-                        "select id from media where owner_id = %s and state = 'pending' limit 1)",
-                        [f"owner-{number % 2}"],
-                    )
-                time.sleep(0.02)
-        return written
-
-    with database_before(servers, "0024") as url, ThreadPoolExecutor(4) as threads:
-        writing = [threads.submit(write, number) for number in range(4)]
-        time.sleep(0.3)
-        migrate(url)
-        time.sleep(0.3)
-        done.set()
-        assert min(one.result() for one in writing) > 0
-        assert drift(url) == []

@@ -17,9 +17,7 @@ from contracts.errors import (
 from contracts.owners import Owner
 from contracts.plans import Plan
 from rpc.auth import Caller
-from sql.migrate import migrate
 from tests.callers import SERVICE
-from tests.databases import database_before
 from tests.media_files import photo
 from tests.tokens import SECRET, by_hand, claims, token
 
@@ -315,47 +313,3 @@ async def test_a_claim_that_is_null_is_bad(http):
         "/rpc", json={"procedure": "media.listMedia"}, headers={"authorization": f"Bearer {credential}"}
     )
     assert answer.json()["error"]["code"] == 1003
-
-
-@pytest.fixture
-def at_0009(servers):
-    """A database before there were other owners."""
-    with database_before(servers, "0010") as url:
-        yield url
-
-
-OLD_USERS = ("ada", "auth0:1", "user:ada", "event:42", ":" + "x" * 63, "z" * 64)
-
-
-def test_users_with_colons_are_brought_over(at_0009):
-    """Each keeps media, usage, log and keys; ids with a colon stand as `user:id`, up to the longest there may be."""
-    with psycopg.connect(at_0009, autocommit=True) as db:
-        for user in OLD_USERS:
-            db.execute(
-                "insert into media (id, owner_id, type, filename, mime_type, size_bytes, staging_key,"
-                " url_expires_at, url_ends_at, created_at, updated_at, sweep_at) values (gen_random_uuid(), %(user)s,"
-                " 'image', 'a.jpg', 'image/jpeg', 100, 'k', now() + '1m', now() + '2m', now(), now(), now() + '2m')",
-                {"user": user},
-            )
-            db.execute(
-                "insert into idempotency_keys (owner_id, key, media_id, created_at)"
-                " select owner_id, 'k', id, now() from media where owner_id = %s",
-                [user],
-            )
-        events = db.execute("select count(*) from events").fetchone()
-
-    assert migrate(at_0009)[0] == "0010_owners.sql"
-
-    keys = {user: user if ":" not in user else f"user:{user}" for user in OLD_USERS}
-    with psycopg.connect(at_0009, autocommit=True) as db:
-        assert dict(db.execute("select user_id, owner_id from media").fetchall()) == keys
-        assert set(db.execute("select owner_id, reserved_bytes from storage_usage").fetchall()) == {
-            (key, 100) for key in keys.values()
-        }
-        assert {key for (key,) in db.execute("select owner_id from events").fetchall()} == set(keys.values())
-        assert db.execute("select count(*) from events").fetchone() == events == (len(OLD_USERS),)
-        assert {user for (user,) in db.execute("select user_id from idempotency_keys").fetchall()} == set(OLD_USERS)
-        assert {Owner.of(key).id for key in keys.values()} == set(OLD_USERS)
-        db.execute("update media set state = 'deleted', deleted_at = now()")
-        db.execute("delete from media")
-        assert db.execute("select sum(reserved_bytes) from storage_usage").fetchone() == (0,)

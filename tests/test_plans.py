@@ -221,7 +221,7 @@ def test_a_purge_looks_at_its_owner_alone(db, mode):
     """Some of an owner's media are found by the owner; to put a few of them in order may cost less than the index."""
     db.execute(f"set plan_cache_mode = {mode}")
 
-    plan = list(nodes(explain(db, "delete_some_media", {"owner_id": OWNER, "limit": 500, "now": NOW})))
+    plan = list(nodes(explain(db, "delete_some_media", {"owner_id": OWNER, "limit": 500, "now": NOW, "look_at": NOW})))
 
     assert {node["Index Name"] for node in plan if "Index Name" in node} == {"media_of_owner", "media_pkey"}
     assert [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"] == []

@@ -9,9 +9,7 @@ import pytest
 from contracts.errors import RpcError, StorageLimitExceeded
 from contracts.plans import Plan
 from jobs.sweep import sweep
-from sql.migrate import migrate
 from tests.at_once import at_once
-from tests.databases import database_before, drift
 from tests.test_races import FREE, processes
 
 __all__ = ["processes"]
@@ -117,7 +115,7 @@ async def test_each_of_many_uploads_and_each_way_tells_it(cancelled, refusal, ca
 
 
 async def test_an_owner_whose_tombstones_weigh_nothing_is_not_forgotten(call, run_pending, resources, database_url):
-    """Until the last of them is gone; neither is one whom the version before would forget."""
+    """Until the last of them is gone, whatever a statement says."""
     start = datetime.now(UTC)
     for now in (start, start + timedelta(minutes=5)):
         ticket = await call("media.initiateMultipartUpload", **film(MIB), now=now)
@@ -174,28 +172,3 @@ async def test_uploads_that_are_begun_and_given_up_at_once_never_pass_the_quota(
         usage = (await call("media.getStorageUsage"))["data"]
 
     assert usage["reserved"] == sum(pending) * size <= FREE
-
-
-INSERT = (
-    "insert into media (id, owner_id, user_id, type, filename, mime_type, size_bytes, staging_key, url_expires_at,"
-    " url_ends_at, created_at, updated_at, sweep_at, state, deleted_at, transfer, part_bytes, upload_expires_at,"
-    " multipart_id) select gen_random_uuid(), owner_id, owner_id, 'image', 'a', 'image/png', 3, 'k', now() + '1m',"
-    " now() + '2m', now(), now(), now() + '2m', state, case state when 'deleted' then now() end, transfer,"
-    " case transfer when 'parts' then 9 end, case transfer when 'parts' then now() end, multipart_id from (values"
-    " ('ada', 'deleted', 'parts', null), ('ada', 'deleted', 'parts', 'x'), ('ada', 'pending', 'parts', null),"
-    " ('ada', 'deleted', 'put', null), ('ben', 'deleted', 'parts', 'x')"
-    ") as upload (owner_id, state, transfer, multipart_id)"
-)
-
-
-def test_tombstones_that_nothing_was_signed_for_are_weighed_anew(servers):
-    """The migration takes off what they held before, and nothing else."""
-    with database_before(servers, "0027") as url:
-        with psycopg.connect(url, autocommit=True) as db:
-            db.execute(INSERT)
-            before = db.execute("select owner_id, reserved_bytes from storage_usage order by 1").fetchall()
-        migrate(url)
-        with psycopg.connect(url, autocommit=True) as db:
-            after = db.execute("select owner_id, reserved_bytes from storage_usage order by 1").fetchall()
-        assert drift(url) == []
-    assert (before, after) == ([("ada", 12), ("ben", 3)], [("ada", 9), ("ben", 3)])

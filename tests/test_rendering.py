@@ -4,7 +4,6 @@ import asyncio
 import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -15,29 +14,11 @@ from contracts.errors import (
     StorageLimitExceeded,
 )
 from contracts.renditions import OF_IMAGES
-from jobs.job import Bench
-from jobs.sweep import sweep
-from jobs.worker import open_queue
 from processing.records import Policy
 from rpc.auth import Caller
-from server.resources import open_resources
-from sql.migrate import migrate
-from sql.rows import MediaRow
-from tests.databases import database_before, drift
-from tests.deployment import new_settings
-from tests.due_jobs import run_due_jobs
 from tests.images import capture_exif, difference, encoded, oriented, scene
 from tests.media_files import photo
 
-READY_BEFORE = """
-insert into media (
-    id, owner_id, user_id, state, type, filename, mime_type, size_bytes, staging_key, original_key, url_expires_at,
-    url_ends_at, created_at, updated_at
-) values (
-    %(id)s, 'ada', 'ada', 'ready', 'image', 'photo.jpg', 'image/jpeg', %(size)s, 'k', %(key)s, now() - interval '2m',
-    now() - interval '1m', now() - interval '1h', now() - interval '1h'
-)
-"""
 YEAR = "public, max-age=31536000, immutable"
 SIZES = [(150, 94), (300, 188), (600, 375), (1200, 750), (1600, 1000)]
 
@@ -224,27 +205,3 @@ class TestWhereRenditionsCount:
         with pytest.raises(StorageLimitExceeded) as refused:
             await pending_upload()
         assert refused.value.available == 0
-
-
-async def test_what_was_ready_before_there_were_renditions_gets_them(servers, store_server):
-    """Its bytes are where they were; a sweep after the upgrade has it processed."""
-    with database_before(servers, "0017") as url:
-        settings = new_settings(url, store_server)
-        async with open_resources(settings) as resources:
-            await resources.store.create_buckets()
-            key = f"users/ada/posts/{(media_id := uuid4())}_0a1b2c3d_photo.jpg"
-            await resources.store.write(key, io.BytesIO(photo()), size_bytes=len(photo()), content_type="image/jpeg")
-            with psycopg.connect(url, autocommit=True) as db:
-                db.execute(READY_BEFORE, {"id": media_id, "key": key, "size": len(photo())})
-            migrate(url)
-
-            bench = Bench(db=resources.db, store=resources.store, now=datetime.now(UTC))
-            async with open_queue(resources.db.pool):
-                for _ in range(2):
-                    await sweep(resources.db, bench.now)
-                    await run_due_jobs(lambda: bench)
-
-            media = await resources.db.one(MediaRow, "read_media", id=media_id)
-            assert media
-            assert (media.state, [made["name"] for made in media.renditions]) == ("ready", list(OF_IMAGES))
-        assert drift(url) == []

@@ -6,7 +6,7 @@ from uuid import UUID
 from contracts.errors import MediaNotFound
 from contracts.media import Deletion, Deletions, MediaReference, MediaReferences, Refusal, Success
 from jobs.job import enqueue
-from jobs.purge import purge_media
+from jobs.purge import PURGE_TIME, purge_media
 from rpc.budget import ITEM_BYTES
 from rpc.context import Context
 from rpc.procedure import mutation
@@ -50,7 +50,9 @@ async def missing(ctx: Context, tx: Transaction, media_ids: Collection[UUID]) ->
 
 async def _bury(ctx: Context, tx: Transaction, media_ids: Collection[UUID]) -> list[UUID]:
     """Leave tombstones and have their objects purged; the ids of what was not deleted before."""
-    rows = await tx.many(MediaRow, "delete_media", ids=list(media_ids), owners=ctx.owners, now=ctx.now)
+    rows = await tx.many(
+        MediaRow, "delete_media", ids=list(media_ids), owners=ctx.owners, now=ctx.now, look_at=ctx.now + PURGE_TIME
+    )
     deleted = [row.id for row in rows]
     tx.changed(deleted)
     await enqueue(tx, purge_media, *deleted)

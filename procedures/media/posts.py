@@ -15,7 +15,7 @@ from contracts.errors import (
 from contracts.media import Success
 from contracts.posts import DeletedPostMedia, FoundPostMedia, MediaOfPost, PostMedia, PostReference
 from jobs.job import enqueue
-from jobs.purge import purge_media
+from jobs.purge import PURGE_TIME, purge_media
 from procedures.media.answer import last_event, shown
 from procedures.media.deletion import missing
 from rpc.budget import MEDIA_BYTES
@@ -87,7 +87,14 @@ async def delete_post_media(ctx: Context, params: PostReference) -> DeletedPostM
     """Delete every media of an owner's post, as `media.deleteMedia` would, all of them at once. Raises ForeignOwner."""
     owner = ctx.owner(params.owner)
     async with ctx.db.transaction() as tx:
-        rows = await tx.many(MediaRow, "delete_post_media", owner_id=owner, post_id=params.post_id, now=ctx.now)
+        rows = await tx.many(
+            MediaRow,
+            "delete_post_media",
+            owner_id=owner,
+            post_id=params.post_id,
+            now=ctx.now,
+            look_at=ctx.now + PURGE_TIME,
+        )
         deleted = [row.id for row in rows]
         tx.changed(deleted)
         await enqueue(tx, purge_media, *deleted)

@@ -1,5 +1,7 @@
 """What becomes of an original: `media.getProcessingStatus`, `media.retryProcessing`, `media.cancelProcessing`."""
 
+from datetime import timedelta
+
 from contracts.errors import MediaInfected, MediaNotFound, MediaProcessed, RateLimitExceeded, UploadPending
 from contracts.media import MediaAnswer, MediaReference, MediaState, Success
 from contracts.processing import INFECTED, ProcessingStatus
@@ -13,6 +15,9 @@ from sql.database import Transaction
 from sql.rows import MediaRow
 
 RETRIES = RateLimit(calls=3, seconds=3600)  # of each media
+# How long a job that was begun anew, or ended, may take to be seen, before storage is looked at again.
+RETRY_TIME = timedelta(minutes=10)
+CANCEL_TIME = timedelta(minutes=1)
 CANCELLED = {"error_code": "cancelled", "error_reason": "Processing was cancelled."}
 
 
@@ -38,7 +43,14 @@ async def retry_processing(ctx: Context, params: MediaReference) -> MediaAnswer:
     three times within the hour.
     """
     async with ctx.db.transaction() as tx:
-        media = await tx.one(MediaRow, "retry_processing", id=params.media_id, owners=ctx.owners, now=ctx.now)
+        media = await tx.one(
+            MediaRow,
+            "retry_processing",
+            id=params.media_id,
+            owners=ctx.owners,
+            now=ctx.now,
+            look_at=ctx.now + RETRY_TIME,
+        )
         if media is not None:
             await _count_retry(ctx, tx, media)
             await enqueue_processing(tx, media)
@@ -66,7 +78,7 @@ async def cancel_processing(ctx: Context, params: MediaReference) -> Success:
 
     Raises MediaNotFound, UploadPending before completion, and MediaProcessed for what is ready.
     """
-    asked = {"id": params.media_id, "owners": ctx.owners, "now": ctx.now}
+    asked = {"id": params.media_id, "owners": ctx.owners, "now": ctx.now, "look_at": ctx.now + CANCEL_TIME}
     async with ctx.db.transaction() as tx:
         if await tx.one(MediaRow, "cancel_processing", **asked, **CANCELLED):
             await tx.run("abort_jobs", id=params.media_id, task=process_media.name)

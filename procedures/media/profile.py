@@ -4,7 +4,7 @@ from contracts.errors import ForeignOwner, MediaNotFound, MediaUnusable, NoImage
 from contracts.media import MediaAnswer, MediaReference, MediaState, OfOwner
 from contracts.posts import ProfileImage
 from jobs.job import enqueue
-from jobs.purge import purge_media
+from jobs.purge import PURGE_TIME, purge_media
 from procedures.media.answer import answer, shown
 from rpc.context import Context
 from rpc.procedure import mutation, query
@@ -19,7 +19,14 @@ async def set_profile_image(ctx: Context, params: MediaReference) -> MediaAnswer
     neither processing nor ready, and NoImage.
     """
     async with ctx.db.transaction() as tx:
-        rows = await tx.many(MediaRow, "set_profile_image", id=params.media_id, owners=ctx.owners, now=ctx.now)
+        rows = await tx.many(
+            MediaRow,
+            "set_profile_image",
+            id=params.media_id,
+            owners=ctx.owners,
+            now=ctx.now,
+            look_at=ctx.now + PURGE_TIME,
+        )
         tx.changed([row.id for row in rows if row.updated_at == ctx.now])
         await enqueue(tx, purge_media, *(row.id for row in rows if row.state == MediaState.DELETED))
     (image,) = (row for row in rows if row.state != MediaState.DELETED)

@@ -7,13 +7,13 @@ from server.commands import CommandError
 from server.dev import dev
 from server.embedded import EmbeddedError
 from server.processes import leave
-from sql.migrate import LocksHeld
+from sql.migrate import MigrationRefused
 
 
 def run(_arguments: Namespace) -> None:
     """Start everything, until told to stop."""
     try:
         dev(os.environ)
-    except (EmbeddedError, LocksHeld) as error:
+    except (EmbeddedError, MigrationRefused) as error:
         raise CommandError(str(error)) from error
     leave()

@@ -5,7 +5,7 @@ from argparse import Namespace
 
 from server.commands import CommandError
 from server.settings import Settings
-from sql.migrate import LocksHeld, migrate
+from sql.migrate import MigrationRefused, migrate
 
 
 def run(arguments: Namespace) -> None:
@@ -17,6 +17,6 @@ def run(arguments: Namespace) -> None:
     assert settings.database_url
     try:
         applied = migrate(settings.database_url, wait_seconds=arguments.wait)
-    except LocksHeld as held:
+    except MigrationRefused as held:
         raise CommandError(str(held)) from held
     print("\n".join(applied) or "nothing to do")

@@ -1,10 +1,8 @@
--- Media are attached to posts, shown as profile images and deleted together. What takes several rows takes media first,
--- in the order of their ids, then the usage of their owners, in the order of the owners; so no two such calls wait for
--- each other in a circle.
-
--- No two media of a post stand at the same place.
-drop index media_of_post;
-create unique index media_of_post on media (owner_id, post_id, post_position) where post_id is not null;
+-- The one profile image of an owner.
+create table profile_images (
+    owner_id text primary key,
+    media_id uuid not null unique references media (id) on delete cascade
+);
 
 -- What is deleted leaves its post.
 create function media_leave_post() returns trigger language plpgsql as $$
@@ -18,15 +16,8 @@ $$;
 create trigger media_leave_post before update of state on media
     for each row when (new.state = 'deleted' and new.post_id is not null) execute function media_leave_post();
 
--- End the statement with a rule that it would break, and the facts.
-create function refuse(rule text, facts jsonb) returns void language plpgsql as $$
-begin
-    raise exception '%', rule using errcode = 'check_violation', constraint = rule, detail = facts;
-end
-$$;
-
--- A media is there for its owners, until it is deleted; it serves the purpose that it was uploaded for; and it is usable
--- once its bytes are verified, unless they could not be processed.
+-- A media is there for its owners, until it is deleted; it serves the purpose that it was uploaded for; and it is
+-- usable once its bytes are verified, unless they could not be processed.
 create function media_may_serve(media media, wanted text) returns void language plpgsql as $$
 begin
     if coalesce(media.state, 'deleted') = 'deleted' then
@@ -40,26 +31,8 @@ begin
 end
 $$;
 
--- Leave tombstones of those of these media that these owners have, null for anybody's.
-create function bury_media(ids uuid[], owners text[], moment timestamptz) returns setof media language plpgsql as $$
-begin
-    perform from media where id = any(ids) and owned_by(owner_id, owners) order by id for no key update;
-    perform from storage_usage
-    where owner_id in (select media.owner_id from media where id = any(ids) and owned_by(media.owner_id, owners))
-    order by owner_id for no key update;
-
-    return query
-        update media set
-            state = 'deleted', deleted_at = moment, updated_at = moment,
-            sweep_at = case when state = 'pending' then greatest(url_ends_at, moment)
-                else coalesce(sweep_at, moment + interval '15 minutes') end
-        where id = any(ids) and owned_by(owner_id, owners) and state <> 'deleted'
-        returning *;
-end
-$$;
-
 -- Put media at the end of a post, in their order; the whole post. Those that stand in it keep their place.
-create function attach_to_post(post text, ids uuid[], owners text[], most integer, moment timestamptz)
+create function attach_to_post(post text, ids uuid[], owners text[], most integer, changed_at timestamptz)
 returns setof media language plpgsql as $$
 declare
     chosen media;
@@ -87,7 +60,7 @@ begin
     -- From here on the owner's posts are filled one after the other.
     perform from storage_usage where owner_id = owner for no key update;
     select coalesce(max(post_position), 0) into filled from media where owner_id = owner and post_id = post;
-    update media set post_id = post, post_position = filled + added.place, updated_at = moment
+    update media set post_id = post, post_position = filled + added.place, updated_at = changed_at
     from (
         select id, row_number() over (order by min(asked.place)) as place
         from unnest(ids) with ordinality as asked(id, place) group by id
@@ -105,15 +78,16 @@ begin
 end
 $$;
 
--- Make a media its owner's one profile image; the media, and the one whose place it takes, deleted.
-create function set_profile_image(chosen uuid, owners text[], moment timestamptz)
+-- Make a media its owner's one profile image; the media, and the one whose place it takes, deleted. One that was it
+-- already has not changed.
+create function set_profile_image(chosen uuid, owners text[], changed_at timestamptz, look_at timestamptz)
 returns setof media language plpgsql as $$
 declare
     image media;
     former media;
 begin
     select * into image from media where id = chosen and owned_by(owner_id, owners);
-    -- Which row is the former one must not change while it is waited for: an owner's images are set one after the other.
+    -- Which row is the former one must not change while it is waited for: an owner's images are set in turn.
     perform pg_advisory_xact_lock(hashtextextended('profile image of ' || image.owner_id, 0));
     perform from media
     where id in (chosen, (select media_id from profile_images where owner_id = image.owner_id))
@@ -127,9 +101,10 @@ begin
         if image.type <> 'image' then
             perform refuse('profile_image_is_an_image', jsonb_build_object('media_id', image.id, 'type', image.type));
         end if;
-        return query select * from bury_media(array[former.id], null, moment);
+        return query select * from soft_delete_media(array[former.id], null, changed_at, look_at);
         insert into profile_images (owner_id, media_id) values (image.owner_id, image.id)
         on conflict (owner_id) do update set media_id = excluded.media_id;
+        update media set updated_at = changed_at where id = image.id returning * into image;
     end if;
     return next image;
 end
