@@ -8,7 +8,7 @@ from pathlib import Path
 
 from contracts.processing import Stage
 from contracts.renditions import MASTER, OF_VIDEO, PLAYLIST_TYPE
-from jobs.job import Bench
+from jobs.job import JobContext
 from jobs.renditions import BEGUN_AT, NO_FACTS, Overtaken, Told, as_json, note, publish
 from processing.child import own_folder, processed
 from processing.failures import ProcessingFailed, Reason
@@ -21,32 +21,32 @@ ENCODED_AT = BEGUN_AT[Stage.PUBLISHING]
 ENCODING_SECONDS, SLOWEST = 120, 30  # what encoding a film may take, and for each second of it besides
 
 
-async def make_it_play(bench: Bench, media: MediaRow, source: Path, mime_type: str) -> None:
+async def make_it_play(ctx: JobContext, media: MediaRow, source: Path, mime_type: str) -> None:
     """Publish the qualities that a film lacks, and make it ready. Raises Overtaken."""
-    await note(bench, media, Stage.ENCODING)
+    await note(ctx, media, Stage.ENCODING)
     async with processed(
         source,
         mime_type,
         processor=LADDERS,
-        tell=_Progress(bench, media).tell,
-        limits=_limits(bench, media),
+        tell=_Progress(ctx, media).tell,
+        limits=_limits(ctx, media),
         made=_names(media),
-        policy=bench.policy,
+        policy=ctx.policy,
     ) as outcome:
-        media = await _publish_qualities(bench, media, outcome)
-    await _finish(bench, media, {**NO_FACTS, "duration": outcome.facts.duration})
+        media = await _publish_qualities(ctx, media, outcome)
+    await _finish(ctx, media, {**NO_FACTS, "duration": outcome.facts.duration})
 
 
-def _limits(bench: Bench, media: MediaRow) -> Limits:
-    seconds = media.duration or bench.policy.video_seconds
+def _limits(ctx: JobContext, media: MediaRow) -> Limits:
+    seconds = media.duration or ctx.policy.video_seconds
     return LADDERS.limits.within(ENCODING_SECONDS + SLOWEST * seconds)
 
 
 class _Progress:
     """Says how far the encoder is, percent by percent."""
 
-    def __init__(self, bench: Bench, media: MediaRow) -> None:
-        self._bench = bench
+    def __init__(self, ctx: JobContext, media: MediaRow) -> None:
+        self._ctx = ctx
         self._media = media
         self._percent = BEGUN_AT[Stage.ENCODING]
 
@@ -55,16 +55,16 @@ class _Progress:
         percent = begun + int(done * (ENCODED_AT - begun))
         if percent > self._percent:
             self._percent = percent
-            await note(self._bench, self._media, Stage.ENCODING, percent)
+            await note(self._ctx, self._media, Stage.ENCODING, percent)
 
 
-async def _publish_qualities(bench: Bench, media: MediaRow, outcome: Outcome) -> MediaRow:
+async def _publish_qualities(ctx: JobContext, media: MediaRow, outcome: Outcome) -> MediaRow:
     """Each of them whole, its MP4 and its playlist, and in the row before the next."""
     await asyncio.to_thread(_require_own, outcome.files)
     qualities = [outcome.files[at : at + 2] for at in range(0, len(outcome.files), 2)]
     for number, files in enumerate(qualities):
-        await note(bench, media, Stage.PUBLISHING, ENCODED_AT + (100 - ENCODED_AT) * number // len(qualities))
-        media = await _add(bench, media, files)
+        await note(ctx, media, Stage.PUBLISHING, ENCODED_AT + (100 - ENCODED_AT) * number // len(qualities))
+        media = await _add(ctx, media, files)
     return media
 
 
@@ -79,24 +79,24 @@ def _require_own(files: tuple[File, ...]) -> None:
         raise ProcessingFailed(Reason.CRASHED, "a playlist of another's") from error
 
 
-async def _add(bench: Bench, media: MediaRow, files: tuple[File, ...]) -> MediaRow:
-    made = as_json(await publish(bench, media, files))
-    row = await bench.db.one(MediaRow, "add_renditions", id=media.id, run=media.run, renditions=made, now=bench.now)
+async def _add(ctx: JobContext, media: MediaRow, files: tuple[File, ...]) -> MediaRow:
+    made = as_json(await publish(ctx, media, files))
+    row = await ctx.db.one(MediaRow, "add_renditions", id=media.id, run=media.run, renditions=made, now=ctx.now)
     if row is None:
         raise Overtaken
     return row
 
 
-async def _finish(bench: Bench, media: MediaRow, facts: Told) -> None:
+async def _finish(ctx: JobContext, media: MediaRow, facts: Told) -> None:
     """One playlist of all qualities, and the media is ready."""
     qualities = [made for made in media.renditions if made.get("variant")]
     with own_folder() as folder:
         path = folder / f"{MASTER}.m3u8"
         path.write_text(master_playlist(qualities), encoding="utf-8")
         file = File(name=MASTER, path=path, mime_type=PLAYLIST_TYPE, size=path.stat().st_size)
-        made = sorted((*media.renditions, *await publish(bench, media, [file])), key=_place)
-    told = {"renditions": as_json(made), "now": bench.now, **facts}
-    await bench.db.one(MediaRow, "mark_ready", id=media.id, run=media.run, **told)
+        made = sorted((*media.renditions, *await publish(ctx, media, [file])), key=_place)
+    told = {"renditions": as_json(made), "now": ctx.now, **facts}
+    await ctx.db.one(MediaRow, "mark_ready", id=media.id, run=media.run, **told)
 
 
 def _names(media: MediaRow) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
-from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
+from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+from procrastinate import JobContext as TaskContext
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job as QueuedJob
 from procrastinate.tasks import Task
@@ -38,7 +39,7 @@ LONGEST_WAIT_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class JobContext:
     """What a job works with.
 
     `scanner` has to find every file clean; what it does not is kept for `quarantine`, out of everybody's reach. What
@@ -54,12 +55,12 @@ class Bench:
     policy: Policy = Policy()
 
 
-Run = Callable[[Bench, UUID], Awaitable[str]]
+Run = Callable[[JobContext, UUID], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A function(bench, media id) -> a word for what it did, known to the queue by its own name."""
+    """A function of context and media id -> a word for what it did, known to the queue by its own name."""
 
     name: str
     run: Run
@@ -83,11 +84,11 @@ def job(run: Run) -> Job:
     name = run.__name__
 
     @QUEUE.task(name=name, pass_context=True, retry=Backoff())
-    async def task(context: JobContext, *, media_id: str) -> None:
+    async def task(context: TaskContext, *, media_id: str) -> None:
         started = time.perf_counter()
         outcome = "failed"
         try:
-            outcome = await run(context.additional_context["bench"](), UUID(media_id))
+            outcome = await run(context.additional_context["new_context"](), UUID(media_id))
         finally:
             facts = {"job": name, "media_id": media_id, "outcome": outcome, "attempt": context.job.attempts + 1}
             elapsed = round((time.perf_counter() - started) * 1000, 2)

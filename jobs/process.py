@@ -14,7 +14,7 @@ import structlog
 from contracts.media import Purpose
 from contracts.processing import Stage
 from jobs.films import make_it_play
-from jobs.job import Bench, job
+from jobs.job import JobContext, job
 from jobs.purge import tidy
 from jobs.recordings import duration_of_long, limits_of, longest_run
 from jobs.renditions import BEGUN_AT, NO_FACTS, Overtaken, Told, as_json, facts_of, note, publish
@@ -36,13 +36,13 @@ ATTEMPTS_WHEN_KILLED = 6  # until the others that needed the memory have ended, 
 
 
 @job
-async def process_media(bench: Bench, media_id: UUID) -> str:
+async def process_media(ctx: JobContext, media_id: UUID) -> str:
     """Make a completed media ready, or failed with a reason; then what its row does not name goes from storage."""
-    media = await bench.db.one(MediaRow, "begin_processing", id=media_id, run=uuid4(), now=bench.now)
+    media = await ctx.db.one(MediaRow, "begin_processing", id=media_id, run=uuid4(), now=ctx.now)
     if media is not None:
-        async with turn(bench, media):
-            await _process(bench, media)
-    left = await tidy(bench, media_id)
+        async with turn(ctx, media):
+            await _process(ctx, media)
+    left = await tidy(ctx, media_id)
     return left.state if left else "gone"
 
 
@@ -51,26 +51,26 @@ async def enqueue_processing(tx: Transaction, media: MediaRow) -> None:
     await enqueue_in_turn(tx, process_media, media)
 
 
-async def enqueue_lost(bench: Bench, media: MediaRow) -> bool:
+async def enqueue_lost(ctx: JobContext, media: MediaRow) -> bool:
     """Have a media processed that the queue has forgotten: whether it had."""
-    async with bench.db.transaction() as tx:
+    async with ctx.db.transaction() as tx:
         lost = await tx.one(MediaIdRow, "find_lost_processing", id=media.id, task=process_media.name)
         if lost is not None:
             await enqueue_processing(tx, media)
     return lost is not None
 
 
-async def _process(bench: Bench, media: MediaRow) -> None:
+async def _process(ctx: JobContext, media: MediaRow) -> None:
     try:
         with suppress(Overtaken):
-            await _make(bench, media)
+            await _make(ctx, media)
     except ProcessingFailed as failed:
         if failed.may_pass and media.failures + 1 < _attempts(media, failed.reason):
-            await bench.db.run("count_failure", id=media.id, run=media.run)
+            await ctx.db.run("count_failure", id=media.id, run=media.run)
             raise
         log.warning("media failed", media_id=str(media.id), code=failed.code)
         told = {"error_code": failed.code, "error_reason": failed.sentence}
-        await bench.db.one(MediaRow, "mark_failed", id=media.id, run=media.run, now=bench.now, **told)
+        await ctx.db.one(MediaRow, "mark_failed", id=media.id, run=media.run, now=ctx.now, **told)
 
 
 def _attempts(media: MediaRow, reason: Reason) -> int:
@@ -80,63 +80,63 @@ def _attempts(media: MediaRow, reason: Reason) -> int:
     return ATTEMPTS_IN_SHORT_LANES if is_held_up else ATTEMPTS
 
 
-async def _make(bench: Bench, media: MediaRow) -> None:
+async def _make(ctx: JobContext, media: MediaRow) -> None:
     """From the original in storage to a media that is ready, through files in folders that go with this run."""
     assert media.original_key
     with own_folder() as folder:
         source = folder / "original"
         try:
-            await bench.store.fetch(media.original_key, source)
+            await ctx.store.fetch(media.original_key, source)
         except ObjectMissing:
             raise ProcessingFailed(Reason.ORIGINAL_MISSING) from None
         if has_poster(media):
-            await make_it_play(bench, media, source, _type_of(source))
+            await make_it_play(ctx, media, source, _type_of(source))
         else:
-            await _show(bench, media, source)
+            await _show(ctx, media, source)
 
 
-async def _show(bench: Bench, media: MediaRow, source: Path) -> None:
+async def _show(ctx: JobContext, media: MediaRow, source: Path) -> None:
     """What is to be seen of an original, once it is known to be clean."""
-    if bench.scanner:
-        await note(bench, media, Stage.SCANNING)
-        await bench.scanner.require_clean(source)
+    if ctx.scanner:
+        await note(ctx, media, Stage.SCANNING)
+        await ctx.scanner.require_clean(source)
     mime_type = _type_of(source)
-    await note(bench, media, Stage.RENDERING)
+    await note(ctx, media, Stage.RENDERING)
     show = _show_film if mime_type in FILMS else _render
-    await show(bench, media, source, mime_type)
+    await show(ctx, media, source, mime_type)
 
 
-async def _show_film(bench: Bench, media: MediaRow, source: Path, mime_type: str) -> None:
+async def _show_film(ctx: JobContext, media: MediaRow, source: Path, mime_type: str) -> None:
     """Show a film by its poster, and have it made to play when it is its owner's turn at that."""
-    async with processed(source, mime_type, policy=bench.policy) as outcome:
-        renditions = await publish(bench, media, outcome.files)
-    await _await_turn(bench, media, renditions, facts_of(outcome.facts))
+    async with processed(source, mime_type, policy=ctx.policy) as outcome:
+        renditions = await publish(ctx, media, outcome.files)
+    await _await_turn(ctx, media, renditions, facts_of(outcome.facts))
 
 
-async def _await_turn(bench: Bench, media: MediaRow, renditions: list[Told], facts: Told) -> None:
-    told = {"renditions": as_json(renditions), "progress": BEGUN_AT[Stage.ENCODING], "now": bench.now, **facts}
-    async with bench.db.transaction() as tx:
+async def _await_turn(ctx: JobContext, media: MediaRow, renditions: list[Told], facts: Told) -> None:
+    told = {"renditions": as_json(renditions), "progress": BEGUN_AT[Stage.ENCODING], "now": ctx.now, **facts}
+    async with ctx.db.transaction() as tx:
         waiting = await tx.one(MediaRow, "await_next_run", id=media.id, run=media.run, **told)
         if waiting is not None:
             await enqueue_processing(tx, waiting)
 
 
-async def _render(bench: Bench, media: MediaRow, source: Path, mime_type: str) -> None:
+async def _render(ctx: JobContext, media: MediaRow, source: Path, mime_type: str) -> None:
     square, longest = media.purpose == Purpose.PROFILE, longest_run(media)
     limits = limits_of(media, mime_type)
     async with processed(
-        source, mime_type, limits=limits, square=square, most_seconds=longest, policy=bench.policy
+        source, mime_type, limits=limits, square=square, most_seconds=longest, policy=ctx.policy
     ) as outcome:
         if outcome.files:
-            await _finish(bench, media, outcome)
+            await _finish(ctx, media, outcome)
         else:
-            await _await_turn(bench, media, [], NO_FACTS | {"duration": duration_of_long(media, outcome)})
+            await _await_turn(ctx, media, [], NO_FACTS | {"duration": duration_of_long(media, outcome)})
 
 
-async def _finish(bench: Bench, media: MediaRow, outcome: Outcome) -> None:
-    await note(bench, media, Stage.PUBLISHING)
-    told = {"renditions": as_json(await publish(bench, media, outcome.files)), **facts_of(outcome.facts)}
-    await bench.db.one(MediaRow, "mark_ready", id=media.id, run=media.run, now=bench.now, **told)
+async def _finish(ctx: JobContext, media: MediaRow, outcome: Outcome) -> None:
+    await note(ctx, media, Stage.PUBLISHING)
+    told = {"renditions": as_json(await publish(ctx, media, outcome.files)), **facts_of(outcome.facts)}
+    await ctx.db.one(MediaRow, "mark_ready", id=media.id, run=media.run, now=ctx.now, **told)
 
 
 def _type_of(source: Path) -> str:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from contracts.media import MediaState
 from contracts.owners import key_of_user
-from jobs.job import Bench, enqueue, job
+from jobs.job import JobContext, enqueue, job
 from jobs.parts import stored_parts
 from sql.database import Database
 from sql.rows import MediaIdRow, MediaRow, Transfer
@@ -19,18 +19,18 @@ PURGE_TIME = timedelta(minutes=15)
 
 
 @job
-async def purge_media(bench: Bench, media_id: UUID) -> str:
+async def purge_media(ctx: JobContext, media_id: UUID) -> str:
     """Remove all objects of a deleted media; its tombstone goes once its URL can bring no more bytes.
 
     Until then the tombstone keeps the bytes reserved, but not those of parts that storage has dropped, and stays due
     for the sweeper, which comes back here.
     """
-    media = await tidy(bench, media_id)
+    media = await tidy(ctx, media_id)
     if media is None or media.state != MediaState.DELETED:
         return "gone"
-    await release_parts(bench.db, bench.store, media)
-    async with bench.db.transaction() as tx:
-        removed = await tx.one(MediaIdRow, "remove_tombstone", id=media.id, now=bench.now)
+    await release_parts(ctx.db, ctx.store, media)
+    async with ctx.db.transaction() as tx:
+        removed = await tx.one(MediaIdRow, "remove_tombstone", id=media.id, now=ctx.now)
         if removed is not None:
             await tx.run("forget_usage", owner_id=media.owner_id)
     return "purged" if removed else "waits for its URL to end"
@@ -67,18 +67,18 @@ async def _delete_some(db: Database, owner_id: str, now: datetime) -> int:
     return len(deleted)
 
 
-async def tidy(bench: Bench, media_id: UUID) -> MediaRow | None:
+async def tidy(ctx: JobContext, media_id: UUID) -> MediaRow | None:
     """Leave of a media in storage what its row names, and prove that the rest is gone; the row, None without one.
 
     What is public is listed before the row is read: what another attempt publishes meanwhile is in the row, or was not
     there yet. While there is one, nothing public goes.
     """
-    public = await bench.store.public.keys_under(public_prefix(media_id))
-    media = await bench.db.one(MediaRow, "read_media", id=media_id)
+    public = await ctx.store.public.keys_under(public_prefix(media_id))
+    media = await ctx.db.one(MediaRow, "read_media", id=media_id)
     if media is not None:
-        await remove_objects(bench.store, media)
+        await remove_objects(ctx.store, media)
     if media is None or media.state != MediaState.PROCESSING:
-        await bench.store.public.remove(key for key in public if not _is_published(media, key))
+        await ctx.store.public.remove(key for key in public if not _is_published(media, key))
     return media
 
 

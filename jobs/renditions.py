@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from contracts.processing import Stage
-from jobs.job import Bench
+from jobs.job import JobContext
 from processing.records import Facts, File
 from sql.rows import MediaIdRow, MediaRow
 from storage.keys import new_attempt, rendition_key
@@ -25,21 +25,21 @@ class Overtaken(Exception):
     """A run counts no more: another is at its media, or nobody is to be."""
 
 
-async def note(bench: Bench, media: MediaRow, stage: Stage, progress: int | None = None) -> None:
+async def note(ctx: JobContext, media: MediaRow, stage: Stage, progress: int | None = None) -> None:
     """Say what this run is at; how far it is falls never. Raises Overtaken."""
     percent = BEGUN_AT[stage] if progress is None else progress
-    told = {"stage": stage, "progress": percent, "now": bench.now}
-    if await bench.db.one(MediaIdRow, "note_stage", id=media.id, run=media.run, **told) is None:
+    told = {"stage": stage, "progress": percent, "now": ctx.now}
+    if await ctx.db.one(MediaIdRow, "note_stage", id=media.id, run=media.run, **told) is None:
         raise Overtaken
 
 
-async def publish(bench: Bench, media: MediaRow, files: Iterable[File]) -> list[Told]:
+async def publish(ctx: JobContext, media: MediaRow, files: Iterable[File]) -> list[Told]:
     """Send renditions to the public bucket, a playlist after what it names, under keys that nobody has had before."""
     attempt, made = new_attempt(), []
     for file in files:
         segments = file.segments
         for path in (*segments, file.path):
-            await bench.store.public.publish(rendition_key(media.id, attempt, path.name), path)
+            await ctx.store.public.publish(rendition_key(media.id, attempt, path.name), path)
         made.append(_described(file, rendition_key(media.id, attempt, file.path.name), segments))
     return made
 

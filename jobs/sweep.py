@@ -11,7 +11,7 @@ from uuid import UUID
 from contracts.errors import DigestDiffers, InvalidFileType, PartDiffers, PartsMissing, SizeDiffers, UploadIncomplete
 from contracts.media import MediaState
 from contracts.processing import INFECTED
-from jobs.job import Bench, enqueue, job
+from jobs.job import JobContext, enqueue, job
 from jobs.process import enqueue_lost
 from jobs.publish import bury_ended_upload, complete_upload
 from jobs.purge import PURGE_TIME, purge_media, tidy
@@ -38,57 +38,55 @@ async def sweep(db: Database, now: datetime) -> int:
 
 
 @job
-async def settle_media(bench: Bench, media_id: UUID) -> str:
+async def settle_media(ctx: JobContext, media_id: UUID) -> str:
     """Look at storage for one media whose URL has ended, and leave it as it has to be."""
-    media = await bench.db.one(MediaRow, "read_media", id=media_id)
+    media = await ctx.db.one(MediaRow, "read_media", id=media_id)
     if media is None:
         return "gone"
-    if bench.now < media.url_ends_at and media.state != MediaState.DELETED:
+    if ctx.now < media.url_ends_at and media.state != MediaState.DELETED:
         return "too early"
     if media.state == MediaState.PENDING:
-        return await _finish_or_bury(bench, media)
+        return await _finish_or_bury(ctx, media)
     if media.state == MediaState.DELETED:
-        return await purge_media.run(bench, media_id)
+        return await purge_media.run(ctx, media_id)
     if media.state == MediaState.PROCESSING:
-        return "processed again" if await enqueue_lost(bench, media) else "being processed"
-    return await _settle(bench, media)
+        return "processed again" if await enqueue_lost(ctx, media) else "being processed"
+    return await _settle(ctx, media)
 
 
-async def _finish_or_bury(bench: Bench, upload: MediaRow) -> str:
+async def _finish_or_bury(ctx: JobContext, upload: MediaRow) -> str:
     """Finish an upload whose bytes are right, as if its client had called; bury any other that nobody can go on with.
 
     Of what comes through a server, only that server knows whether it is whole.
     """
     if upload.transfer == Transfer.CONTENT:
-        return await _bury(bench, upload)
+        return await _bury(ctx, upload)
     try:
-        await complete_upload(bench.db, bench.store, upload, bench.now)
+        await complete_upload(ctx.db, ctx.store, upload, ctx.now)
     except _UNFINISHED:
-        if await bench.db.one(MediaIdRow, "await_parts", id=upload.id, now=bench.now):
+        if await ctx.db.one(MediaIdRow, "await_parts", id=upload.id, now=ctx.now):
             return "waits for its parts"
-        return await _bury(bench, upload)
+        return await _bury(ctx, upload)
     return "completed"
 
 
-async def _bury(bench: Bench, upload: MediaRow) -> str:
-    return "cleared" if await bury_ended_upload(bench.db, upload, bench.now) else "goes on"
+async def _bury(ctx: JobContext, upload: MediaRow) -> str:
+    return "cleared" if await bury_ended_upload(ctx.db, upload, ctx.now) else "goes on"
 
 
-async def _settle(bench: Bench, media: MediaRow) -> str:
-    await tidy(bench, media.id)
-    if await bench.db.one(MediaIdRow, "settle_media", id=media.id, now=bench.now):
+async def _settle(ctx: JobContext, media: MediaRow) -> str:
+    await tidy(ctx, media.id)
+    if await ctx.db.one(MediaIdRow, "settle_media", id=media.id, now=ctx.now):
         return "settled"
-    return await _keep_or_bury(bench, media)
+    return await _keep_or_bury(ctx, media)
 
 
-async def _keep_or_bury(bench: Bench, failed: MediaRow) -> str:
+async def _keep_or_bury(ctx: JobContext, failed: MediaRow) -> str:
     """Keep what failed for as long as it may be begun anew, and malware in quarantine; then have it taken away."""
-    kept = bench.quarantine if failed.error_code == INFECTED else bench.failed_kept
-    async with bench.db.transaction() as tx:
-        if await tx.one(
-            MediaIdRow, "bury_failed", id=failed.id, kept=kept, now=bench.now, look_at=bench.now + PURGE_TIME
-        ):
+    kept = ctx.quarantine if failed.error_code == INFECTED else ctx.failed_kept
+    async with ctx.db.transaction() as tx:
+        if await tx.one(MediaIdRow, "bury_failed", id=failed.id, kept=kept, now=ctx.now, look_at=ctx.now + PURGE_TIME):
             await enqueue(tx, purge_media, failed.id)
             return "buried"
-    await bench.db.run("keep_failed", id=failed.id, kept=kept)
+    await ctx.db.run("keep_failed", id=failed.id, kept=kept)
     return "kept"

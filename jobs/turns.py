@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 from contracts.formats import MediaType
 from contracts.renditions import POSTER
-from jobs.job import Bench, Job, enqueue
+from jobs.job import Job, JobContext, enqueue
 from sql.database import Transaction
 from sql.rows import MediaRow, TurnRow
 
@@ -51,10 +51,10 @@ async def enqueue_in_turn(tx: Transaction, job: Job, media: MediaRow) -> None:
 
 
 @asynccontextmanager
-async def turn(bench: Bench, media: MediaRow) -> AsyncIterator[None]:
+async def turn(ctx: JobContext, media: MediaRow) -> AsyncIterator[None]:
     """The turn of a media, and what it takes: all of it when it fails, since it may be repeated."""
     place = {"id": media.id, "queue": lane_of(media)}
-    await bench.db.run("begin_turn", **place)
+    await ctx.db.run("begin_turn", **place)
     began, expected = time.monotonic(), _expected_seconds(media)
     try:
         yield
@@ -63,7 +63,7 @@ async def turn(bench: Bench, media: MediaRow) -> AsyncIterator[None]:
         raise
     finally:
         seconds = max(0, math.ceil(time.monotonic() - began) - expected)
-        await bench.db.run("end_turn", **place, owner_id=media.owner_id, seconds=seconds)
+        await ctx.db.run("end_turn", **place, owner_id=media.owner_id, seconds=seconds)
 
 
 def _expected_seconds(media: MediaRow) -> int:

@@ -11,7 +11,7 @@ from procrastinate.exceptions import ConnectorException
 
 from contracts.errors import ServiceUnavailable
 from jobs import JOBS
-from jobs.job import QUEUE, Bench, utc_now
+from jobs.job import QUEUE, JobContext, utc_now
 from jobs.retention import Retention, forget
 from jobs.sweep import sweep
 from jobs.turns import LANES
@@ -43,7 +43,7 @@ class WorkPolicy:
     sweep_interval_seconds: float
     retention: Retention
     lanes: Mapping[str, int]
-    bench: Callable[[], Bench]
+    new_context: Callable[[], JobContext]
 
 
 async def run_worker(db: Database, policy: WorkPolicy, listening: Pool) -> None:
@@ -66,7 +66,7 @@ async def run_lanes(db: Database, policy: WorkPolicy, listening: Pool) -> None:
     async with open_queue(listening), asyncio.TaskGroup() as tasks:
         log.info("worker started", jobs=[job.name for job in JOBS], at_once=policy.lanes)
         for queue, at_once in policy.lanes.items():
-            tasks.create_task(work(policy.bench, queue, at_once))
+            tasks.create_task(work(policy.new_context, queue, at_once))
         tasks.create_task(every(policy.sweep_interval_seconds, lambda: sweep_once(db)))
         tasks.create_task(every(STALLED_SECONDS, rescue_stalled))
         tasks.create_task(every(FOLDERS_SECONDS, sweep_folders_once))
@@ -95,11 +95,11 @@ async def open_queue(pool: Pool) -> AsyncIterator[None]:
         yield
 
 
-async def work(bench: Callable[[], Bench], queue: str, at_once: int) -> None:
+async def work(new_context: Callable[[], JobContext], queue: str, at_once: int) -> None:
     """Fetch and run the jobs of a queue; after a database outage, begin again."""
     while True:
         with survive("job queue unreachable", retry_in_seconds=RECONNECT_SECONDS):
-            await run_jobs(bench, wait=True, queues=[queue], at_once=at_once)
+            await run_jobs(new_context, wait=True, queues=[queue], at_once=at_once)
             log.warning("job queue stopped", retry_in_seconds=RECONNECT_SECONDS)
         if is_cancelled():
             return
@@ -107,11 +107,11 @@ async def work(bench: Callable[[], Bench], queue: str, at_once: int) -> None:
 
 
 async def run_jobs(
-    bench: Callable[[], Bench], *, wait: bool, queues: Iterable[str] = QUEUES, at_once: int = CONCURRENCY
+    new_context: Callable[[], JobContext], *, wait: bool, queues: Iterable[str] = QUEUES, at_once: int = CONCURRENCY
 ) -> None:
     """Run the jobs of some queues that are due, to their end; those to come, too, when told to `wait`.
 
-    Each has a bench of its own.
+    Each has a context of its own.
     """
     await QUEUE.run_worker_async(
         queues=list(queues),
@@ -122,7 +122,7 @@ async def run_jobs(
         shutdown_graceful_timeout=DRAIN_SECONDS if wait else UNHURRIED_SECONDS,
         delete_jobs="successful",
         install_signal_handlers=False,
-        additional_context={"bench": bench},
+        additional_context={"new_context": new_context},
     )
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from jobs.job import Bench, utc_now
+from jobs.job import JobContext, utc_now
 from jobs.retention import Retention
 from jobs.scan import Scanner
 from jobs.turns import AUDIO, IMAGE, LONG_AUDIO, POSTERS, VIDEO
@@ -27,8 +27,8 @@ def policy_of(resources: Resources, settings: Settings) -> WorkPolicy:
     scanner = Scanner(settings.clamav_url) if settings.clamav_url else None
     lanes = Lanes.of(settings)
 
-    def bench() -> Bench:
-        return Bench(
+    def context() -> JobContext:
+        return JobContext(
             db=resources.db,
             store=resources.store,
             now=utc_now(),
@@ -55,5 +55,5 @@ def policy_of(resources: Resources, settings: Settings) -> WorkPolicy:
             POSTERS: lanes.posters,
             VIDEO: lanes.films,
         },
-        bench=bench,
+        new_context=context,
     )

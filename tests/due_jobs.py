@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from jobs.job import QUEUE, Bench, utc_now
+from jobs.job import QUEUE, JobContext, utc_now
 from jobs.worker import run_jobs
 
 
-async def run_due_jobs(bench: Callable[[], Bench]) -> None:
+async def run_due_jobs(job_context: Callable[[], JobContext]) -> None:
     """Run the jobs that are due, and those that they enqueue: a worker that does not wait leaves these."""
     while await _is_any_due():
-        await run_jobs(bench, wait=False)
+        await run_jobs(job_context, wait=False)
 
 
 async def _is_any_due() -> bool:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from contracts.media import Media, UploadTicket
-from jobs.job import Bench
+from jobs.job import JobContext
 from jobs.worker import open_queue
 from rpc.context import Resources
 from tests import media_files
@@ -79,16 +79,16 @@ def run_pending(resources: Resources, rendered_once: None) -> Callable[..., Awai
     async def run(now: datetime | None = None, **told: Any) -> None:
         async with open_queue(resources.db.pool):
             await run_due_jobs(
-                lambda: Bench(db=resources.db, store=resources.store, now=now or datetime.now(UTC), **told)
+                lambda: JobContext(db=resources.db, store=resources.store, now=now or datetime.now(UTC), **told)
             )
 
     return run
 
 
 @pytest.fixture
-def bench(resources: Resources) -> Bench:
+def job_context(resources: Resources) -> JobContext:
     """What a job works with, now."""
-    return Bench(db=resources.db, store=resources.store, now=datetime.now(UTC))
+    return JobContext(db=resources.db, store=resources.store, now=datetime.now(UTC))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from contracts.renditions import OF_IMAGES
-from jobs.job import Bench
+from jobs.job import JobContext
 from jobs.process import process_media
 from jobs.purge import tidy
 from jobs.sweep import sweep
@@ -29,7 +29,7 @@ async def test_what_an_attempt_left_behind_goes_with_the_next(completed_media, r
 
     resources.store.public.publish = dying
     with pytest.raises(asyncio.CancelledError):
-        await process_media.run(Bench(db=resources.db, store=resources.store, now=datetime.now(UTC)), media.id)
+        await process_media.run(JobContext(db=resources.db, store=resources.store, now=datetime.now(UTC)), media.id)
     resources.store.public.publish = publish
     assert await public() == sorted(sent)
 
@@ -42,7 +42,7 @@ async def test_what_an_attempt_left_behind_goes_with_the_next(completed_media, r
 
 
 async def test_what_is_published_while_another_attempt_tidies_up_stays(
-    completed_media, call, run_pending, resources, bench, public
+    completed_media, call, run_pending, resources, job_context, public
 ):
     """Storage is listed first, and the row is read after: what has come in between is in the row."""
     media = await completed_media()
@@ -57,14 +57,14 @@ async def test_what_is_published_while_another_attempt_tidies_up_stays(
         return found
 
     resources.store.public.keys_under = listed_before_another_attempt
-    await tidy(bench, media.id)
+    await tidy(job_context, media.id)
 
     shown = (await call("media.getMedia", mediaId=str(media.id))).media
     assert shown.status == "ready"
     assert len(await public()) == len(shown.renditions) == len(OF_IMAGES)
 
 
-async def test_nothing_goes_while_another_attempt_publishes(completed_media, call, resources, bench, public):
+async def test_nothing_goes_while_another_attempt_publishes(completed_media, call, resources, job_context, public):
     media = await completed_media()
     await call("media.cancelProcessing", mediaId=str(media.id))
     await call("media.retryProcessing", mediaId=str(media.id))
@@ -73,12 +73,12 @@ async def test_nothing_goes_while_another_attempt_publishes(completed_media, cal
         resources.store._client.put_object, Bucket=resources.store.public.name, Key=key, Body=b"half of it"
     )
 
-    await tidy(bench, media.id)
+    await tidy(job_context, media.id)
 
     assert await public() == [key]
 
 
-async def test_an_overtaken_run_publishes_nothing(completed_media, call, resources, bench, public):
+async def test_an_overtaken_run_publishes_nothing(completed_media, call, resources, job_context, public):
     """Another has taken away what it wrote: its worker stood still while its media was cancelled and begun anew."""
     media = await completed_media()
     publish = resources.store.public.publish
@@ -90,17 +90,17 @@ async def test_an_overtaken_run_publishes_nothing(completed_media, call, resourc
         await go_on.wait()
 
     resources.store.public.publish = stand_still
-    overtaken = asyncio.ensure_future(process_media.run(bench, media.id))
+    overtaken = asyncio.ensure_future(process_media.run(job_context, media.id))
     await half_way.wait()
     resources.store.public.publish = publish
     await call("media.cancelProcessing", mediaId=str(media.id))
-    await process_media.run(bench, media.id)
+    await process_media.run(job_context, media.id)
     assert await public() == []
     await call("media.retryProcessing", mediaId=str(media.id))
     go_on.set()
 
     assert await overtaken == "processing"
-    assert await process_media.run(bench, media.id) == "ready"
+    assert await process_media.run(job_context, media.id) == "ready"
     shown = (await call("media.getMedia", mediaId=str(media.id))).media
     assert len(await public()) == len(shown.renditions) == len(OF_IMAGES)
 
@@ -126,7 +126,7 @@ async def test_what_is_deleted_while_it_is_rendered_leaves_nothing(
     assert await resources.db.one(MediaRow, "read_media", id=media.id) is None
 
 
-async def test_what_is_rendered_when_its_row_has_gone_leaves_nothing(ready_media, resources, bench, public):
+async def test_what_is_rendered_when_its_row_has_gone_leaves_nothing(ready_media, resources, job_context, public):
     await ready_media()
     gone = uuid4()
     key = f"{gone}/0a1b2c3d/full.webp"
@@ -134,7 +134,7 @@ async def test_what_is_rendered_when_its_row_has_gone_leaves_nothing(ready_media
         resources.store._client.put_object, Bucket=resources.store.public.name, Key=key, Body=b"late"
     )
 
-    assert await process_media.run(bench, gone) == "gone"
+    assert await process_media.run(job_context, gone) == "gone"
 
     assert key not in await public()
     assert len(await public()) == len(OF_IMAGES)
@@ -155,11 +155,11 @@ async def test_a_media_that_the_queue_has_forgotten_is_processed_by_the_next_swe
 
 
 async def test_a_media_that_waits_for_its_job_is_not_processed_twice(
-    completed_media, resources, bench, after_the_url, jobs
+    completed_media, resources, job_context, after_the_url, jobs
 ):
     await completed_media()
     await sweep(resources.db, after_the_url)
     async with open_queue(resources.db.pool):
-        await run_jobs(lambda: replace(bench, now=after_the_url), wait=False, queues=["default"])
+        await run_jobs(lambda: replace(job_context, now=after_the_url), wait=False, queues=["default"])
 
     assert jobs() == [("process_media", "todo", 0)]

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from contracts.errors import MediaNotFound
-from jobs.job import Bench
+from jobs.job import JobContext
 from jobs.sweep import settle_media, sweep
 from sql.rows import MediaRow
 from tests.media_files import photo
@@ -121,7 +121,7 @@ async def test_begun_anew_and_taken_away_at_once_it_is_one_of_both(failed_media,
     """Whichever comes first; storage and row agree."""
     for _ in range(4):
         media = await failed_media()
-        late = Bench(db=resources.db, store=resources.store, now=media.updated_at + DAY)
+        late = JobContext(db=resources.db, store=resources.store, now=media.updated_at + DAY)
 
         async def begin_anew(media=media, now=late.now):
             try:

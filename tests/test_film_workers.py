@@ -99,9 +99,9 @@ async def encoding(call, media) -> int:
             await asyncio.sleep(0.05)
 
 
-async def with_poster(bench, media):
+async def with_poster(job_context, media):
     """A film that has a poster, and waits to be encoded."""
-    assert await process_media.run(bench, media.id) == "processing"
+    assert await process_media.run(job_context, media.id) == "processing"
     return media
 
 
@@ -193,12 +193,12 @@ async def test_a_worker_killed_in_mid_ladder_is_replaced_and_the_poster_is_not_m
 
 
 async def test_an_encoder_at_a_standstill_is_ended_and_begun_anew(
-    film_media, bench, call, unnamed_objects, monkeypatch
+    film_media, job_context, call, unnamed_objects, monkeypatch
 ):
     hurried = replace(LADDERS, limits=replace(LADDERS.limits, stall_seconds=4.0))
     monkeypatch.setattr(films, "LADDERS", hurried)
-    media = await with_poster(bench, await film_media())
-    running = asyncio.ensure_future(process_media.run(bench, media.id))
+    media = await with_poster(job_context, await film_media())
+    running = asyncio.ensure_future(process_media.run(job_context, media.id))
     await encoding(call, media)
     (encoder,) = encoders(os.getpid())
     encoder.suspend()
@@ -208,7 +208,7 @@ async def test_an_encoder_at_a_standstill_is_ended_and_begun_anew(
     assert failed.value.reason == Reason.STALLED
     assert psutil.wait_procs([encoder], timeout=TIMEOUT_SECONDS)[0] == [encoder]
     monkeypatch.setattr(films, "LADDERS", LADDERS)
-    assert await process_media.run(bench, media.id) == "ready"
+    assert await process_media.run(job_context, media.id) == "ready"
     assert await is_whole(call, media, unnamed_objects)
 
 
@@ -229,10 +229,10 @@ async def test_cancelling_ends_the_encoder_at_once(start, film_media, call, temp
 
 
 async def test_qualities_that_were_published_are_not_made_again_after_an_outage(
-    short_film_media, resources, bench, call, unnamed_objects, monkeypatch
+    short_film_media, resources, job_context, call, unnamed_objects, monkeypatch
 ):
     """Storage goes away between the two, for as long as it likes."""
-    media = await with_poster(bench, await short_film_media())
+    media = await with_poster(job_context, await short_film_media())
     publish, asked = resources.store.public.publish, []
 
     async def cut_off(key, source):
@@ -243,7 +243,7 @@ async def test_qualities_that_were_published_are_not_made_again_after_an_outage(
     monkeypatch.setattr(resources.store.public, "publish", cut_off)
     for _ in range(2):
         with pytest.raises(ServiceUnavailable):
-            await process_media.run(bench, media.id)
+            await process_media.run(job_context, media.id)
     before = (await shown(call, media)).renditions
     assert [made.name for made in before] == [*POSTER, "mp4-360p"]
 
@@ -252,7 +252,7 @@ async def test_qualities_that_were_published_are_not_made_again_after_an_outage(
         await publish(key, source)
 
     monkeypatch.setattr(resources.store.public, "publish", noted)
-    assert await process_media.run(bench, media.id) == "ready"
+    assert await process_media.run(job_context, media.id) == "ready"
 
     assert [name for name in asked if "360p" in name or "webp" in name] == []
     assert (await shown(call, media)).renditions[:-1] == before
@@ -260,7 +260,7 @@ async def test_qualities_that_were_published_are_not_made_again_after_an_outage(
 
 
 async def test_a_run_may_die_at_any_object_that_it_publishes(
-    completed_media, resources, bench, call, unnamed_objects, monkeypatch
+    completed_media, resources, job_context, call, unnamed_objects, monkeypatch
 ):
     """Each dies one object later than the one before, just after it was stored; in the end each is there once."""
     media = await completed_media(video(), filename="walk.mp4", contentType="video/mp4")
@@ -276,7 +276,7 @@ async def test_a_run_may_die_at_any_object_that_it_publishes(
 
         monkeypatch.setattr(resources.store.public, "publish", dying)
         with suppress(asyncio.CancelledError):
-            await process_media.run(bench, media.id)
+            await process_media.run(job_context, media.id)
         deaths += 1
 
     assert deaths > 5
@@ -285,9 +285,11 @@ async def test_a_run_may_die_at_any_object_that_it_publishes(
     assert await unnamed_objects() == []
 
 
-async def test_an_overtaken_run_adds_nothing(short_film_media, bench, resources, call, unnamed_objects, monkeypatch):
+async def test_an_overtaken_run_adds_nothing(
+    short_film_media, job_context, resources, call, unnamed_objects, monkeypatch
+):
     """Its worker stood still while another took its film over and finished it."""
-    media = await with_poster(bench, await short_film_media())
+    media = await with_poster(job_context, await short_film_media())
     publish = resources.store.public.publish
     half_way, go_on = asyncio.Event(), asyncio.Event()
 
@@ -298,10 +300,10 @@ async def test_an_overtaken_run_adds_nothing(short_film_media, bench, resources,
             await go_on.wait()
 
     monkeypatch.setattr(resources.store.public, "publish", stand_still)
-    overtaken = asyncio.ensure_future(process_media.run(bench, media.id))
+    overtaken = asyncio.ensure_future(process_media.run(job_context, media.id))
     await half_way.wait()
     monkeypatch.setattr(resources.store.public, "publish", publish)
-    assert await process_media.run(bench, media.id) == "ready"
+    assert await process_media.run(job_context, media.id) == "ready"
     go_on.set()
 
     assert await overtaken == "ready"
@@ -309,10 +311,10 @@ async def test_an_overtaken_run_adds_nothing(short_film_media, bench, resources,
 
 
 async def test_what_is_deleted_while_it_is_encoded_leaves_nothing(
-    film_media, resources, bench, call, run_pending, public, objects, after_the_url, monkeypatch
+    film_media, resources, job_context, call, run_pending, public, objects, after_the_url, monkeypatch
 ):
     """Its encoder goes no further, and makes room for another film."""
-    media = await with_poster(bench, await film_media())
+    media = await with_poster(job_context, await film_media())
     publish, published = resources.store.public.publish, []
 
     async def noted(key, source):
@@ -320,7 +322,7 @@ async def test_what_is_deleted_while_it_is_encoded_leaves_nothing(
         await publish(key, source)
 
     monkeypatch.setattr(resources.store.public, "publish", noted)
-    running = asyncio.ensure_future(process_media.run(bench, media.id))
+    running = asyncio.ensure_future(process_media.run(job_context, media.id))
     await encoding(call, media)
     await call("media.deleteMedia", mediaId=str(media.id))
     assert await running == "deleted"

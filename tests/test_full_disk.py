@@ -65,7 +65,7 @@ FILES = {
 
 @pytest.mark.parametrize("what", FILES)
 async def test_what_finds_no_room_is_ready_once_there_is_some(
-    what, disk, fill, completed_media, bench, call, public, run_pending
+    what, disk, fill, completed_media, job_context, call, public, run_pending
 ):
     """However often it was tried: a file has only so many attempts, which a full disk does not use up.
 
@@ -75,12 +75,12 @@ async def test_what_finds_no_room_is_ready_once_there_is_some(
     body = make()
     media = await completed_media(body, filename=filename, contentType=content_type)
     if what == "a film":
-        assert await process_media.run(bench, media.id) == "processing"  # it has its poster
+        assert await process_media.run(job_context, media.id) == "processing"  # it has its poster
     filler = fill(len(body) + ROOM)
 
     for _ in range(ATTEMPTS + 1):
         with pytest.raises(DiskFull):
-            await process_media.run(bench, media.id)
+            await process_media.run(job_context, media.id)
     assert (await call("media.getMedia", mediaId=str(media.id))).media.status == "processing"
     assert sorted(disk.iterdir()) == [filler]
     filler.unlink()
@@ -91,16 +91,16 @@ async def test_what_finds_no_room_is_ready_once_there_is_some(
     assert not list(disk.iterdir())
 
 
-async def test_an_original_that_does_not_fit_is_waited_for(disk, fill, completed_media, bench):
+async def test_an_original_that_does_not_fit_is_waited_for(disk, fill, completed_media, job_context):
     media = await completed_media(photo(2000, 1500))
     filler = fill(len(photo(2000, 1500)) // 2)
 
     with pytest.raises(DiskFull) as full:
-        await process_media.run(bench, media.id)
+        await process_media.run(job_context, media.id)
     assert cause_of(full.value) == {"cause": "OSError", "code": "ENOSPC"}
     filler.unlink()
 
-    assert await process_media.run(bench, media.id) == "ready"
+    assert await process_media.run(job_context, media.id) == "ready"
 
 
 def test_a_full_disk_is_waited_for_without_end():

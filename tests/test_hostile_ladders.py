@@ -224,7 +224,7 @@ ELSEWHERE = {
 
 @pytest.mark.parametrize("line", ELSEWHERE.values(), ids=ELSEWHERE)
 async def test_a_playlist_that_leads_elsewhere_is_not_published(
-    completed_media, bench, call, public, reachable, monkeypatch, line
+    completed_media, job_context, call, public, reachable, monkeypatch, line
 ):
     """An encoder that a film has taken over can write any."""
     taken_over = reachable / "ffmpeg"
@@ -233,12 +233,12 @@ async def test_a_playlist_that_leads_elsewhere_is_not_published(
     taken_over.chmod(0o755)
     media = await completed_media(film(), filename="film.mp4", contentType="video/mp4")
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(taken_over))
-    assert await process_media.run(bench, media.id) == "processing"
+    assert await process_media.run(job_context, media.id) == "processing"
 
     for _ in range(ATTEMPTS - 1):
         with pytest.raises(ProcessingFailed, match="playlist"):
-            await process_media.run(bench, media.id)
-    assert await process_media.run(bench, media.id) == "failed"
+            await process_media.run(job_context, media.id)
+    assert await process_media.run(job_context, media.id) == "failed"
 
     assert not [key for key in await public() if "mp4" in key or "hls" in key]
     assert (await call("media.getProcessingStatus", mediaId=str(media.id))).error.code == "crashed"

@@ -8,7 +8,7 @@ import pytest
 from contracts.errors import InvalidFileType, MediaNotFound, UploadExpired, UploadIncomplete, UploadNotFound
 from contracts.media import MediaState
 from jobs import JOBS
-from jobs.job import QUEUE, Bench, enqueue
+from jobs.job import QUEUE, JobContext, enqueue
 from jobs.process import process_media
 from jobs.publish import publish
 from jobs.purge import purge_media
@@ -20,11 +20,11 @@ from tests.media_files import HTML, padded, photo
 
 
 @pytest.fixture
-def bench(resources):
+def job_context(resources):
     """What a job works with, at a time."""
 
     def at(now=None):
-        return Bench(db=resources.db, store=resources.store, now=now or datetime.now(UTC))
+        return JobContext(db=resources.db, store=resources.store, now=now or datetime.now(UTC))
 
     return at
 
@@ -80,19 +80,19 @@ async def test_the_job_makes_the_media_ready_and_leaves_the_original_alone(ready
     assert waiting() == []
 
 
-async def test_a_job_that_runs_twice_changes_nothing(ready_media, bench, objects):
+async def test_a_job_that_runs_twice_changes_nothing(ready_media, job_context, objects):
     media = await ready_media()
     before = await objects()
 
-    assert await process_media.run(bench(), media.id) == "ready"
+    assert await process_media.run(job_context(), media.id) == "ready"
     assert await objects() == before
 
 
-async def test_a_job_of_a_deleted_media_makes_nothing(completed_media, call, bench):
+async def test_a_job_of_a_deleted_media_makes_nothing(completed_media, call, job_context):
     media = await completed_media()
     await call("media.deleteMedia", mediaId=str(media.id))
 
-    assert await process_media.run(bench(), media.id) == "deleted"
+    assert await process_media.run(job_context(), media.id) == "deleted"
 
 
 async def test_deleting_gives_the_bytes_back_and_keeps_what_a_url_could_bring(ready_media, call, objects, run_pending):
@@ -250,11 +250,11 @@ async def test_a_row_whose_settling_was_lost_comes_back(pending_upload, resource
     assert await sweep(resources.db, after_the_url + timedelta(minutes=11)) == 1
 
 
-async def test_settling_too_early_touches_nothing(arrived_upload, bench, objects):
+async def test_settling_too_early_touches_nothing(arrived_upload, job_context, objects):
     """A worker whose clock is ahead of the sweeper's does no harm."""
     ticket = await arrived_upload()
 
-    assert await settle_media.run(bench(), ticket.media_id) == "too early"
+    assert await settle_media.run(job_context(), ticket.media_id) == "too early"
     assert len(await objects()) == 1
 
 

@@ -17,7 +17,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from contracts.errors import RpcError
 from contracts.media import UploadTicket
 from contracts.plans import Plan
-from jobs.job import Bench
+from jobs.job import JobContext
 from jobs.sweep import sweep
 from jobs.worker import open_queue
 from procedures import PROCEDURES
@@ -342,7 +342,7 @@ class Lifecycle(RuleBasedStateMachine):
         await sweep(self.resources.db, self.now)
         async with open_queue(self.resources.db.pool):
             while await self.fetch("select from procrastinate_jobs"):
-                await run_due_jobs(lambda: Bench(db=self.resources.db, store=self.resources.store, now=self.now))
+                await run_due_jobs(lambda: JobContext(db=self.resources.db, store=self.resources.store, now=self.now))
 
     @invariant()
     def usage_is_what_exists(self) -> None:

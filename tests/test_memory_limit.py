@@ -142,7 +142,7 @@ async def test_a_child_and_what_it_starts_go_first(start, completed_media, call,
 
 
 async def test_an_encoder_that_was_killed_is_tried_again_six_times(
-    completed_media, bench, call, walk, reachable, monkeypatch
+    completed_media, job_context, call, walk, reachable, monkeypatch
 ):
     """Others may have needed the memory; what needs too much by itself fails in the end, by a word of its own."""
     killed = reachable / "ffmpeg"
@@ -150,12 +150,12 @@ async def test_an_encoder_that_was_killed_is_tried_again_six_times(
     killed.chmod(0o755)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(killed))
     media = await completed_media(walk, filename="walk.mp4", contentType="video/mp4")
-    assert await process_media.run(bench, media.id) == "processing"
+    assert await process_media.run(job_context, media.id) == "processing"
 
     for _ in range(ATTEMPTS_WHEN_KILLED - 1):
         with pytest.raises(ProcessingFailed, match="killed"):
-            await process_media.run(bench, media.id)
-    assert await process_media.run(bench, media.id) == "failed"
+            await process_media.run(job_context, media.id)
+    assert await process_media.run(job_context, media.id) == "failed"
 
     error = (await call("media.getMedia", mediaId=str(media.id))).media.error
     assert (error.code, error.reason) == ("killed", "The server had too little memory to process the file.")

@@ -228,12 +228,14 @@ async def test_a_media_of_somebody_else_is_not_found(ready_media, call, name):
         await call(f"media.{name}", mediaId=str(media.id), caller=Caller("eve"))
 
 
-async def test_a_job_raises_what_storage_did_so_that_it_is_repeated(completed_media, resources, bench, monkeypatch):
+async def test_a_job_raises_what_storage_did_so_that_it_is_repeated(
+    completed_media, resources, job_context, monkeypatch
+):
     media = await completed_media()
     monkeypatch.setattr(resources.store, "name", "no-such-bucket")
 
     with pytest.raises(ServiceUnavailable):
-        await process_media.run(bench, media.id)
+        await process_media.run(job_context, media.id)
 
 
 async def test_a_media_whose_original_storage_has_lost_fails(

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from contracts.errors import RpcError
-from jobs.job import Bench
+from jobs.job import JobContext
 from jobs.purge import purge_media
 from jobs.sweep import settle_media, sweep
 from procedures import PROCEDURES
@@ -93,7 +93,7 @@ async def test_whoever_comes_first_decides_and_nothing_is_left_of_the_rest(
 ):
     """Twenty uploads, each sent, sent through the server, completed, cancelled and swept at the same moment."""
     uploads = await at_once(*(signed() for _ in range(20)))
-    past = Bench(db=resources.db, store=resources.store, now=datetime.now(UTC) + timedelta(minutes=17))
+    past = JobContext(db=resources.db, store=resources.store, now=datetime.now(UTC) + timedelta(minutes=17))
 
     async def put(part: Any) -> None:
         with suppress(httpx.TransportError):  # the store may hang up on what it refuses
@@ -152,7 +152,7 @@ async def test_an_upload_that_was_put_off_in_time_is_not_buried(call, signed, re
     """At the end of thirty uploads a sweep and a signing meet: whoever was given a URL has an upload."""
     uploads = await at_once(*(signed() for _ in range(30)))
     end = datetime.now(UTC) + timedelta(days=1)
-    ended = Bench(db=resources.db, store=resources.store, now=end + timedelta(seconds=1))
+    ended = JobContext(db=resources.db, store=resources.store, now=end + timedelta(seconds=1))
     before = end - timedelta(minutes=1)
 
     async def meet(media_id: str, delay_seconds: float) -> tuple[str, str]:
@@ -174,7 +174,7 @@ async def test_who_completes_what_is_taken_away_meanwhile_is_told_so(
 ):
     """Forty uploads, in parts and through the server, are purged at every moment of their completion, in turn."""
     await call("media.setPlan", caller=SERVICE, userId="ada", plan="pro")
-    past = Bench(db=resources.db, store=resources.store, now=datetime.now(UTC) + timedelta(minutes=17))
+    past = JobContext(db=resources.db, store=resources.store, now=datetime.now(UTC) + timedelta(minutes=17))
     body = padded(video(), 5 * MIB)
     facts = {"contentType": "video/mp4", "size": len(body), "sha256": hashlib.sha256(body).hexdigest()}
 

@@ -16,7 +16,7 @@ from minio.minioadmin import MinioAdmin
 from procrastinate.jobs import Job as QueuedJob
 
 from contracts.errors import ServiceUnavailable, cause_of
-from jobs.job import Backoff, Bench
+from jobs.job import Backoff, JobContext
 from jobs.process import process_media
 from jobs.purge import purge_media
 from jobs.sweep import settle_media
@@ -202,20 +202,20 @@ async def test_parts_wait_for_the_operator_too(amiss, call, client, bearer, rpc,
     assert (await rpc("media.completeMultipartUpload", **upload))["result"]["media"]["status"] == "processing"
 
 
-async def test_jobs_wait_for_the_operator_too(amiss, arrived_upload, completed_media, call, bench, run_pending):
+async def test_jobs_wait_for_the_operator_too(amiss, arrived_upload, completed_media, call, job_context, run_pending):
     """A sweep buries no upload whose bytes it cannot see, and attempts at a media do not count."""
     resources, _, code = amiss
     swept, processed, purged = await arrived_upload(), await completed_media(), await completed_media()
     await call("media.deleteMedia", mediaId=str(purged.id))
     later = datetime.now(UTC) + timedelta(hours=1)
-    blind = Bench(db=resources.db, store=resources.store, now=later)
+    blind = JobContext(db=resources.db, store=resources.store, now=later)
     for job, media_id in ((settle_media, swept.media_id), (process_media, processed.id), (purge_media, purged.id)):
         for _ in range(4):
             assert (await refusal(job.run(blind, media_id)))["code"] == code
 
-    assert await settle_media.run(replace(bench, now=later), swept.media_id) == "completed"
-    assert await process_media.run(bench, processed.id) == "ready"
-    assert await purge_media.run(replace(bench, now=later), purged.id) == "purged"
+    assert await settle_media.run(replace(job_context, now=later), swept.media_id) == "completed"
+    assert await process_media.run(job_context, processed.id) == "ready"
+    assert await purge_media.run(replace(job_context, now=later), purged.id) == "purged"
 
 
 def test_a_refusal_is_waited_for_without_end():

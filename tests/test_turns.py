@@ -137,13 +137,13 @@ async def test_a_long_recording_counts_for_what_it_takes(enqueued, fetched):
     assert await owners(fetched, 1, AUDIO) == ["cleo"]
 
 
-async def test_what_took_longer_than_expected_is_counted(enqueued, fetched, bench, lasting):
+async def test_what_took_longer_than_expected_is_counted(enqueued, fetched, job_context, lasting):
     """Of two who have had one turn each, the one whose turn took a second goes first."""
     for owner, seconds in (("ada", A_MINUTE), ("ben", NO_TIME)):
         await enqueued(owner)
         _, _, media = await fetched()
         lasting(seconds)
-        async with turn(bench, media):
+        async with turn(job_context, media):
             pass
     for owner in ("ada", "ben", "ben", "ben"):
         await enqueued(owner)
@@ -151,25 +151,25 @@ async def test_what_took_longer_than_expected_is_counted(enqueued, fetched, benc
     assert await owners(fetched, 4) == ["ben", "ben", "ben", "ada"]
 
 
-async def test_what_is_repeated_goes_behind_the_others(enqueued, fetched, bench, lasting):
+async def test_what_is_repeated_goes_behind_the_others(enqueued, fetched, job_context, lasting):
     await enqueued("ada")
     _, job, media = await fetched()
     await enqueued("ben")
     lasting(A_MINUTE)
     with pytest.raises(ZeroDivisionError):
-        async with turn(bench, media):
+        async with turn(job_context, media):
             raise ZeroDivisionError
     await QUEUE.job_manager.retry_job(job)
 
     assert await owners(fetched, 2) == ["ben", "ada"]
 
 
-async def test_nobody_saves_up_turns(enqueued, fetched, bench):
+async def test_nobody_saves_up_turns(enqueued, fetched, job_context):
     """Whoever comes after five turns of another's has the next one, and not the next five."""
     for _ in range(5):
         await enqueued("ada")
         _, _, media = await fetched()
-        async with turn(bench, media):
+        async with turn(job_context, media):
             pass
     for owner in ("ada", "ben", "ben", "ben"):
         await enqueued(owner)

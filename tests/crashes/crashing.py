@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from contracts.errors import RpcError, ServiceOnly
 from contracts.plans import Plan
-from jobs.job import Bench
+from jobs.job import JobContext
 from jobs.sweep import sweep
 from jobs.worker import open_queue
 from procedures import PROCEDURES
@@ -133,7 +133,7 @@ async def work(order: dict[str, Any], crash: Crash) -> None:
             await sweep(resources.db, now)
         elif order["operation"] == "jobs":
             async with open_queue(resources.db.pool):
-                await run_due_jobs(lambda: Bench(db=resources.db, store=resources.store, now=now))
+                await run_due_jobs(lambda: JobContext(db=resources.db, store=resources.store, now=now))
         else:
             await call(resources, order["operation"], order["params"], now, order.get("content"))
 
