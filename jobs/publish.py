@@ -46,7 +46,7 @@ async def complete_upload(db: Database, store: ObjectStore, upload: MediaRow, no
     """Publish a pending upload, then state, event and job in one transaction; None when it was pending no more.
 
     Raises UploadIncomplete, PartsMissing, PartDiffers, SizeDiffers and DigestDiffers, which leave it pending, and
-    InvalidFileType, which buries it; so do the last two when its parts are an object already. Dying in between leaves
+    InvalidFileType, which deletes it; so do the last two when its parts are an object already. Dying in between leaves
     at most a copy that the next attempt does not use and the sweeper removes.
     """
     by_put = upload.transfer == Transfer.PUT
@@ -80,29 +80,29 @@ async def complete_upload(db: Database, store: ObjectStore, upload: MediaRow, no
 async def refuse_upload(
     db: Database, upload: MediaRow, now: datetime, *, code: str | None = None, reason: str | None = None
 ) -> MediaRow | None:
-    """Bury a pending upload, with the reason if there is one; None when it was pending no more."""
+    """Soft-delete a pending upload, with the reason if there is one; None when it was pending no more."""
     async with db.transaction() as tx:
-        buried = await tx.one(MediaRow, "refuse_upload", id=upload.id, now=now, error_code=code, error_reason=reason)
-        return await _leave_tombstone(tx, buried)
+        deleted = await tx.one(MediaRow, "refuse_upload", id=upload.id, now=now, error_code=code, error_reason=reason)
+        return await _leave_tombstone(tx, deleted)
 
 
-async def bury_ended_upload(db: Database, upload: MediaRow, now: datetime) -> MediaRow | None:
-    """Bury a pending upload that has ended; None when it was put off meanwhile, or is pending no more."""
+async def soft_delete_ended_upload(db: Database, upload: MediaRow, now: datetime) -> MediaRow | None:
+    """Soft-delete a pending upload that has ended; None when it was extended meanwhile, or is pending no more."""
     async with db.transaction() as tx:
-        return await _leave_tombstone(tx, await tx.one(MediaRow, "bury_ended_upload", id=upload.id, now=now))
+        return await _leave_tombstone(tx, await tx.one(MediaRow, "soft_delete_ended_upload", id=upload.id, now=now))
 
 
-async def _leave_tombstone(tx: Transaction, buried: MediaRow | None) -> MediaRow | None:
-    """Have everything of a buried upload taken away.
+async def _leave_tombstone(tx: Transaction, deleted: MediaRow | None) -> MediaRow | None:
+    """Have everything of a deleted upload taken away.
 
     What came through the server cannot be gone on with: its idempotency key is free, so that the same call begins anew.
     """
-    if buried is None:
+    if deleted is None:
         return None
-    await enqueue(tx, purge_media, buried.id)
-    if buried.transfer == Transfer.CONTENT:
-        await tx.run("free_idempotency_key", id=buried.id)
-    return buried
+    await enqueue(tx, purge_media, deleted.id)
+    if deleted.transfer == Transfer.CONTENT:
+        await tx.run("free_idempotency_key", id=deleted.id)
+    return deleted
 
 
 async def publish(store: ObjectStore, upload: MediaRow) -> Published:

@@ -13,7 +13,7 @@ from contracts.media import MediaState
 from contracts.processing import INFECTED
 from jobs.job import JobContext, enqueue, job
 from jobs.process import enqueue_lost
-from jobs.publish import bury_ended_upload, complete_upload
+from jobs.publish import complete_upload, soft_delete_ended_upload
 from jobs.purge import PURGE_TIME, purge_media, tidy
 from sql.database import Database
 from sql.rows import MediaIdRow, MediaRow, Transfer
@@ -46,7 +46,7 @@ async def settle_media(ctx: JobContext, media_id: UUID) -> str:
     if ctx.now < media.url_ends_at and media.state != MediaState.DELETED:
         return "too early"
     if media.state == MediaState.PENDING:
-        return await _finish_or_bury(ctx, media)
+        return await _finish_or_delete(ctx, media)
     if media.state == MediaState.DELETED:
         return await purge_media.run(ctx, media_id)
     if media.state == MediaState.PROCESSING:
@@ -54,39 +54,41 @@ async def settle_media(ctx: JobContext, media_id: UUID) -> str:
     return await _settle(ctx, media)
 
 
-async def _finish_or_bury(ctx: JobContext, upload: MediaRow) -> str:
-    """Finish an upload whose bytes are right, as if its client had called; bury any other that nobody can go on with.
+async def _finish_or_delete(ctx: JobContext, upload: MediaRow) -> str:
+    """Finish an upload whose bytes are right, as if its client had called; soft-delete any other that has ended.
 
     Of what comes through a server, only that server knows whether it is whole.
     """
     if upload.transfer == Transfer.CONTENT:
-        return await _bury(ctx, upload)
+        return await _soft_delete(ctx, upload)
     try:
         await complete_upload(ctx.db, ctx.store, upload, ctx.now)
     except _UNFINISHED:
         if await ctx.db.one(MediaIdRow, "await_parts", id=upload.id, now=ctx.now):
             return "waits for its parts"
-        return await _bury(ctx, upload)
+        return await _soft_delete(ctx, upload)
     return "completed"
 
 
-async def _bury(ctx: JobContext, upload: MediaRow) -> str:
-    return "cleared" if await bury_ended_upload(ctx.db, upload, ctx.now) else "goes on"
+async def _soft_delete(ctx: JobContext, upload: MediaRow) -> str:
+    return "cleared" if await soft_delete_ended_upload(ctx.db, upload, ctx.now) else "goes on"
 
 
 async def _settle(ctx: JobContext, media: MediaRow) -> str:
     await tidy(ctx, media.id)
     if await ctx.db.one(MediaIdRow, "settle_media", id=media.id, now=ctx.now):
         return "settled"
-    return await _keep_or_bury(ctx, media)
+    return await _keep_or_delete(ctx, media)
 
 
-async def _keep_or_bury(ctx: JobContext, failed: MediaRow) -> str:
+async def _keep_or_delete(ctx: JobContext, failed: MediaRow) -> str:
     """Keep what failed for as long as it may be begun anew, and malware in quarantine; then have it taken away."""
     kept = ctx.quarantine if failed.error_code == INFECTED else ctx.failed_kept
     async with ctx.db.transaction() as tx:
-        if await tx.one(MediaIdRow, "bury_failed", id=failed.id, kept=kept, now=ctx.now, look_at=ctx.now + PURGE_TIME):
+        if await tx.one(
+            MediaIdRow, "soft_delete_failed", id=failed.id, kept=kept, now=ctx.now, look_at=ctx.now + PURGE_TIME
+        ):
             await enqueue(tx, purge_media, failed.id)
-            return "buried"
+            return "deleted"
     await ctx.db.run("keep_failed", id=failed.id, kept=kept)
     return "kept"

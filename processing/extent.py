@@ -45,9 +45,9 @@ class Extent:
         self.frames += 1
         self.size += packet.size
         if packet.pts is not None:
-            moment = float(packet.pts * packet.time_base) - begin
-            self.first = moment if self.first is None else min(self.first, moment)
-            self.last = max(self.last, moment)
+            timestamp = float(packet.pts * packet.time_base) - begin
+            self.first = timestamp if self.first is None else min(self.first, timestamp)
+            self.last = max(self.last, timestamp)
 
 
 def measured(film: Film, policy: Policy) -> Extent:

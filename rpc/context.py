@@ -16,8 +16,8 @@ from rpc.auth import Caller
 from rpc.concurrency import Slots
 from rpc.in_flight import InFlight
 from rpc.limits import RateLimits
-from sql.bell import Bell
 from sql.database import Database
+from sql.notifier import Notifier
 from sql.rows import MediaRow
 from storage.addresses import Addresses
 from storage.presign import Presigner
@@ -74,7 +74,7 @@ class Resources:
     plans: PlanQuotas
     post_media_limit: int
     limits: RateLimits
-    bell: Bell
+    notifier: Notifier
     introspection: "Introspection | None"
     completions: InFlight[UUID, MediaRow | None] = field(default_factory=InFlight)
     parts: Slots[tuple[UUID, int]] = field(default_factory=partial(Slots, 1))

@@ -213,17 +213,17 @@ def context_of(
     resources: Resources, procedure: Procedure, params: Wire, *, caller: Caller | None, request_id: str, now: datetime
 ) -> Context:
     """The context of one call; that of a caller has a database of its own."""
-    db, toll, record = resources.db, None, None
+    db, charge, record = resources.db, None, None
     if caller is not None:
         if not procedure.counts_itself:
             limit = resources.limits.of(procedure.name)
-            toll = _toll(procedure, caller, limit, now) if limit else None
+            charge = _charge(procedure, caller, limit, now) if limit else None
             record = _record(procedure, caller, request_id, now, params) if procedure.kind is MUTATION else None
-        db = db.for_call(caller.id, toll=toll, record=record)
+        db = db.for_call(caller.id, charge=charge, record=record)
     return Context(identity=caller, now=now, request_id=request_id, resources=resources, db=db)
 
 
-def _toll(procedure: Procedure, caller: Caller, limit: RateLimit, now: datetime) -> Facts:
+def _charge(procedure: Procedure, caller: Caller, limit: RateLimit, now: datetime) -> Facts:
     """What `count_call` counts this call by."""
     return {
         "caller_id": caller.id,

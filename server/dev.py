@@ -82,7 +82,7 @@ async def _run(settings: Settings, listener: socket.socket, embedded_s3: str | N
         shows_all = embedded_s3 and not settings.private_renditions
         served = await stack.enter_async_context(cdn_beside(app, store_config(settings))) if shows_all else app
         await run_until_stopped(
-            serve_http(served, listener, connection_limits(settings), before_draining=resources.bell.send_home),
+            serve_http(served, listener, connection_limits(settings), before_draining=resources.notifier.close),
             work(resources, settings),
             ready=lambda: greet(settings, time.monotonic() - began),
         )

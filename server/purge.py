@@ -18,7 +18,7 @@ async def purge_as_operator(settings: Settings, user_id: str) -> int:
     assert settings.database_url
     now = datetime.now(UTC)
     async with create_pool(settings.database_url, size=1) as pool:
-        db = Database(pool).for_call(OPERATOR, toll=None, record=_record(user_id, now))
+        db = Database(pool).for_call(OPERATOR, charge=None, record=_record(user_id, now))
         return await purge_user(db, user_id, now)
 
 

@@ -12,8 +12,8 @@ from rpc.auth import AuthConfig
 from rpc.context import OwnerLimits, Resources, UploadPolicy
 from server.connections import ConnectionLimits
 from server.settings import Settings
-from sql.bell import Bell
 from sql.database import Database
+from sql.notifier import Notifier
 from sql.pool import create_pool
 from storage.addresses import Addresses, PublicAddresses, SignedAddresses
 from storage.presign import Presigner
@@ -36,7 +36,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     pool = create_pool(settings.database_url, size=settings.database_pool_size)
     config = store_config(settings)
     store, presigner = ObjectStore(config), Presigner(config)
-    bell = Bell(settings.database_url)
+    notifier = Notifier(settings.database_url)
     await pool.open(wait=False)
     try:
         async with introspecting(settings) as introspection:
@@ -60,18 +60,18 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
                 plans=settings.plans,
                 post_media_limit=settings.post_media_limit,
                 limits=settings.rate_limits,
-                bell=bell,
+                notifier=notifier,
                 introspection=introspection,
             )
     finally:
-        await bell.close()
+        await notifier.aclose()
         await pool.close()
         store.close()
 
 
 def wind_down(resources: Resources) -> None:
     """Let calls end soon: whoever waits for events is sent home, and nobody waits long for the database."""
-    resources.bell.send_home()
+    resources.notifier.close()
     resources.db.pool.hurry(LAST_ANSWER_SECONDS)
 
 

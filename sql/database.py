@@ -200,9 +200,9 @@ class Database(Statements):
         """The rows that a shared query answers to these calls, run in a statement of their own."""
         return await self._run_shared(row, name, calls)
 
-    def for_call(self, caller_id: str, *, toll: Parameters | None, record: Parameters | None) -> "CallDatabase":
+    def for_call(self, caller_id: str, *, charge: Parameters | None, record: Parameters | None) -> "CallDatabase":
         """The same database for one call of a caller, which `count_call` counts and `append_audit` records by these."""
-        return CallDatabase(self, caller_id, toll, record)
+        return CallDatabase(self, caller_id, charge, record)
 
     def hurried(self, seconds: float) -> "Database":
         """The same database for whoever can wait only so long for a connection, and for an answer."""
@@ -265,16 +265,18 @@ class CallDatabase(Database):
     transaction, and the first one that does takes the record along: one for each media that it changed, or one alone.
     """
 
-    def __init__(self, database: Database, caller_id: str, toll: Parameters | None, record: Parameters | None) -> None:
+    def __init__(
+        self, database: Database, caller_id: str, charge: Parameters | None, record: Parameters | None
+    ) -> None:
         super().__init__(database.pool, database.pool.share_of(caller_id))
         self.connection = self._counting
         self._database = database
-        self._toll = toll
+        self._charge = charge
         self._record = record
 
     async def shared(self, row: type[Row], name: str, **parameters: Any) -> Row:
         """The row of this call, alone when it is counted, since its count is its own."""
-        if self._toll is None:
+        if self._charge is None:
             return await self._database.shared(row, name, **parameters)
         (answer,) = await self._run_shared(row, name, [parameters])
         return answer
@@ -284,9 +286,9 @@ class CallDatabase(Database):
         """A transaction in which the call is counted first, and recorded last when something has changed."""
         async with super().transaction() as plain:
             tx = RecordedTransaction(plain.open_connection)
-            if self._toll is not None:
-                toll, self._toll = self._toll, None
-                await tx.run("count_call", **toll)
+            if self._charge is not None:
+                charge, self._charge = self._charge, None
+                await tx.run("count_call", **charge)
             yield tx
             if self._record is not None and tx.has_changed:
                 record, self._record = self._record, None
@@ -295,19 +297,19 @@ class CallDatabase(Database):
     @asynccontextmanager
     async def _counting(self) -> AsyncIterator[Connection]:
         async with self._lender.connection() as connection:
-            if self._toll is None:
+            if self._charge is None:
                 yield connection
                 return
-            toll, self._toll = self._toll, None
+            charge, self._charge = self._charge, None
             try:
                 async with connection.pipeline():
-                    await connection.execute(QUERIES["count_call"].text, toll)
+                    await connection.execute(QUERIES["count_call"].text, charge)
                     with preparing_nothing(connection):
                         yield connection
             except psycopg.Error:
-                self._toll = toll  # it took effect no more than the statement
+                self._charge = charge  # it took effect no more than the statement
                 raise
 
     def _may_repeat(self, query: Query, error: psycopg.Error) -> bool:
         """What takes the count along is no read."""
-        return super()._may_repeat(query, error) and (self._toll is None or has_no_effect(error))
+        return super()._may_repeat(query, error) and (self._charge is None or has_no_effect(error))

@@ -134,15 +134,15 @@ where id = %(id)s and state = 'pending'
 returning {media};
 
 -- name: refuse_upload :one
--- Bury a pending upload whose bytes are not what was declared, with the reason; no row when it is pending no more.
+-- Soft-delete a pending upload whose bytes are not what was declared, with the reason; no row when it is pending no more.
 update media set
     state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = greatest(url_ends_at, %(now)s),
     error_code = %(error_code)s, error_reason = %(error_reason)s
 where id = %(id)s and state = 'pending'
 returning {media};
 
--- name: bury_ended_upload :one
--- Bury a pending upload that nobody can go on with; no row when its end was put off, or it is pending no more.
+-- name: soft_delete_ended_upload :one
+-- Soft-delete a pending upload that has ended; no row when it was extended, or it is pending no more.
 update media set state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = %(now)s
 where id = %(id)s and state = 'pending' and greatest(url_ends_at, upload_expires_at) <= %(now)s
 returning {media};
@@ -160,7 +160,7 @@ where id = %(id)s and state = 'pending' and transfer = 'content'
 returning {media};
 
 -- name: cancel_upload :one
--- Bury an upload of these owners that is not completed; no row when it is completed, or buried before.
+-- Soft-delete an upload of these owners that is not completed; no row when it is completed, or deleted before.
 update media set
     state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s, sweep_at = greatest(url_ends_at, %(now)s)
 where id = %(id)s and owned_by(owner_id, %(owners)s) and state = 'pending'
@@ -216,8 +216,8 @@ returning id;
 update media set sweep_at = null where id = %(id)s and url_ends_at <= %(now)s and state = 'ready'
 returning id;
 
--- name: bury_failed :one
--- Bury a media that failed so long ago; no row when it was later, or when it is failed no more.
+-- name: soft_delete_failed :one
+-- Soft-delete a media that failed so long ago; no row when it was later, or when it is failed no more.
 update media set
     state = 'deleted', deleted_at = %(now)s, updated_at = %(now)s,
     sweep_at = next_look_after_deletion(state, url_ends_at, %(now)s, %(look_at)s)

@@ -7,7 +7,7 @@ where id = %(id)s and state = 'pending' and multipart_id is not distinct from %(
 returning {media};
 
 -- name: sign_parts :one
--- Put the end of an upload off, and tell how far it is; no row when it is pending no more, or has ended.
+-- Extend an upload, and tell how far it is; no row when it is pending no more, or has ended.
 update media set
     url_expires_at = greatest(url_expires_at, %(url_expires_at)s::timestamptz),
     url_ends_at = greatest(url_ends_at, %(url_ends_at)s::timestamptz),
@@ -18,7 +18,7 @@ update media set
 where id = %(id)s and state = 'pending' and upload_expires_at > %(now)s
 returning {media};
 
--- name: ring :run
+-- name: notify_owner :run
 -- Wake those who wait for more of an owner's log.
 select pg_notify('events', %(owner_id)s);
 

@@ -108,8 +108,8 @@ class Presigner:
         now: datetime,
         ttl_seconds: int,
     ) -> str:
-        moment = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-        scope = f"{moment[:8]}/{self._region}/s3/aws4_request"
+        timestamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        scope = f"{timestamp[:8]}/{self._region}/s3/aws4_request"
         signed = sorted({**headers, "host": self._host}.items())
         names = ";".join(name for name, _ in signed)
         path = self._bucket_path + quote(key, safe="/" + _UNRESERVED)
@@ -117,14 +117,14 @@ class Presigner:
             **query,
             "X-Amz-Algorithm": ALGORITHM,
             "X-Amz-Credential": f"{self._access_key_id}/{scope}",
-            "X-Amz-Date": moment,
+            "X-Amz-Date": timestamp,
             "X-Amz-Expires": str(ttl_seconds),
             "X-Amz-SignedHeaders": names,
         })  # fmt: skip
         lines = "".join(f"{name}:{value}\n" for name, value in signed)
         request = f"{method}\n{path}\n{parameters}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
-        to_sign = f"{ALGORITHM}\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-        signature = hmac.digest(self._signing_key(moment[:8]), to_sign.encode(), "sha256").hex()
+        to_sign = f"{ALGORITHM}\n{timestamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+        signature = hmac.digest(self._signing_key(timestamp[:8]), to_sign.encode(), "sha256").hex()
         return f"{self._url}{path}?{parameters}&X-Amz-Signature={signature}"
 
 
@@ -141,7 +141,7 @@ def _address_of(client: Any, bucket: str) -> SplitResult:
 
 
 def window_start(now: datetime, window_seconds: int) -> datetime:
-    """The start of the window that a moment is in: the same on every machine, for they are counted from the epoch."""
+    """The start of the window that a timestamp is in: the same on every machine, counted from the epoch."""
     return datetime.fromtimestamp(now.timestamp() // window_seconds * window_seconds, UTC)
 
 

@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError
 from storage import multipart
 from storage.bucket import MISSING, Bucket
 from storage.calls import Calls, error_code
-from storage.moments import moment
 from storage.replies import require_whole_replies
+from storage.timestamps import timestamp
 
 CONNECT_TIMEOUT_SECONDS = 3
 READ_TIMEOUT_SECONDS = 20
@@ -50,7 +50,7 @@ class StoreConfig:
 def _session() -> boto3.session.Session:
     """A session of this package's own, which reads boto3's service descriptions once."""
     session = botocore.session.get_session()
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=timestamp)
     return boto3.session.Session(botocore_session=session)
 
 

@@ -55,13 +55,13 @@ def film(
     fps: int = 10,
     codec: str | None = None,
     tags: tuple[tuple[str, str], ...] = (),
-    moments: tuple[float, ...] = (),
+    timestamps: tuple[float, ...] = (),
 ) -> bytes:
-    """The scene, brighter from frame to frame; these come at even times, or at the moments that are told."""
+    """The scene, brighter from frame to frame; these come at even times, or at the timestamps that are told."""
     container, usual = KINDS[kind]
     chosen = codec or usual
-    clock = CLOCK if moments else fps
-    times = [round(moment * clock) for moment in moments] or list(range(round(seconds * fps)))
+    clock = CLOCK if timestamps else fps
+    times = [round(timestamp * clock) for timestamp in timestamps] or list(range(round(seconds * fps)))
     written = io.BytesIO()
     with scheduled_as_ever(), av.open(written, "w", format=container) as target:
         target.metadata.update(tags)

@@ -18,28 +18,28 @@ LOUD = 3000  # of 32768
 
 @dataclass(frozen=True)
 class Played:
-    """A film from its first frame to its last; moments in seconds from the first."""
+    """A film from its first frame to its last; timestamps in seconds from the first."""
 
     path: Path
 
     @cached_property
-    def _moments(self) -> list[tuple[float, bool]]:
+    def _timestamps(self) -> list[tuple[float, bool]]:
         with av.open(str(self.path)) as container:
             return [(frame.time or 0.0, bool(frame.key_frame)) for frame in container.decode(video=0)]
 
     @property
     def begins(self) -> float:
         """The time that its first frame has in the file."""
-        return self._moments[0][0]
+        return self._timestamps[0][0]
 
     @property
-    def moments(self) -> list[float]:
-        return [round(time - self.begins, 3) for time, _ in self._moments]
+    def timestamps(self) -> list[float]:
+        return [round(time - self.begins, 3) for time, _ in self._timestamps]
 
     @property
     def keys(self) -> list[float]:
-        """The moments of its keyframes."""
-        return [round(time - self.begins, 3) for time, is_key in self._moments if is_key]
+        """The timestamps of its keyframes."""
+        return [round(time - self.begins, 3) for time, is_key in self._timestamps if is_key]
 
     def pictures(self, *places: int) -> list[Image.Image]:
         """The frames at these places, which must be upright as they are stored, in square pixels."""
@@ -66,7 +66,7 @@ class Played:
 
     @property
     def beeps(self) -> float:
-        """The moment at which it is first loud."""
+        """The timestamp at which it is first loud."""
         return next(at for at, loudness in enumerate(self.sound) if loudness > LOUD) / 1000
 
     @property

@@ -292,7 +292,7 @@ async def test_a_call_that_fails_for_another_reason_leaves_no_record(ask, pendin
 
 
 async def test_an_upload_that_is_refused_for_its_bytes_has_a_record(ask, arrived_upload, sql):
-    """The call fails with 1601, and buries the upload: that took effect."""
+    """The call fails with 1601, and deletes the upload: that took effect."""
     ticket = await arrived_upload(HTML, contentType="image/png")
 
     answer = await ask("media.completeUpload", {"mediaId": str(ticket.media_id)})

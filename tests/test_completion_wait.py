@@ -29,7 +29,7 @@ def waiting(resources):
 
     async def wait(number: int = 1) -> None:
         async with asyncio.timeout(30):
-            while len(resources.bell._waiting.get("ada", ())) != number:  # noqa: ASYNC110 - nobody tells
+            while len(resources.notifier._subscriptions.get("ada", ())) != number:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
 
     return wait
@@ -155,7 +155,7 @@ async def test_who_waits_is_answered_when_this_process_ends(call, arrived_upload
     media_id = str((await arrived_upload()).media_id)
     completing = asyncio.create_task(call("media.completeUpload", mediaId=media_id, waitSeconds=LONG))
     await waiting()
-    resources.bell.send_home()
+    resources.notifier.close()
     async with asyncio.timeout(10):
         assert (await completing).media.status == "processing"
 

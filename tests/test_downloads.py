@@ -19,7 +19,7 @@ LAST = NOON + timedelta(minutes=15, microseconds=-1)
 
 @pytest.fixture
 def url_at(call):
-    """A media's download URL and what its record says, at a moment."""
+    """A media's download URL and what its record says, at a timestamp."""
 
     async def ask(media_id, now, **params):
         told = await call("media.getDownloadUrl", mediaId=str(media_id), now=now, **params)
@@ -60,7 +60,7 @@ async def test_a_url_is_the_same_for_a_quarter_of_an_hour(ready_media, url_at):
     """A page that asks again need not load it again; then there is another, and only then. A rendition's never ends."""
     media = await ready_media(video(), contentType="video/mp4")
 
-    first, *same = [await url_at(media.id, moment) for moment in (NOON, NOON + timedelta(minutes=7), LAST)]
+    first, *same = [await url_at(media.id, timestamp) for timestamp in (NOON, NOON + timedelta(minutes=7), LAST)]
     after = await url_at(media.id, NOON + timedelta(minutes=15))
 
     assert same == [first, first]
@@ -75,15 +75,15 @@ async def test_every_kind_of_listing_has_the_same_url(ready_media, call):
     assert [item.url for item in (await call("media.listMedia", now=LAST)).items] == [found]
 
 
-@pytest.mark.parametrize("moment", [NOON, NOON + timedelta(minutes=7), LAST])
-async def test_a_url_that_is_handed_out_is_good_for_another_quarter(ready_media, url_at, moment):
+@pytest.mark.parametrize("timestamp", [NOON, NOON + timedelta(minutes=7), LAST])
+async def test_a_url_that_is_handed_out_is_good_for_another_quarter(ready_media, url_at, timestamp):
     """`expiresAt` is when the signature ends, to the second, and never sooner than in 15 minutes."""
-    told, _ = await url_at((await ready_media()).id, moment)
+    told, _ = await url_at((await ready_media()).id, timestamp)
 
     signed = {name: values[0] for name, values in parse_qs(urlsplit(told.url).query).items()}
     assert (signed["X-Amz-Date"], signed["X-Amz-Expires"]) == ("20260102T120000Z", "1800")
     assert told.expires_at == datetime(2026, 1, 2, 12, 30, tzinfo=UTC)
-    assert told.expires_at - moment >= timedelta(minutes=15)
+    assert told.expires_at - timestamp >= timedelta(minutes=15)
 
 
 async def test_the_store_keeps_to_what_was_told(ready_media, call, client):

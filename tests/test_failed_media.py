@@ -130,7 +130,7 @@ async def test_begun_anew_and_taken_away_at_once_it_is_one_of_both(failed_media,
                 return "deleted"
 
         begun, settled = await asyncio.gather(begin_anew(), settle_media.run(late, media.id))
-        assert (begun, settled) in {("processing", "kept"), ("processing", "being processed"), ("deleted", "buried")}
+        assert (begun, settled) in {("processing", "kept"), ("processing", "being processed"), ("deleted", "deleted")}
         await run_pending(late.now)
         row = await resources.db.one(MediaRow, "read_media", id=media.id)
         assert (row.state if row else "deleted") == ("failed" if begun == "processing" else "deleted")

@@ -234,7 +234,7 @@ async def test_who_waits_for_everybody_is_told_as_it_happens(poll, pending_uploa
 
 
 async def test_everybodys_events_are_watched(context, hear, connect, pending_upload, monkeypatch):
-    """One that an older transaction keeps back is told when that has ended, though no bell rings then; pings go on."""
+    """One that an older transaction keeps back is told when that has ended, without a notification; pings go on."""
     monkeypatch.setattr(watching, "LOOK_SECONDS", SOON)
     ctx = context("media.watch", SERVICE)
     await pending_upload()

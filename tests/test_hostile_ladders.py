@@ -175,9 +175,9 @@ async def test_a_film_that_is_shorter_than_its_header_says_plays_as_far_as_it_go
 
 
 async def test_a_frame_that_is_said_to_come_after_years_is_refused(root):
-    moments = (0.0, 0.1, 0.2, 100_000_000.0)
+    timestamps = (0.0, 0.1, 0.2, 100_000_000.0)
 
-    assert await laddered(root, film("webm", moments=moments, size=(64, 48)), "webm") == Reason.VIDEO_TOO_LONG
+    assert await laddered(root, film("webm", timestamps=timestamps, size=(64, 48)), "webm") == Reason.VIDEO_TOO_LONG
 
 
 async def test_a_film_of_enormous_frames_is_refused(root):

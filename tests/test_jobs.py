@@ -302,7 +302,9 @@ async def test_a_job_that_fails_is_tried_again(completed_media, resources, run_p
     await run_pending()
     monkeypatch.setattr(resources.store, "name", "no-such-bucket")
     async with resources.db.transaction() as tx:
-        await tx.one(MediaRow, "delete_media", ids=[media.id], owners=["ada"], now=datetime.now(UTC))
+        await tx.one(
+            MediaRow, "delete_media", ids=[media.id], owners=["ada"], now=datetime.now(UTC), look_at=datetime.now(UTC)
+        )
         await enqueue(tx, purge_media, media.id)
     await run_pending()
 

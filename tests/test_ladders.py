@@ -34,7 +34,7 @@ SIZES = {
 
 def assert_plays(played: Played, size: tuple[int, int], rung: tuple[int, int], frames: int = 10) -> None:
     """All frames are there; the first, a middle and the last one are those of the film."""
-    assert len(played.moments) == frames
+    assert len(played.timestamps) == frames
     middle = frames // 2
     for place, picture in zip((0, middle, -1), played.pictures(0, middle, -1), strict=True):
         expected = shown(place % frames / frames, size).resize(rung)
@@ -154,10 +154,14 @@ def test_keyframes_stand_at_the_same_moments_in_all_qualities(tmp_path, fps):
     second = 1.001 if "/" in fps else 1.0
     for side in (360, 720):
         assert mp4(outcome, side).keys == hls(outcome, side).keys == [0.0, round(4 * second, 3), round(8 * second, 3)]
-    assert mp4(outcome, 360).moments == mp4(outcome, 720).moments
-    assert hls(outcome, 360).moments == hls(outcome, 720).moments == pytest.approx(mp4(outcome).moments, abs=0.002)
+    assert mp4(outcome, 360).timestamps == mp4(outcome, 720).timestamps
+    assert (
+        hls(outcome, 360).timestamps
+        == hls(outcome, 720).timestamps
+        == pytest.approx(mp4(outcome).timestamps, abs=0.002)
+    )
     assert hls(outcome, 360).begins == hls(outcome, 720).begins
-    assert len(mp4(outcome).moments) == pytest.approx(float(9 * Fraction(fps)), abs=1)
+    assert len(mp4(outcome).timestamps) == pytest.approx(float(9 * Fraction(fps)), abs=1)
     assert mp4(outcome).beeps == pytest.approx(8.5, abs=0.03)
     assert hls(outcome, 720).beeps == pytest.approx(8.5, abs=0.03)
 
@@ -186,7 +190,7 @@ def test_a_playlist_names_what_is_there(tmp_path):
     named_files = {"hls-360p-init.mp4", *(segment.uri for segment in playlist.segments)}
     assert {path.name for path in file.segments} == named_files
     assert {path.name for path in file.path.parent.iterdir()} == {"hls-360p.m3u8", "mp4-360p.mp4", *named_files}
-    assert len(hls(outcome).moments) == len(mp4(outcome).moments) == 90
+    assert len(hls(outcome).timestamps) == len(mp4(outcome).timestamps) == 90
 
 
 def test_every_segment_plays_without_those_before_it(tmp_path):
@@ -196,7 +200,7 @@ def test_every_segment_plays_without_those_before_it(tmp_path):
     for segment, frames in zip(segments, (40, 40, 10), strict=True):
         alone = tmp_path / "alone"
         alone.write_bytes(begin.read_bytes() + segment.read_bytes())
-        assert (len(Played(alone).moments), Played(alone).keys) == (frames, [0.0])
+        assert (len(Played(alone).timestamps), Played(alone).keys) == (frames, [0.0])
 
 
 def test_a_variant_says_what_a_playlist_needs(tmp_path):

@@ -212,9 +212,9 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(media_id=uploads)
     def delete(self, media_id: str) -> None:
         assert not isinstance(self.call("media.deleteMedia", self.model[media_id].owner, mediaId=media_id), RpcError)
-        self.bury(media_id)
+        self.leave_tombstone(media_id)
 
-    def bury(self, media_id: str) -> None:
+    def leave_tombstone(self, media_id: str) -> None:
         """What the model says of a media that was deleted: it leaves its post and its profile."""
         upload = self.model[media_id]
         upload.was_completed |= upload.state == "completed"
@@ -238,7 +238,7 @@ class Lifecycle(RuleBasedStateMachine):
         assert [(str(told.media_id), told.success) for told in answer.results] == list(zip(asked, mine, strict=True))
         for media_id in asked:
             if self.model[media_id].owner == owner:
-                self.bury(media_id)
+                self.leave_tombstone(media_id)
 
     @rule(first=uploads, others=strategies.lists(uploads, max_size=3), post=POSTS, careful=strategies.booleans())
     def attach(self, first: str, others: list[str], post: str, *, careful: bool) -> None:
@@ -287,7 +287,7 @@ class Lifecycle(RuleBasedStateMachine):
         standing = self.posts.get((owner, post), [])
         assert self.call("media.deletePostMedia", owner, postId=post).deleted == len(standing)
         for media_id in list(standing):
-            self.bury(media_id)
+            self.leave_tombstone(media_id)
 
     @rule(media_id=uploads)
     def set_profile_image(self, media_id: str) -> None:
@@ -304,7 +304,7 @@ class Lifecycle(RuleBasedStateMachine):
             assert str(answer.media.id) == media_id
             former = self.portraits.get(upload.owner)
             if former not in {None, media_id}:
-                self.bury(str(former))
+                self.leave_tombstone(str(former))
             self.portraits[upload.owner] = media_id
 
     @rule(media_id=uploads)
@@ -324,7 +324,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule()
     def work(self) -> None:
-        """A sweep and the jobs: what nobody finished is finished or buried, what is over goes."""
+        """A sweep and the jobs: what nobody finished is finished or deleted, what is over goes."""
         self.runner.run(self.sweep_and_run())
         for upload in self.model.values():
             self.settle(upload)

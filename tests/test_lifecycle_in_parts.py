@@ -69,7 +69,7 @@ class InParts(Upload):
             case _:
                 return 1601 if self.refused and self.state == "deleted" else 1300
 
-    def put_off(self, now: datetime) -> None:
+    def extend(self, now: datetime) -> None:
         self.ends_at = max(self.ends_at, now + timedelta(seconds=900 + 60))
         self.upload_ends_at = max(self.upload_ends_at, now + DAY)
 
@@ -144,7 +144,7 @@ class LifecycleInParts(Lifecycle):
             assert upload.multipart_id in {None, url.params["uploadId"]}
             upload.key = url.path.partition(f"/{self.resources.store.name}/")[2]
             upload.multipart_id, upload.is_open, upload.is_begun = url.params["uploadId"], True, True
-            upload.put_off(self.now)
+            upload.extend(self.now)
 
     @rule(media_id=in_parts, number=NUMBERS)
     def put_part(self, media_id: str, number: int) -> None:
@@ -173,7 +173,7 @@ class LifecycleInParts(Lifecycle):
         if not isinstance(answer, RpcError):
             upload.parts.add(number)
             upload.is_open = upload.is_begun = True
-            upload.put_off(self.now)
+            upload.extend(self.now)
             assert answer.uploaded_bytes == sum(len(upload.bytes_of(number)) for number in upload.parts)
 
     @rule(media_id=in_parts)

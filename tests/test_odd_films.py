@@ -19,31 +19,31 @@ SLOW = tuple(float(number) for number in range(10))
 
 
 @pytest.mark.parametrize(
-    ("moments", "seconds"),
+    ("timestamps", "seconds"),
     [(UNEVEN, 2.07), (FINE, 1.0), (BURST, 4.1), (SLOW, 9.1)],
     ids=["uneven", "a clock's rate", "a burst", "one a second"],
 )
-def test_frames_that_come_as_they_like_come_evenly(tmp_path, moments, seconds):
+def test_frames_that_come_as_they_like_come_evenly(tmp_path, timestamps, seconds):
     """None is missed where the rate allows it, and there is not one for every tick of a clock."""
-    outcome = laddered(tmp_path, film("mp4", moments=moments, size=(640, 360)))
+    outcome = laddered(tmp_path, film("mp4", timestamps=timestamps, size=(640, 360)))
 
     variant = named(outcome, "hls-360p").variant
     assert variant
     assert variant.frame_rate
     assert 25 < variant.frame_rate <= 30
     for played in (mp4(outcome), hls(outcome)):
-        assert len(played.moments) == pytest.approx(seconds * variant.frame_rate, abs=2)
-        even = [number / variant.frame_rate for number in range(len(played.moments))]
-        assert played.moments == pytest.approx(even, abs=0.002)
-        for number in (0, len(moments) // 2, len(moments) - 1):
-            at = min(round(moments[number] * variant.frame_rate), len(played.moments) - 1)
-            assert likeness(played.pictures(at)[0], shown(number / len(moments), (640, 360))) > 0.95
+        assert len(played.timestamps) == pytest.approx(seconds * variant.frame_rate, abs=2)
+        even = [number / variant.frame_rate for number in range(len(played.timestamps))]
+        assert played.timestamps == pytest.approx(even, abs=0.002)
+        for number in (0, len(timestamps) // 2, len(timestamps) - 1):
+            at = min(round(timestamps[number] * variant.frame_rate), len(played.timestamps) - 1)
+            assert likeness(played.pictures(at)[0], shown(number / len(timestamps), (640, 360))) > 0.95
 
 
 def test_no_film_has_more_than_sixty_frames_a_second(tmp_path):
     outcome = laddered(tmp_path, film("mp4", 1.0, fps=120))
 
-    assert mp4(outcome).moments == pytest.approx([number / 60 for number in range(60)], abs=0.001)
+    assert mp4(outcome).timestamps == pytest.approx([number / 60 for number in range(60)], abs=0.001)
     variant = named(outcome, "hls-360p").variant
     assert variant
     assert variant.frame_rate == 60.0
@@ -53,17 +53,17 @@ def test_no_film_has_more_than_sixty_frames_a_second(tmp_path):
 def test_a_film_may_have_one_frame(tmp_path, kind):
     outcome = laddered(tmp_path, film(kind, 0.1), kind)
 
-    assert len(mp4(outcome).moments) == len(hls(outcome).moments) == 1
+    assert len(mp4(outcome).timestamps) == len(hls(outcome).timestamps) == 1
     assert likeness(mp4(outcome).pictures(0)[0], shown(0.0)) > 0.95
 
 
 def assert_steady(outcome: Outcome, seconds: float, beeps: float | None) -> None:
-    """Picture and sound last as long, in both forms, and the sound is heard at its moment."""
+    """Picture and sound last as long, in both forms, and the sound is heard at its time."""
     assert outcome.facts.duration == pytest.approx(seconds, abs=0.04)
     for played in (mp4(outcome), hls(outcome)):
         assert played.streams == ["h264", "aac"]
-        assert len(played.moments) == pytest.approx(seconds * 10, abs=1)
-        assert len(played.sound) == pytest.approx(len(played.moments) * 100, abs=60)
+        assert len(played.timestamps) == pytest.approx(seconds * 10, abs=1)
+        assert len(played.sound) == pytest.approx(len(played.timestamps) * 100, abs=60)
         if beeps is not None:
             assert played.beeps == pytest.approx(beeps, abs=0.04)
             assert max(played.sound[: round(beeps * 1000) - 60], default=0) < 300
@@ -92,7 +92,7 @@ def test_sound_is_heard_at_its_moment(tmp_path, arguments, seconds, beeps):
 
 
 def test_a_hole_in_the_sound_is_silent(tmp_path):
-    """What comes after it is heard at its own moment."""
+    """What comes after it is heard at its own time."""
     holed = ("-af", "aselect='not(between(t,0.4,1.2))'", "-c:v", "copy", "-c:a", "libopus")
     body = edited(film("webm", 2.0), *beep(1.5, 2), *holed, kind="webm")
 
@@ -130,7 +130,7 @@ def test_a_sound_that_has_no_beginning_is_silence_or_none(tmp_path):
     )
     outcome = laddered(tmp_path, body, "webm")
 
-    assert len(mp4(outcome).moments) == 20
+    assert len(mp4(outcome).timestamps) == 20
     assert mp4(outcome).streams[0] == "h264"
 
 
@@ -162,7 +162,7 @@ def test_a_cover_is_no_moving_picture(tmp_path):
     outcome = laddered(tmp_path, covered)
 
     assert mp4(outcome).streams == ["h264"]
-    assert len(mp4(outcome).moments) == 20
+    assert len(mp4(outcome).timestamps) == 20
     assert likeness(mp4(outcome).pictures(10)[0], shown(0.5)) > 0.95
 
 
@@ -197,7 +197,7 @@ def test_a_film_that_was_cut_off_plays_as_far_as_it_goes(tmp_path, kind, tenths)
     if isinstance(found, Outcome):
         seconds = found.facts.duration or 0.0
         assert seconds == pytest.approx(2.0 * tenths / 10, abs=0.5)
-        assert len(mp4(found).moments) == len(hls(found).moments) == pytest.approx(seconds * 10, abs=1)
+        assert len(mp4(found).timestamps) == len(hls(found).timestamps) == pytest.approx(seconds * 10, abs=1)
     else:
         assert found == Reason.VIDEO_DAMAGED
         assert tenths < 3

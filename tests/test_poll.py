@@ -61,7 +61,7 @@ def waiting(resources):
 
     async def wait(number: int = 1) -> None:
         async with asyncio.timeout(30):
-            while len(resources.bell._waiting.get("ada", ())) != number:  # noqa: ASYNC110 - nobody tells
+            while len(resources.notifier._subscriptions.get("ada", ())) != number:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
 
     return wait
@@ -192,7 +192,7 @@ async def test_a_poll_is_sent_to_another_process_when_this_one_ends(poll, waitin
     """1903, at once: the next call finds a process that goes on."""
     polling = asyncio.create_task(poll(waitSeconds=LONG))
     await waiting()
-    resources.bell.send_home()
+    resources.notifier.close()
     async with asyncio.timeout(10):
         error = await polling
     assert error.get("data", {}).get("rpcCode", error["code"]) == 1903

@@ -48,7 +48,7 @@ def test_a_put_is_signed_as_boto3_signs_it(subtests):
             theirs = boto3_client(config).generate_presigned_url("put_object", parameters, ExpiresIn=900)
 
             ours, _ = Presigner(config).put(
-                key, size_bytes=7, content_type="image/png", sha256=sha256, now=moment_of(theirs), ttl_seconds=900
+                key, size_bytes=7, content_type="image/png", sha256=sha256, now=timestamp_of(theirs), ttl_seconds=900
             )
 
             assert parts(ours) == parts(theirs)
@@ -70,7 +70,7 @@ def test_a_part_is_signed_as_boto3_signs_it(subtests):
                 number=10_000,
                 size_bytes=7,
                 sha256=sha256,
-                now=moment_of(theirs),
+                now=timestamp_of(theirs),
                 ttl_seconds=900,
             )
 
@@ -91,7 +91,7 @@ def test_a_get_is_signed_as_boto3_signs_it(subtests):
             theirs = boto3_client(config).generate_presigned_url("get_object", parameters, ExpiresIn=60)
 
             ours = Presigner(config).get(
-                key, filename="a b.png", content_type="image/png", now=moment_of(theirs), ttl_seconds=60
+                key, filename="a b.png", content_type="image/png", now=timestamp_of(theirs), ttl_seconds=60
             )
 
             assert parts(ours) == parts(theirs)
@@ -148,9 +148,9 @@ WINDOWS = [
 
 
 def test_a_window_begins_at_the_same_moment_everywhere(subtests):
-    for moment, start in WINDOWS:
-        with subtests.test(moment=moment):
-            assert window_start(datetime.fromisoformat(moment), 900) == datetime.fromisoformat(start)
+    for timestamp, start in WINDOWS:
+        with subtests.test(timestamp=timestamp):
+            assert window_start(datetime.fromisoformat(timestamp), 900) == datetime.fromisoformat(start)
 
 
 @cache
@@ -159,7 +159,7 @@ def boto3_client(config):
     return create_client(config, config.endpoint)
 
 
-def moment_of(url):
+def timestamp_of(url):
     """When a URL was signed."""
     return datetime.strptime(dict(parse_qsl(urlsplit(url).query))["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 

@@ -81,8 +81,8 @@ async def test_a_player_needs_no_cookie(film_media, player, client, resources):
 async def test_a_url_is_the_same_within_an_hour(film_media, call):
     media = await film_media()
 
-    async def told(moment):
-        shown = (await call("media.getMedia", mediaId=str(media.id), now=moment)).media
+    async def told(timestamp):
+        shown = (await call("media.getMedia", mediaId=str(media.id), now=timestamp)).media
         return [shown.hls_url, shown.thumbnail_url, shown.url]
 
     first = await told(NOON)

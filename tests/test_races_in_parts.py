@@ -31,7 +31,7 @@ MIB = 1024**2
 PHOTO = photo()
 UPLOAD = {"filename": "a.jpg", "contentType": "image/jpeg", "size": len(PHOTO)}
 TABLE = {procedure.name: procedure for procedure in PROCEDURES}
-# What may become of a call about an upload that others complete, cancel and bury meanwhile.
+# What may become of a call about an upload that others complete, cancel and delete meanwhile.
 OVERTAKEN = {"ok", "UploadCompleted", "UploadNotFound", "UploadExpired", "PartsMissing", "MediaNotFound"}
 
 
@@ -148,7 +148,7 @@ async def test_a_part_whose_upload_ends_at_the_store_first_is_told_what_became_o
     assert (await call("media.completeUpload", mediaId=media_id)).media.status == "processing"
 
 
-async def test_an_upload_that_was_put_off_in_time_is_not_buried(call, signed, resources, cleared, open_at_the_store):
+async def test_an_upload_that_was_extended_in_time_is_not_deleted(call, signed, resources, cleared, open_at_the_store):
     """At the end of thirty uploads a sweep and a signing meet: whoever was given a URL has an upload."""
     uploads = await at_once(*(signed() for _ in range(30)))
     end = datetime.now(UTC) + timedelta(days=1)

@@ -203,7 +203,7 @@ async def test_parts_wait_for_the_operator_too(amiss, call, client, bearer, rpc,
 
 
 async def test_jobs_wait_for_the_operator_too(amiss, arrived_upload, completed_media, call, job_context, run_pending):
-    """A sweep buries no upload whose bytes it cannot see, and attempts at a media do not count."""
+    """A sweep deletes no upload whose bytes it cannot see, and attempts at a media do not count."""
     resources, _, code = amiss
     swept, processed, purged = await arrived_upload(), await completed_media(), await completed_media()
     await call("media.deleteMedia", mediaId=str(purged.id))

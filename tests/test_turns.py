@@ -80,8 +80,8 @@ def lasting(monkeypatch):
     """Have turns take so many seconds."""
 
     def take(seconds):
-        moments = itertools.count(0.0, seconds)
-        monkeypatch.setattr(turns, "time", SimpleNamespace(monotonic=lambda: next(moments)))
+        timestamps = itertools.count(0.0, seconds)
+        monkeypatch.setattr(turns, "time", SimpleNamespace(monotonic=lambda: next(timestamps)))
 
     return take
 

@@ -12,7 +12,7 @@ from procedures.media import events as watching
 from rpc.auth import Caller
 from rpc.dispatch import validate
 from server.embedded import free_port
-from sql.bell import Bell
+from sql.notifier import Notifier
 
 EVE = Caller("eve")
 NEVER = 3600
@@ -21,7 +21,7 @@ SOON = 0.05
 
 @pytest.fixture(autouse=True)
 def look_seconds(monkeypatch):
-    """Nobody looks into the log by itself: what is seen, the bell has told."""
+    """Nobody looks into the log by itself: what is seen was notified of."""
     monkeypatch.setattr(watching, "LOOK_SECONDS", NEVER)
 
 
@@ -89,7 +89,7 @@ async def test_watching_begins_now(watch, pending_upload, call, monkeypatch):
     assert [told(event) for event in seen] == [("media.deleted", str(past.media_id), "deleted")]
 
 
-async def test_the_bell_tells_of_each_event_as_it_happens(watch, pending_upload, call):
+async def test_each_event_is_notified_as_it_happens(watch, pending_upload, call):
     async with asyncio.timeout(30), watch(since="start") as events:
         coming = asyncio.ensure_future(anext(events))
         await asyncio.sleep(SOON)
@@ -178,16 +178,16 @@ async def test_silence_is_told_now_and_then(watch, pending_upload, monkeypatch):
 
 
 @pytest.mark.parametrize("refused", ["", "?nonsense=1"], ids=["unreachable", "misunderstood"])
-async def test_the_log_is_looked_into_where_no_bell_rings(context, ada, pending_upload, monkeypatch, refused):
-    """Behind a proxy that passes no notices on, or while the bell's connection is away, whatever keeps it away."""
+async def test_the_log_is_looked_into_where_no_notification_comes(context, ada, pending_upload, monkeypatch, refused):
+    """Behind a proxy that passes no notices on, or while the notifier's connection is away, whatever keeps it away."""
     monkeypatch.setattr(watching, "LOOK_SECONDS", SOON)
-    mute = Bell(f"postgresql://127.0.0.1:{free_port()}/nothing{refused}")
-    ctx = context("media.watch", ada, bell=mute)
+    mute = Notifier(f"postgresql://127.0.0.1:{free_port()}/nothing{refused}")
+    ctx = context("media.watch", ada, notifier=mute)
     async with asyncio.timeout(30), aclosing(watching.watch.run(ctx, WatchMedia(since="start"))) as events:
         assert await anext(events) is None
         ticket = await pending_upload()
         seen = [event async for event in _until_something(events)]
-    await mute.close()
+    await mute.aclose()
 
     assert [event.media_id for event in seen] == [ticket.media_id]
 
@@ -199,9 +199,9 @@ async def _until_something(events):
             return
 
 
-async def test_the_bell_connects_again(watch, pending_upload, database_url, monkeypatch):
+async def test_the_notifier_connects_again(watch, pending_upload, database_url, monkeypatch):
     """Its connection is ended by the server; what happened meanwhile is told."""
-    monkeypatch.setattr("sql.bell.RECONNECT_SECONDS", SOON)
+    monkeypatch.setattr("sql.notifier.RECONNECT_SECONDS", SOON)
     async with asyncio.timeout(30), watch(since="start") as events:
         coming = asyncio.ensure_future(anext(events))
         with psycopg.connect(database_url, autocommit=True) as admin:
@@ -224,7 +224,7 @@ async def test_whoever_watches_is_sent_to_another_process_when_this_one_ends(wat
     async with asyncio.timeout(30), watch() as events:
         coming = asyncio.ensure_future(anext(events))
         await asyncio.sleep(SOON)
-        resources.bell.send_home()
+        resources.notifier.close()
 
         with pytest.raises(ServiceUnavailable, match="1903"):
             await coming
@@ -233,7 +233,7 @@ async def test_whoever_watches_is_sent_to_another_process_when_this_one_ends(wat
 async def test_whoever_begins_to_watch_as_this_process_ends_is_sent_on_too(watch, resources, pending_upload):
     """Or that stream alone would keep the process until it is ended by force; what has happened is told first."""
     ticket = await pending_upload()
-    resources.bell.send_home()
+    resources.notifier.close()
 
     async with asyncio.timeout(30), watch(since="start") as events:
         assert (await anext(events)).media_id == ticket.media_id

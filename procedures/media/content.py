@@ -32,10 +32,10 @@ from jobs.parts import is_assembled
 from jobs.publish import complete_upload, refuse_upload
 from jobs.purge import remove_objects
 from procedures.media.answer import answer
-from procedures.media.arrival import Arrival, waiting_room
 from procedures.media.outcome import outcome
 from procedures.media.releases import with_releases
 from procedures.media.reservation import OVER_LIMIT, Plan, known_id, reserve
+from procedures.media.spooled_upload import SpooledUpload, waiting_room
 from procedures.media.usage import held_bytes, read_usage
 from processing.sniff import detect
 from rpc.content import Content, unreadable
@@ -79,13 +79,13 @@ async def upload(ctx: Context, params: Upload, content: Content) -> MediaAnswer:
     UploadPending while that call is under way.
     """
     await _admit(ctx, params)
-    arrival = Arrival(content)
+    spooled = SpooledUpload(content)
     with waiting_room() as file:
-        await arrival.fill(file, PART_BYTES)
-        initiated = await _initiated(ctx, params, content, arrival, file)
-        media = await _reserve(ctx, params, initiated, arrival)
+        await spooled.fill(file, PART_BYTES)
+        initiated = await _initiated(ctx, params, content, spooled, file)
+        media = await _reserve(ctx, params, initiated, spooled)
         if media.state == MediaState.PENDING:
-            media = await _publish_or_bury(ctx, params, media, arrival, file)
+            media = await _publish_or_delete(ctx, params, media, spooled, file)
     return answer(ctx, await outcome(ctx, media, params.wait_seconds))
 
 
@@ -117,14 +117,14 @@ async def _admit(ctx: Context, params: Upload) -> None:
 
 
 async def _initiated(
-    ctx: Context, params: Upload, content: Content, arrival: Arrival, file: BinaryIO
+    ctx: Context, params: Upload, content: Content, spooled: SpooledUpload, file: BinaryIO
 ) -> InitiateUpload:
     """The upload that what has arrived is the beginning of, or all of it."""
-    if not arrival.size_bytes:
+    if not spooled.size_bytes:
         raise unreadable("file", "The file is empty")
-    accepted = _format(params, content, await asyncio.to_thread(detect, file), is_whole=arrival.size_bytes < PART_BYTES)
-    size = params.size or arrival.size_bytes
-    _check_room(ctx, params, accepted, arrival)
+    accepted = _format(params, content, await asyncio.to_thread(detect, file), is_whole=spooled.size_bytes < PART_BYTES)
+    size = params.size or spooled.size_bytes
+    _check_room(ctx, params, accepted, spooled)
     ctx.resources.ceilings.check_multipart(accepted, size)
     return InitiateUpload(
         filename=params.filename or _filename(content, accepted),
@@ -136,7 +136,7 @@ async def _initiated(
     )
 
 
-async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload, arrival: Arrival) -> MediaRow:
+async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload, spooled: SpooledUpload) -> MediaRow:
     """The row of a new upload, which is pending, or that of the completed one that the idempotency key finds."""
     owner, media_id = ctx.owner(params.owner), uuid7()
     plan = Plan(
@@ -153,27 +153,29 @@ async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload, arri
         raise UploadExpired
     if known and row.state == MediaState.PENDING:
         raise UploadPending(media_id=str(row.id))
-    if known and await _size(params, arrival) not in {None, row.size_bytes}:
+    if known and await _size(params, spooled) not in {None, row.size_bytes}:
         raise IdempotencyKeyTaken
     return row
 
 
-async def _size(params: Upload, arrival: Arrival) -> int | None:
+async def _size(params: Upload, spooled: SpooledUpload) -> int | None:
     """How many bytes it will be altogether, None when nobody knows yet."""
-    return params.size or (None if await arrival.has_more() else arrival.size_bytes)
+    return params.size or (None if await spooled.has_more() else spooled.size_bytes)
 
 
-async def _publish_or_bury(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival, file: BinaryIO) -> MediaRow:
+async def _publish_or_delete(
+    ctx: Context, params: Upload, row: MediaRow, spooled: SpooledUpload, file: BinaryIO
+) -> MediaRow:
     try:
-        return await _publish(ctx, params, row, arrival, file)
+        return await _publish(ctx, params, row, spooled, file)
     except BaseException:
-        await asyncio.shield(_bury(ctx, row))
+        await asyncio.shield(_soft_delete(ctx, row))
         raise
 
 
-async def _publish(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival, file: BinaryIO) -> MediaRow:
-    """Store what comes, and verify it; UploadExpired when somebody else has buried the upload meanwhile."""
-    stored = await _store(ctx, params, row, arrival, file)
+async def _publish(ctx: Context, params: Upload, row: MediaRow, spooled: SpooledUpload, file: BinaryIO) -> MediaRow:
+    """Store what comes, and verify it; UploadExpired when somebody else has deleted the upload meanwhile."""
+    stored = await _store(ctx, params, row, spooled, file)
     try:
         media = await complete_upload(ctx.db, ctx.store, stored, datetime.now(UTC))
     except UploadIncomplete:
@@ -183,26 +185,28 @@ async def _publish(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival
     return media
 
 
-async def _store(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival, file: BinaryIO) -> MediaRow:
+async def _store(ctx: Context, params: Upload, row: MediaRow, spooled: SpooledUpload, file: BinaryIO) -> MediaRow:
     """Send what is in the file, and then part by part what comes, to the row's key; the row as it is then."""
-    row = await _grow(ctx, row, arrival)
-    if await arrival.has_more():
-        return await _store_in_parts(ctx, params, row, arrival, file)
-    _check(params, arrival)
-    await ctx.store.write(row.staging_key, file, size_bytes=arrival.size_bytes, content_type=row.mime_type)
+    row = await _grow(ctx, row, spooled)
+    if await spooled.has_more():
+        return await _store_in_parts(ctx, params, row, spooled, file)
+    _check(params, spooled)
+    await ctx.store.write(row.staging_key, file, size_bytes=spooled.size_bytes, content_type=row.mime_type)
     return row
 
 
-async def _store_in_parts(ctx: Context, params: Upload, row: MediaRow, arrival: Arrival, file: BinaryIO) -> MediaRow:
-    multipart, key, number, size = ctx.store.multipart, row.staging_key, 1, arrival.size_bytes
+async def _store_in_parts(
+    ctx: Context, params: Upload, row: MediaRow, spooled: SpooledUpload, file: BinaryIO
+) -> MediaRow:
+    multipart, key, number, size = ctx.store.multipart, row.staging_key, 1, spooled.size_bytes
     upload_id = await multipart.begin(key, content_type=row.mime_type, token=str(row.id))
     try:
         while size:
             await multipart.write_part(key, upload_id, number, file, size)
-            number, size = number + 1, await arrival.fill(file, PART_BYTES)
-            _check_room(ctx, params, FORMATS[row.mime_type], arrival)
-            row = await _grow(ctx, row, arrival)
-        _check(params, arrival)
+            number, size = number + 1, await spooled.fill(file, PART_BYTES)
+            _check_room(ctx, params, FORMATS[row.mime_type], spooled)
+            row = await _grow(ctx, row, spooled)
+        _check(params, spooled)
         await multipart.assemble(key, upload_id, await multipart.parts(key, upload_id))
     except UploadGone:
         if not await is_assembled(ctx.store, row):
@@ -212,7 +216,7 @@ async def _store_in_parts(ctx: Context, params: Upload, row: MediaRow, arrival: 
     return row
 
 
-async def _grow(ctx: Context, row: MediaRow, arrival: Arrival) -> MediaRow:
+async def _grow(ctx: Context, row: MediaRow, spooled: SpooledUpload) -> MediaRow:
     """Reserve room for all that has arrived, before storage gets it. Raises StorageLimitExceeded and UploadExpired."""
     now = datetime.now(UTC)
     try:
@@ -220,7 +224,7 @@ async def _grow(ctx: Context, row: MediaRow, arrival: Arrival) -> MediaRow:
             MediaRow,
             "grow_upload",
             id=row.id,
-            arrived_bytes=arrival.size_bytes,
+            arrived_bytes=spooled.size_bytes,
             url_expires_at=now + AFTERMATH,
             sweep_at=now + LEASE,
             now=now,
@@ -232,10 +236,10 @@ async def _grow(ctx: Context, row: MediaRow, arrival: Arrival) -> MediaRow:
     return grown
 
 
-async def _bury(ctx: Context, row: MediaRow) -> None:
+async def _soft_delete(ctx: Context, row: MediaRow) -> None:
     """Leave a tombstone, and the job that takes everything away; the sweep does so when the database is away.
 
-    Whoever was buried by another takes away what has come since, because the tombstone may be gone already.
+    Whoever was deleted by another takes away what has come since, because the tombstone may be gone already.
     """
     with suppress(ServiceUnavailable):
         if await refuse_upload(ctx.db, row, datetime.now(UTC)):
@@ -266,16 +270,16 @@ def _filename(content: Content, accepted: Format) -> str:
         raise unreadable("filename", invalid.errors()[0]["msg"]) from None
 
 
-def _check_room(ctx: Context, params: Upload, accepted: Format, arrival: Arrival) -> None:
+def _check_room(ctx: Context, params: Upload, accepted: Format, spooled: SpooledUpload) -> None:
     """Raise FileTooLarge or SizeDiffers when more has come than may."""
-    ctx.resources.ceilings.check_multipart(accepted, arrival.size_bytes)
-    if params.size and arrival.size_bytes > params.size:
-        raise SizeDiffers(declared=params.size, actual=arrival.size_bytes)
+    ctx.resources.ceilings.check_multipart(accepted, spooled.size_bytes)
+    if params.size and spooled.size_bytes > params.size:
+        raise SizeDiffers(declared=params.size, actual=spooled.size_bytes)
 
 
-def _check(params: Upload, arrival: Arrival) -> None:
+def _check(params: Upload, spooled: SpooledUpload) -> None:
     """Raise SizeDiffers or DigestDiffers when another file was declared than has come."""
-    if params.size not in {None, arrival.size_bytes}:
-        raise SizeDiffers(declared=params.size or 0, actual=arrival.size_bytes)
-    if params.sha256 not in {None, arrival.sha256}:
+    if params.size not in {None, spooled.size_bytes}:
+        raise SizeDiffers(declared=params.size or 0, actual=spooled.size_bytes)
+    if params.sha256 not in {None, spooled.sha256}:
         raise DigestDiffers

@@ -21,7 +21,7 @@ async def delete_media(ctx: Context, params: MediaReference) -> Success:
     What a signed URL could still bring stays reserved until its end. Raises MediaNotFound.
     """
     async with ctx.db.transaction() as tx:
-        deleted = await _bury(ctx, tx, [params.media_id])
+        deleted = await _soft_delete(ctx, tx, [params.media_id])
         if not deleted and await missing(ctx, tx, [params.media_id]):
             raise MediaNotFound
     return Success()
@@ -35,7 +35,7 @@ async def delete_many(ctx: Context, params: MediaReferences) -> Deletions:
     """
     asked = set(params.media_ids)
     async with ctx.db.transaction() as tx:
-        deleted = await _bury(ctx, tx, asked)
+        deleted = await _soft_delete(ctx, tx, asked)
         unknown = await missing(ctx, tx, asked.difference(deleted))
     return Deletions(results=[_deletion(media_id, found=media_id not in unknown) for media_id in params.media_ids])
 
@@ -48,7 +48,7 @@ async def missing(ctx: Context, tx: Transaction, media_ids: Collection[UUID]) ->
     return {row.id for row in rows}
 
 
-async def _bury(ctx: Context, tx: Transaction, media_ids: Collection[UUID]) -> list[UUID]:
+async def _soft_delete(ctx: Context, tx: Transaction, media_ids: Collection[UUID]) -> list[UUID]:
     """Leave tombstones and have their objects purged; the ids of what was not deleted before."""
     rows = await tx.many(
         MediaRow, "delete_media", ids=list(media_ids), owners=ctx.owners, now=ctx.now, look_at=ctx.now + PURGE_TIME

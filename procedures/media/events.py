@@ -25,12 +25,12 @@ async def watch(ctx: Context, params: WatchMedia) -> AsyncIterator[MediaEvent | 
     a media that never was the caller's.
     """
     log = await _log(ctx, params, after=params.last_event_id or params.since)
-    async with ctx.resources.bell.of(log.owner) as ring:
+    async with ctx.resources.notifier.subscribe(log.owner) as subscription:
         while True:
             events = await log.read(PAGE)
             for event in events:
                 yield event
-            if len(events) < PAGE and not await log.grows(ring, within=LOOK_SECONDS):
+            if len(events) < PAGE and not await log.grows(subscription, within=LOOK_SECONDS):
                 yield None
 
 
@@ -43,10 +43,10 @@ async def poll_events(ctx: Context, params: PollEvents) -> MediaEvents:
     Raises ForeignOwner, and MediaNotFound for a media that never was the caller's.
     """
     log = await _log(ctx, params, after=params.since)
-    async with ctx.resources.bell.of(log.owner) as ring:
+    async with ctx.resources.notifier.subscribe(log.owner) as subscription:
         until = time.monotonic() + params.wait_seconds
         events = await log.read(params.limit)
-        while not events and await log.grows(ring, within=until - time.monotonic()):
+        while not events and await log.grows(subscription, within=until - time.monotonic()):
             events = await log.read(params.limit)
     return MediaEvents(events=events, last_event_id=log.last_event_id)
 

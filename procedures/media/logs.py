@@ -11,7 +11,7 @@ from contracts.events import START, MediaEvent
 from contracts.owners import named
 from procedures.media.progress import note_progress
 from rpc.context import Context
-from sql.bell import Ring
+from sql.notifier import Subscription
 from sql.rows import EventRow, LastEventRow, SettledEventRow
 
 PROGRESS_SECONDS = 2
@@ -43,7 +43,7 @@ class Log(ABC):
         return [_shown(row) for row in rows]
 
     @abstractmethod
-    async def grows(self, ring: Ring, *, within: float) -> bool:
+    async def grows(self, subscription: Subscription, *, within: float) -> bool:
         """Wait for more, so many seconds at most: whether the log has grown."""
 
     @abstractmethod
@@ -60,7 +60,7 @@ class OwnerLog(Log):
     owner: str
     media_id: UUID | None
 
-    async def grows(self, ring: Ring, *, within: float) -> bool:
+    async def grows(self, subscription: Subscription, *, within: float) -> bool:
         """Wait for more, with an eye on what is being sent."""
         if within <= 0:
             return False
@@ -68,7 +68,7 @@ class OwnerLog(Log):
             async with asyncio.timeout(within):
                 while True:
                     sending = await note_progress(self.ctx, self.owner, self.media_id)
-                    if await ring.heard(within=PROGRESS_SECONDS if sending else None):
+                    if await subscription.wait(within=PROGRESS_SECONDS if sending else None):
                         return True
         except TimeoutError:
             return False
@@ -88,15 +88,15 @@ class OwnerLog(Log):
 class Feed(Log):
     """Everybody's events, each as soon as no transaction is open any more that may bring one before it.
 
-    Nothing rings when the last such transaction ends, so whoever waits looks by itself, too.
+    Nobody is notified when the last such transaction ends, so whoever waits looks by itself, too.
     """
 
-    async def grows(self, ring: Ring, *, within: float) -> bool:
+    async def grows(self, subscription: Subscription, *, within: float) -> bool:
         """Wait for an event that can be told."""
         try:
             async with asyncio.timeout(max(within, 0)):
                 while not await self._rows(self.after or (0, 0), 1):
-                    await ring.heard(within=SETTLE_SECONDS)
+                    await subscription.wait(within=SETTLE_SECONDS)
                 return True
         except TimeoutError:
             return False

@@ -100,7 +100,7 @@ async def sign_parts(ctx: Context, params: SignParts) -> SignedParts:
     for number in params.part_numbers:
         check_number(upload, number)
     upload, stored = await begun(ctx, upload)
-    signed = await put_off(ctx, upload, uploaded_bytes=sum(part.size_bytes for part in stored))
+    signed = await extend_parts(ctx, upload, uploaded_bytes=sum(part.size_bytes for part in stored))
     digests = {checksum.part_number: checksum.sha256 for checksum in params.checksums}
     return SignedParts(parts=[_signed(ctx, signed, number, digests.get(number)) for number in params.part_numbers])
 
@@ -133,13 +133,13 @@ def part_bytes(size: int, wish: int | None) -> int:
     return max(wish or DEFAULT_PART_BYTES, -(-least // MIB) * MIB)
 
 
-async def put_off(ctx: Context, upload: MediaRow, *, uploaded_bytes: int) -> MediaRow:
-    """Put the end of an upload off, and tell those who watch how far it is.
+async def extend_parts(ctx: Context, upload: MediaRow, *, uploaded_bytes: int) -> MediaRow:
+    """Extend an upload, and tell those who watch how far it is.
 
     Raises UploadExpired, and UploadCompleted or UploadNotFound for one that has ended in another way meanwhile.
     """
     try:
-        return await _put_off(ctx, upload, min(uploaded_bytes, upload.size_bytes))
+        return await _extend(ctx, upload, min(uploaded_bytes, upload.size_bytes))
     except UploadExpired:
         await find_in_parts(ctx, upload.id)
         raise
@@ -178,7 +178,7 @@ async def begun(ctx: Context, upload: MediaRow) -> tuple[MediaRow, list[Part]]:
     raise ServiceUnavailable(service="storage")
 
 
-async def _put_off(ctx: Context, upload: MediaRow, uploaded_bytes: int) -> MediaRow:
+async def _extend(ctx: Context, upload: MediaRow, uploaded_bytes: int) -> MediaRow:
     async with ctx.db.transaction() as tx:
         row = await tx.one(
             MediaRow,
@@ -192,7 +192,7 @@ async def _put_off(ctx: Context, upload: MediaRow, uploaded_bytes: int) -> Media
         )
         if row is None:
             raise UploadExpired
-        await tx.run("ring", owner_id=upload.owner_id)
+        await tx.run("notify_owner", owner_id=upload.owner_id)
     return row
 
 

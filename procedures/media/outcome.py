@@ -1,6 +1,7 @@
 """What comes of a completed upload, for those who wait for it.
 
-Whoever waits holds no connection: the bell of the owner's log wakes all, and they look at their media by one statement.
+Whoever waits holds no connection: a notification of the owner's log wakes all, and they look at their media by one
+statement.
 """
 
 import time
@@ -29,9 +30,9 @@ async def outcome(ctx: Context, media: MediaRow, wait_seconds: int | None) -> Me
 
 
 async def _wait(ctx: Context, media: MediaRow, *, until: float) -> None:
-    async with ctx.resources.bell.of(media.owner_id) as ring:
+    async with ctx.resources.notifier.subscribe(media.owner_id) as subscription:
         while (left := until - time.monotonic()) > 0 and await _is_processing(ctx, media.id):
-            await ring.heard(within=left)
+            await subscription.wait(within=left)
 
 
 async def _is_processing(ctx: Context, media_id: UUID) -> bool:

@@ -13,8 +13,8 @@ from contracts.errors import (
     UploadNotFound,
 )
 from jobs.parts import ATTEMPTS, missing_parts, size_of_part
-from procedures.media.arrival import Arrival, waiting_room
-from procedures.media.multipart import begun, check_number, find_in_parts, put_off
+from procedures.media.multipart import begun, check_number, extend_parts, find_in_parts
+from procedures.media.spooled_upload import SpooledUpload, waiting_room
 from rpc.content import Content
 from rpc.context import Context
 from rpc.procedure import mutation
@@ -35,11 +35,11 @@ async def upload_part(ctx: Context, params: UploadPart, content: Content) -> Upl
     """
     found = await find_in_parts(ctx, params.media_id)
     check_number(found, params.part_number)
-    size, arrival = size_of_part(found, params.part_number), Arrival(content)
+    size, spooled = size_of_part(found, params.part_number), SpooledUpload(content)
     async with ctx.resources.parts.of((found.id, params.part_number)), ctx.resources.arrivals.of(ctx.caller.id):
-        row, stored = await _receive(ctx, params, found, arrival, size)
+        row, stored = await _receive(ctx, params, found, spooled, size)
     sizes = {part.number: part.size_bytes for part in stored} | {params.part_number: size}
-    await put_off(ctx, row, uploaded_bytes=sum(sizes.values()))
+    await extend_parts(ctx, row, uploaded_bytes=sum(sizes.values()))
     missing = [number for number in missing_parts(row, stored) if number != params.part_number]
     return UploadedPart(
         part_number=params.part_number,
@@ -51,15 +51,15 @@ async def upload_part(ctx: Context, params: UploadPart, content: Content) -> Upl
 
 
 async def _receive(
-    ctx: Context, params: UploadPart, found: MediaRow, arrival: Arrival, size: int
+    ctx: Context, params: UploadPart, found: MediaRow, spooled: SpooledUpload, size: int
 ) -> tuple[MediaRow, list[Part]]:
     """Have all of a part arrive, and send it on."""
     with waiting_room() as file:
-        await arrival.fill(file, size)
-        if arrival.size_bytes < size or await arrival.has_more():
-            more = arrival.size_bytes + await arrival.has_more()
+        await spooled.fill(file, size)
+        if spooled.size_bytes < size or await spooled.has_more():
+            more = spooled.size_bytes + await spooled.has_more()
             raise PartDiffers(part_number=params.part_number, declared=size, actual=more)
-        if params.sha256 not in {None, arrival.sha256}:
+        if params.sha256 not in {None, spooled.sha256}:
             raise DigestDiffers
         return await _write_part(ctx, found, params.part_number, file, size)
 

@@ -87,7 +87,7 @@ def reserved_key(reservation: ReservationRow, plan: Plan) -> str:
 
 
 async def extend(ctx: Context, media_id: UUID, *, upload_expires_at: datetime | None = None) -> MediaRow:
-    """Put the end of an upload off that its key found; IdempotencyKeyTaken when it was deleted meanwhile."""
+    """Extend an upload that its key found; IdempotencyKeyTaken when it was deleted meanwhile."""
     rows = await extend_all(ctx, [media_id], upload_expires_at=upload_expires_at)
     if not rows:
         raise IdempotencyKeyTaken

@@ -121,7 +121,7 @@ async def cancel_upload(ctx: Context, params: MediaReference) -> Success:
 
 
 async def _cancel(ctx: Context, params: MediaReference) -> MediaRow | None:
-    """Bury an upload, and have a worker clean up after it; None when it was buried before."""
+    """Soft-delete an upload, and have a worker clean up after it; None when it was deleted before."""
     async with ctx.db.transaction() as tx:
         cancelled = await tx.one(MediaRow, "cancel_upload", id=params.media_id, owners=ctx.owners, now=ctx.now)
         if cancelled is not None:

@@ -44,7 +44,7 @@ def _plan(ctx: Context, upload: InitiateUpload) -> Plan | RpcError:
 
 
 async def _begin(ctx: Context, asked: Sequence[tuple[InitiateUpload, Plan]]) -> list[Begun]:
-    """Reserve room for as many as fit, by one statement; those that their keys find have their ends put off."""
+    """Reserve room for as many as fit, by one statement; those that their keys find are extended."""
     reservations = await reserve_all(ctx, asked) if asked else []
     known = {reservation.id for reservation in reservations if reservation.outcome == "known" and reservation.id}
     extended = await _extend(ctx, known)

@@ -14,6 +14,7 @@ from rpc.body import Arriving, Bodies, media_type
 from rpc.budget import AnswerBudget
 from rpc.concurrency import ConcurrencyLimits, within
 from rpc.dispatch import Authenticate, Call, Dispatcher
+from rpc.early_response import EarlyResponse
 from rpc.endpoint import once
 from rpc.json import encode
 from rpc.misplaced import Misplaced, dialect_of
@@ -25,7 +26,6 @@ from rpc.trpc.lines import lines
 from rpc.trpc.request import BINARY, JSON_LINES, Asked, check_parameters, is_batch, path_of, read
 from rpc.trpc.shape import Answer, Refused, answer
 from rpc.trpc.subscription import input_of_subscription, with_token
-from rpc.unread import Unread
 
 # A query may be sent as a POST: clients do so by `methodOverride`, for inputs that no URL can hold.
 METHODS = {
@@ -97,7 +97,7 @@ class Trpc:
         body = Arriving(request.receive, idle_seconds=self._content_idle_seconds)
         call = Call(dialect="trpc", name=path, authenticate=authenticate, open=partial(open_content, request, body))
         told = answer(await self._dispatcher.dispatch(call), path)
-        return _single(told) if body.is_whole else _single(told, Unread)
+        return _single(told) if body.is_whole else _single(told, EarlyResponse)
 
     async def _respond(self, asked: Asked, request: Request) -> Response:
         if not asked.batched and self._is_subscription(asked.paths[0]):

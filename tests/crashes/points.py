@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import product
 
 READY = ["upload.started", "media.processing", "media.ready"]
-BURIED = ["upload.started", "media.deleted"]
+CANCELLED = ["upload.started", "media.deleted"]
 DELETED = [*READY, "media.deleted"]
 NOWHERE = 0, "before"
 

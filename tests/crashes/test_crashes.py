@@ -21,7 +21,7 @@ from storage.keys import staging_key
 from storage.s3 import ObjectStore
 from tests.callers import SERVICE
 from tests.crashes.crashing import CRASHED, DONE, OF_SERVICES
-from tests.crashes.points import BURIED, DELETED, NOWHERE, READY, Ended, points
+from tests.crashes.points import CANCELLED, DELETED, NOWHERE, READY, Ended, points
 from tests.media_files import HTML, photo, video
 from tests.recordings import recording
 from tests.sampling import drawn
@@ -47,7 +47,7 @@ BODIES = {
 OF_A_POST = ("media.attachToPost", "media.detachFromPost", "media.deletePostMedia")
 
 ONE_READY = Ended(None, [READY], ["ready"])
-ONE_BURIED = Ended(None, [BURIED], [])
+ONE_CANCELLED = Ended(None, [CANCELLED], [])
 ONE_DELETED = Ended(None, [DELETED], [])
 
 
@@ -60,7 +60,7 @@ class Operation:
     end: Ended
     late: bool = False
     later_by: timedelta = timedelta(seconds=900 + 60 + 5)
-    doubled: tuple[str, ...] = ()  # crashes after which a repetition reserves anew, and the sweep buries the first
+    doubled: tuple[str, ...] = ()  # crashes after which a repetition reserves anew, and the sweep deletes the first
     limits: str = "off"
 
 
@@ -72,8 +72,10 @@ OPERATIONS = {
     "initiate with a known key": Operation("media.initiateUpload", "key initiate", replace(ONE_READY, answer="PUT")),
     "initiate many with keys": Operation("media.initiateUploads", "key", replace(ONE_READY, answer="PUT")),
     "complete": Operation("media.completeUpload", "digest initiate put", replace(ONE_READY, answer="processing")),
-    "complete another type": Operation("media.completeUpload", "html initiate put", replace(ONE_BURIED, answer="1601")),
-    "cancel": Operation("media.cancelUpload", "initiate put", replace(ONE_BURIED, answer="success")),
+    "complete another type": Operation(
+        "media.completeUpload", "html initiate put", replace(ONE_CANCELLED, answer="1601")
+    ),
+    "cancel": Operation("media.cancelUpload", "initiate put", replace(ONE_CANCELLED, answer="success")),
     "cancel processing": Operation(
         "media.cancelProcessing", "initiate put complete", Ended("success", [FAILED], ["failed"])
     ),
@@ -84,7 +86,7 @@ OPERATIONS = {
     ),
     "process a damaged image": Operation("jobs", "damaged initiate put complete", Ended(None, [FAILED], ["failed"])),
     "delete": Operation("media.deleteMedia", "initiate put complete jobs", replace(ONE_DELETED, answer="success")),
-    "delete an upload": Operation("media.deleteMedia", "initiate put", replace(ONE_BURIED, answer="success")),
+    "delete an upload": Operation("media.deleteMedia", "initiate put", replace(ONE_CANCELLED, answer="success")),
     "delete many": Operation("media.deleteMany", "initiate put complete jobs", replace(ONE_DELETED, answer="success")),
     "attach": Operation("media.attachToPost", "initiate put complete jobs", replace(ONE_READY, answer="1 in the post")),
     "detach": Operation(
@@ -105,14 +107,14 @@ OPERATIONS = {
         "media.completeUpload", "digest initiate put", replace(ONE_READY, answer="processing"), limits=ROOMY
     ),
     "cancel under a limit": Operation(
-        "media.cancelUpload", "initiate put", replace(ONE_BURIED, answer="success"), limits=ROOMY
+        "media.cancelUpload", "initiate put", replace(ONE_CANCELLED, answer="success"), limits=ROOMY
     ),
     "delete under a limit": Operation(
         "media.deleteMedia", "initiate put complete jobs", replace(ONE_DELETED, answer="success"), limits=ROOMY
     ),
     "set a plan": Operation("media.setPlan", "", Ended("room for 1024 MiB", [], [])),
     "purge a user": Operation(
-        "media.purgeUser", "initiate put complete jobs initiate", Ended("success", [DELETED, BURIED], [])
+        "media.purgeUser", "initiate put complete jobs initiate", Ended("success", [DELETED, CANCELLED], [])
     ),
     "process_media": Operation("jobs", "initiate put complete", ONE_READY),
     "process a film": Operation("jobs", "film initiate put complete", ONE_READY),
@@ -120,12 +122,12 @@ OPERATIONS = {
     "purge_media": Operation("jobs", "initiate put complete jobs delete", ONE_DELETED),
     "purge_media past the end": Operation("jobs", "initiate put complete jobs delete", ONE_DELETED, late=True),
     "settle an upload that arrived": Operation("jobs", "digest initiate put sweep", ONE_READY, late=True),
-    "settle an upload that never came": Operation("jobs", "initiate sweep", ONE_BURIED, late=True),
-    "settle another type": Operation("jobs", "html initiate put sweep", ONE_BURIED, late=True),
-    "settle another size": Operation("jobs", "other-size initiate smuggle sweep", ONE_BURIED, late=True),
-    "settle another digest": Operation("jobs", "other-digest initiate smuggle sweep", ONE_BURIED, late=True),
+    "settle an upload that never came": Operation("jobs", "initiate sweep", ONE_CANCELLED, late=True),
+    "settle another type": Operation("jobs", "html initiate put sweep", ONE_CANCELLED, late=True),
+    "settle another size": Operation("jobs", "other-size initiate smuggle sweep", ONE_CANCELLED, late=True),
+    "settle another digest": Operation("jobs", "other-digest initiate smuggle sweep", ONE_CANCELLED, late=True),
     "settle a media": Operation("jobs", "initiate put complete jobs put sweep", ONE_READY, late=True),
-    "settle a tombstone": Operation("jobs", "initiate put cancel jobs put sweep", ONE_BURIED, late=True),
+    "settle a tombstone": Operation("jobs", "initiate put cancel jobs put sweep", ONE_CANCELLED, late=True),
     "settle what failed a day ago": Operation(
         "jobs",
         "initiate put complete stop sweep",
@@ -134,7 +136,7 @@ OPERATIONS = {
         later_by=timedelta(hours=24, seconds=5),
     ),
     "sweep an upload": Operation("sweep", "initiate put", ONE_READY, late=True),
-    "sweep a tombstone": Operation("sweep", "initiate put cancel jobs put", ONE_BURIED, late=True),
+    "sweep a tombstone": Operation("sweep", "initiate put cancel jobs put", ONE_CANCELLED, late=True),
 }
 
 
@@ -291,7 +293,7 @@ def broken_off(crashing, variables, prepared, repeated, recovered, standing, fet
         answer = await repeated(operation.run, params) if operation.run.startswith("media.") else None
         await recovered(now, late)
 
-        lives = [BURIED, *operation.end.lives] if crash in operation.doubled else operation.end.lives
+        lives = [CANCELLED, *operation.end.lives] if crash in operation.doubled else operation.end.lives
         point = f"{name}, {when} call {n}: {death}"
         assert (point, await standing(answer, since)) == (point, replace(operation.end, lives=lives))
         return death

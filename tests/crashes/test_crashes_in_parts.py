@@ -21,7 +21,7 @@ from rpc.procedure import Kind
 from sql.rows import MediaRow
 from tests.crashes import test_crashes
 from tests.crashes.crashing import ADA, CRASHED, DONE, chunks
-from tests.crashes.points import BURIED, DELETED, NOWHERE, READY, Ended, points
+from tests.crashes.points import CANCELLED, DELETED, NOWHERE, READY, Ended, points
 from tests.media_files import HTML, padded, photo, video
 from tests.sampling import drawn
 
@@ -41,9 +41,9 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 ONE_READY = Ended("processing", [READY], ["ready"])
-ONE_BURIED = Ended("success", [BURIED], [])
+ONE_CANCELLED = Ended("success", [CANCELLED], [])
 ONE_DELETED = Ended("success", [DELETED], [])
-UNASKED = replace(ONE_BURIED, answer=None)
+UNASKED = replace(ONE_CANCELLED, answer=None)
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ OPERATIONS = {
     "complete": Operation("media.completeMultipartUpload", "digest initiate put", ONE_READY),
     "complete of two parts": Operation("media.completeMultipartUpload", "initiate put", ONE_READY, body="halves"),
     "complete another type": Operation(
-        "media.completeMultipartUpload", "initiate put", replace(ONE_BURIED, answer="1601"), body="html"
+        "media.completeMultipartUpload", "initiate put", replace(ONE_CANCELLED, answer="1601"), body="html"
     ),
     "complete another digest": Operation(
-        "media.completeMultipartUpload", "other-digest initiate put", replace(ONE_BURIED, answer="1201")
+        "media.completeMultipartUpload", "other-digest initiate put", replace(ONE_CANCELLED, answer="1201")
     ),
     "upload the first part": Operation("media.uploadPart", "initiate", ONE_READY, content=PHOTO),
     "upload a part again": Operation("media.uploadPart", "initiate put", ONE_READY, content=PHOTO),
@@ -78,10 +78,10 @@ OPERATIONS = {
     "upload in parts": Operation("media.upload", "", ONE_READY, content=CLIP),
     "upload another type": Operation("media.upload", "", Ended("1601", [], []), content=HTML),
     "upload another digest": Operation(
-        "media.upload", "other-digest", replace(ONE_BURIED, answer="1201"), content=PHOTO
+        "media.upload", "other-digest", replace(ONE_CANCELLED, answer="1201"), content=PHOTO
     ),
-    "cancel": Operation("media.cancelUpload", "initiate put", ONE_BURIED),
-    "delete an upload": Operation("media.deleteMedia", "initiate put", ONE_BURIED),
+    "cancel": Operation("media.cancelUpload", "initiate put", ONE_CANCELLED),
+    "delete an upload": Operation("media.deleteMedia", "initiate put", ONE_CANCELLED),
     "delete": Operation("media.deleteMedia", "initiate put complete jobs", ONE_DELETED),
     "purge_media past the end": Operation("jobs", "initiate put cancel", UNASKED, late=True),
     "settle parts that arrived": Operation(
@@ -281,8 +281,8 @@ def broken_off(crashing, variables, prepared, repeated, recovered, standing, fet
             n=n,
             when=when,
         )
-        # Nobody can go on with what came through a server that died: it is buried, and its call begins anew.
-        orphans = [BURIED for _ in fetch(ORPHANS)] if operation.run == "media.upload" else []
+        # Nobody can go on with what came through a server that died: it is deleted, and its call begins anew.
+        orphans = [CANCELLED for _ in fetch(ORPHANS)] if operation.run == "media.upload" else []
         answer = await repeated(operation, params) if operation.run.startswith("media.") else None
         await recovered(now, late)
 

@@ -15,7 +15,7 @@ from contracts.errors import (
     UploadNotFound,
 )
 from procedures.media import part
-from procedures.media.arrival import waiting_room
+from procedures.media.spooled_upload import waiting_room
 from rpc.auth import Caller
 from rpc.concurrency import Slots
 from rpc.content import ContentBrokenOff

@@ -104,7 +104,7 @@ async def test_unfinished_uploads_are_listed(begin, pending_upload, completed_me
 
 
 async def test_anybody_of_the_owner_resumes_after_every_url_has_expired(begin, call, ada):
-    """Hours later what is there stays, what is missing is signed anew, and the end is put off by a day."""
+    """Hours later what is there stays, what is missing is signed anew, and the upload is extended by a day."""
     upload = await begin()
     await upload.send(1)
     later = datetime.now(UTC) + timedelta(hours=23)

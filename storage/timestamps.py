@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 from botocore.utils import parse_timestamp
 
 
-def moment(written: str) -> datetime:
-    """The moment of an ISO 8601 text, as bodies have, of an HTTP date, as headers have, or of whatever botocore takes.
+def timestamp(written: str) -> datetime:
+    """Read an ISO 8601 text, as bodies have, an HTTP date, as headers have, or whatever botocore takes.
 
     Raises ValueError.
     """

@@ -11,7 +11,7 @@ LINGER_SECONDS = 5.0
 MAX_DISCARDED_BYTES = 32 * 1024 * 1024
 
 
-class Unread(Response):
+class EarlyResponse(Response):
     """The whole answer to a request whose body nobody will read; the connection ends with it, but not at once.
 
     A connection that is closed on bytes which still come is reset, and on its way the reset may overtake the answer.

@@ -20,7 +20,7 @@ def waiting_room() -> Iterator[BinaryIO]:
         yield file
 
 
-class Arrival:
+class SpooledUpload:
     """A content that is read in pieces, each into a file; the size and the SHA-256 of what has been read."""
 
     def __init__(self, content: Content) -> None:

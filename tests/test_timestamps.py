@@ -6,7 +6,7 @@ from io import BytesIO
 import pytest
 from botocore.utils import parse_timestamp
 
-from storage.moments import moment
+from storage.timestamps import timestamp
 
 WRITTEN = [
     "2026-02-03T04:05:06Z",
@@ -22,12 +22,12 @@ WRITTEN = [
 def test_a_moment_is_the_one_that_botocore_reads(subtests):
     for written in WRITTEN:
         with subtests.test(written=written):
-            assert moment(written) == parse_timestamp(written)
+            assert timestamp(written) == parse_timestamp(written)
 
 
 def test_moments_are_not_of_the_zone_of_the_machine():
-    assert moment("2026-02-03T04:05:06.789Z") == datetime(2026, 2, 3, 4, 5, 6, 789_000, UTC)
-    assert moment("Tue, 03 Feb 2026 04:05:06 GMT") == datetime(2026, 2, 3, 4, 5, 6, 0, UTC)
+    assert timestamp("2026-02-03T04:05:06.789Z") == datetime(2026, 2, 3, 4, 5, 6, 789_000, UTC)
+    assert timestamp("Tue, 03 Feb 2026 04:05:06 GMT") == datetime(2026, 2, 3, 4, 5, 6, 0, UTC)
 
 
 @pytest.mark.parametrize("written", ["", "yesterday, or so", "Tue, 03 Fe", "2026-02-"], ids=str)
@@ -36,7 +36,7 @@ def test_what_is_no_moment_is_refused_as_botocore_refuses_it(written):
     with pytest.raises((TypeError, ValueError, RuntimeError)) as theirs:
         parse_timestamp(written)
     with pytest.raises(type(theirs.value)):
-        moment(written)
+        timestamp(written)
 
 
 async def test_the_store_is_read_with_it(resources, monkeypatch):
