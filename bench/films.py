@@ -17,8 +17,8 @@ from bench.looking import SAMPLE_SECONDS, looking, resident
 from bench.report import Row
 from bench.servers import worker
 from bench.uploads import Uploads, require
-from processing.child import processed
-from processing.processors import LADDERS
+from processing.registry import LADDERS
+from processing.sandbox.child import processed
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 QUALITIES = {360: ("640:360", "800k", "1600k"), 720: ("1280:720", "2800k", "5600k"), 1080: ("1920:1080", "5M", "10M")}

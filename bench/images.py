@@ -13,10 +13,10 @@ from PIL import Image, ImageOps
 from bench.report import Row
 from bench.servers import PEER
 from contracts.renditions import THUMBNAILS
-from processing.child import processed
-from processing.decoding import open_picture
-from processing.libvips import Image as Vips
-from processing.renditions import THUMBNAIL_EFFORT, THUMBNAIL_QUALITY, thumbnails
+from processing.image.decode import open_picture
+from processing.image.libvips import Image as Vips
+from processing.image.renditions import THUMBNAIL_EFFORT, THUMBNAIL_QUALITY, thumbnails
+from processing.sandbox.child import processed
 
 WIDTH, HEIGHT = 4032, 3024
 LARGEST = THUMBNAILS[-1]
@@ -59,7 +59,7 @@ def sides(photo: Path, folder: Path) -> Iterator[dict[str, Side]]:
 
 
 def ours(photo: Path, folder: Path) -> None:
-    """As `processing.pictures` makes them."""
+    """As `processing.image.process` makes them."""
     thumbnails(open_picture(photo, "image/jpeg").fitted(LARGEST, square=False), folder)
 
 

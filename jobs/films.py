@@ -10,10 +10,10 @@ from contracts.processing import Stage
 from contracts.renditions import MASTER, OF_VIDEO, PLAYLIST_TYPE
 from jobs.job import JobContext
 from jobs.renditions import BEGUN_AT, NO_FACTS, Overtaken, Told, as_json, note, publish
-from processing.child import own_folder, processed
 from processing.failures import ProcessingFailed, Reason
-from processing.processors import LADDERS, Limits
-from processing.records import File, Outcome
+from processing.protocol import File, Outcome
+from processing.registry import LADDERS, Limits
+from processing.sandbox.child import own_folder, processed
 from sql.rows import MediaRow
 from storage.playlists import MAX_BYTES, PlaylistDamaged, master_playlist, read_own
 

@@ -22,7 +22,7 @@ from procrastinate.tasks import Task
 
 from contracts.errors import ServiceUnavailable
 from jobs.scan import Scanner
-from processing.records import Policy
+from processing.protocol import Policy
 from sql.database import Database, Transaction
 from storage.s3 import ObjectStore
 

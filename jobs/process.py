@@ -19,11 +19,11 @@ from jobs.purge import tidy
 from jobs.recordings import duration_of_long, limits_of, longest_run
 from jobs.renditions import BEGUN_AT, NO_FACTS, Overtaken, Told, as_json, facts_of, note, publish
 from jobs.turns import SHORT, enqueue_in_turn, has_poster, lane_of, turn
-from processing.child import own_folder, processed
+from processing.detect import detect
 from processing.failures import ProcessingFailed, Reason
-from processing.processors import FILMS
-from processing.records import Outcome
-from processing.sniff import detect
+from processing.protocol import Outcome
+from processing.registry import FILMS
+from processing.sandbox.child import own_folder, processed
 from sql.database import Transaction
 from sql.rows import MediaIdRow, MediaRow
 from storage.bucket import ObjectMissing

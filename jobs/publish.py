@@ -19,8 +19,8 @@ from jobs.job import enqueue
 from jobs.parts import assemble
 from jobs.process import enqueue_processing
 from jobs.purge import purge_media
-from processing.header import dimensions
-from processing.sniff import WINDOW_BYTES, sniff
+from processing.detect import WINDOW_BYTES, sniff
+from processing.image.dimensions import dimensions
 from sql.database import Database, Transaction
 from sql.rows import MediaRow, Transfer
 from storage.bucket import ObjectChanged, ObjectMissing

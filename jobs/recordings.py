@@ -3,8 +3,8 @@
 from contracts.formats import MediaType
 from jobs.turns import LONG_SECONDS, is_long
 from processing.failures import ProcessingFailed, Reason
-from processing.processors import Limits, processor_of
-from processing.records import Outcome
+from processing.protocol import Outcome
+from processing.registry import Limits, processor_of
 from sql.rows import MediaRow
 
 SECONDS = 120  # that processing a recording may take,

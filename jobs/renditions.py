@@ -8,7 +8,7 @@ import msgspec
 
 from contracts.processing import Stage
 from jobs.job import JobContext
-from processing.records import Facts, File
+from processing.protocol import Facts, File
 from sql.rows import MediaIdRow, MediaRow
 from storage.keys import new_attempt, rendition_key
 

@@ -15,7 +15,7 @@ from jobs.job import QUEUE, JobContext, utc_now
 from jobs.retention import Retention, forget
 from jobs.sweep import sweep
 from jobs.turns import LANES
-from processing.child import sweep_folders
+from processing.sandbox.child import sweep_folders
 from sql.database import Database
 from sql.migrate import missing
 from sql.pool import Pool

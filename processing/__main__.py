@@ -5,9 +5,9 @@ import os
 import sys
 from typing import BinaryIO
 
-from processing.confinement import confine
 from processing.failures import ProcessingFailed, Reason
-from processing.records import Answer, Order, from_json, to_json
+from processing.protocol import Answer, Order, from_json, to_json
+from processing.sandbox.confinement import confine
 
 STDOUT, STDERR = 1, 2
 

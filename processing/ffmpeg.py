@@ -12,8 +12,8 @@ from typing import TypeVar
 import av
 from av.container import InputContainer
 
+from processing.audio.id3 import with_few_tags
 from processing.failures import ProcessingFailed, Reason, tells_of_memory
-from processing.id3 import with_few_tags
 
 Packet = TypeVar("Packet")
 

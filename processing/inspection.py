@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from contracts.renditions import FULL, OF_HLS, OF_VIDEO, PEAKS, PLAYLIST_TYPE, POSTER, THUMBNAILS, WAVEFORM
-from processing.header import dimensions
-from processing.records import File
+from processing.image.dimensions import dimensions
+from processing.protocol import File
 
 WEBP, AAC, MP4, JSON = "image/webp", "audio/mp4", "video/mp4", "application/json"
 TYPES = {

@@ -15,8 +15,8 @@ from yarl import URL
 
 from contracts.errors import ServiceUnavailable, cause_of
 from jobs.scan import Scanner
-from processing.cgroup import dies_as_one, memory_bytes
-from processing.sandbox import Sandbox, sandbox
+from processing.sandbox.cgroup import dies_as_one, memory_bytes
+from processing.sandbox.probe import Sandbox, sandbox
 from rpc.context import Resources
 from server.lanes import MIB, Lanes
 from server.resources import open_resources

@@ -15,7 +15,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
-from processing.prctl import hide_memory
+from processing.sandbox.prctl import hide_memory
 from server.commands import CommandError
 from server.connections import Connection, ConnectionLimits, watch
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from processing.cgroup import cores, memory_bytes
+from processing.sandbox.cgroup import cores, memory_bytes
 from server.settings import Settings
 
 MIB = 1024 * 1024

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from processing.prctl import hide_memory
+from processing.sandbox.prctl import hide_memory
 from server.http import STOP_SIGNALS
 
 RESTART_SECONDS = 1.0

@@ -7,7 +7,7 @@ from jobs.retention import Retention
 from jobs.scan import Scanner
 from jobs.turns import AUDIO, IMAGE, LONG_AUDIO, POSTERS, VIDEO
 from jobs.worker import CONCURRENCY, WorkPolicy, run_worker
-from processing.records import Policy
+from processing.protocol import Policy
 from rpc.context import Resources
 from server.lanes import Lanes
 from server.settings import Settings

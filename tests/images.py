@@ -9,7 +9,7 @@ import pillow_heif
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 from PIL.Image import Transpose
 
-from processing.libvips import Image as Vips
+from processing.image.libvips import Image as Vips
 
 # Corners that no turn or mirror leaves where they are.
 CORNERS = {

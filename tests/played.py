@@ -9,8 +9,8 @@ import m3u8
 from av.audio.resampler import AudioResampler
 from PIL import Image
 
-from processing.ladders import process
-from processing.records import File, Outcome, Task, Tell, unheard
+from processing.protocol import File, Outcome, Task, Tell, unheard
+from processing.video.transcode import process
 from tests.films import MIME_TYPES
 
 LOUD = 3000  # of 32768

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from jobs import films, process
-from processing.child import Listener, own_folder, processed
-from processing.processors import Processor
-from processing.records import Outcome, from_json, to_json
+from processing.protocol import Outcome, from_json, to_json
+from processing.registry import Processor
+from processing.sandbox.child import Listener, own_folder, processed
 
 OUTCOME = "outcome.json"
 
@@ -43,7 +43,7 @@ class Rendered:
         tell: Listener | None = None,
         **asked: Any,
     ) -> AsyncIterator[Outcome]:
-        """As `processing.child.processed`, but that half of the work being done is told, and no other part."""
+        """As `processing.sandbox.child.processed`, but that half of the work being done is told, and no other part."""
         kept = self._place(source, mime_type, processor and processor.module, sorted(asked.items()))
         if not kept.exists():
             async with processed(source, mime_type, processor=processor, **asked) as outcome:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from processing import films, pictures
-from processing.records import File, Task
+from processing.image import process as pictures
+from processing.protocol import File, Task
+from processing.video import poster as films
 from tests import test_colours, test_still_colours
 from tests.node import PACKAGE, node_with_packages
 from tests.played import laddered, named

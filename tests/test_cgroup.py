@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from processing.cgroup import cores, dies_as_one, memory_bytes
+from processing.sandbox.cgroup import cores, dies_as_one, memory_bytes
 
 MIB = 1024 * 1024
 ALL_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -15,11 +15,11 @@ from typing import Any
 import psutil
 import pytest
 
-from processing.child import PREFIX, processed, sweep_folders
 from processing.failures import SENTENCES, ProcessingFailed, Reason
-from processing.libvips import Image as Vips
-from processing.processors import MIB, PROCESSORS
-from processing.sandbox import sandbox
+from processing.image.libvips import Image as Vips
+from processing.registry import MIB, PROCESSORS
+from processing.sandbox.child import PREFIX, processed, sweep_folders
+from processing.sandbox.probe import sandbox
 from tests.images import encoded, scene
 from tests.processes import command_of
 
@@ -234,8 +234,8 @@ def test_no_socket_opens_in_a_child():
 
 FORBIDDEN = """
 import subprocess, sys
-from processing.prctl import Option, prctl
-from processing.seccomp import refuse_calls
+from processing.sandbox.prctl import Option, prctl
+from processing.sandbox.seccomp import refuse_calls
 
 prctl(Option.NO_NEW_PRIVS, 1)
 assert refuse_calls()
@@ -264,7 +264,7 @@ def test_what_a_child_starts_stays_in_the_group_that_is_killed(leaving):
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from processing.child import processed
+from processing.sandbox.child import processed
 
 async def main():
     async with processed(Path(sys.argv[1]), "image/jpeg", root=Path(sys.argv[2])):

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from processing import child
 from processing.failures import ProcessingFailed, Reason
-from processing.libvips import Image
-from processing.records import File
+from processing.image.libvips import Image
+from processing.protocol import File
+from processing.sandbox import child
 
 PICTURE = Image.black(1, 1, bands=3).webpsave_buffer(keep="none")
 ONE_PIXEL: dict[str, Any] = {"width": 1, "height": 1}

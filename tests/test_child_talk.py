@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from processing import child
-from processing.child import processed
 from processing.failures import ProcessingFailed, Reason
-from processing.processors import LADDERS
-from processing.records import Answer
+from processing.protocol import Answer
+from processing.registry import LADDERS
+from processing.sandbox import child
+from processing.sandbox.child import processed
 from tests.films import film
 
 DEADLINE_SECONDS = 60.0

@@ -9,8 +9,8 @@ import imageio_ffmpeg
 import pytest
 from PIL import Image, ImageDraw
 
-from processing.films import process
-from processing.records import Outcome, Task
+from processing.protocol import Outcome, Task
+from processing.video.poster import process
 from tests.films import MIME_TYPES
 from tests.played import laddered, named
 

@@ -10,9 +10,9 @@ import imageio_ffmpeg
 import pytest
 from PIL import Image
 
-from processing.films import process
-from processing.records import Task
-from processing.sniff.crop import Crop, crop_of
+from processing.detect.crop import Crop, crop_of
+from processing.protocol import Task
+from processing.video.poster import process
 from tests.films import MIME_TYPES
 from tests.played import laddered, named
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from processing.sandbox import Sandbox, sandbox
+from processing.sandbox.probe import Sandbox, sandbox
 from server import doctor
 from server.doctor import examine
 from server.embedded import free_port

@@ -17,9 +17,9 @@ from contracts.errors import ServiceUnavailable
 from contracts.renditions import OF_VIDEO
 from jobs import films
 from jobs.process import process_media
-from processing.child import PREFIX
 from processing.failures import ProcessingFailed, Reason
-from processing.processors import LADDERS
+from processing.registry import LADDERS
+from processing.sandbox.child import PREFIX
 from tests.media_files import video
 from tests.processes import TIMEOUT_SECONDS, command_of, until
 from tests.test_rendering_workers import SOON_SECONDS, ready

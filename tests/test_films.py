@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from processing.child import processed
 from processing.failures import ProcessingFailed, Reason
-from processing.film import open_film
-from processing.films import process
-from processing.records import Outcome, Task
+from processing.protocol import Outcome, Task
+from processing.sandbox.child import processed
+from processing.video.poster import process
+from processing.video.video import open_film
 from tests.clamd import zipped
 from tests.films import KINDS, MIME_TYPES, MIRRORS, QUARTER_TURNS, film, placed, said_to_last, shown, turned, unsaid
 from tests.images import CORNERS, likeness, scene
@@ -141,7 +141,7 @@ def test_a_film_whose_keyframes_are_far_apart_is_shown_by_an_earlier_frame(tmp_p
             return opened.still(10.0).time
 
     assert moment() == 10.0
-    monkeypatch.setattr("processing.film.STILL_PIXELS", 50 * 64 * 48)
+    monkeypatch.setattr("processing.video.video.STILL_PIXELS", 50 * 64 * 48)
     assert moment() == pytest.approx(5.0, abs=1.0)
 
 

@@ -9,8 +9,8 @@ import imageio_ffmpeg
 import pytest
 from PIL import Image, ImageDraw
 
-from processing.films import process
-from processing.records import Task
+from processing.protocol import Task
+from processing.video.poster import process
 from tests.films import MIME_TYPES
 from tests.images import difference
 from tests.played import laddered, mp4, named

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from processing.child import processed
 from processing.failures import ProcessingFailed, Reason
-from processing.pictures import process
-from processing.processors import MIB, Limits
-from processing.records import Outcome, Task
+from processing.image.process import process
+from processing.protocol import Outcome, Task
+from processing.registry import MIB, Limits
+from processing.sandbox.child import processed
 from tests import images
 from tests.images import MIME_TYPES, animation, chunk, encoded, png, scene
 from tests.media_files import HTML, SVG

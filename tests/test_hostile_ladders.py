@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 from jobs.process import ATTEMPTS, process_media
-from processing.child import processed
 from processing.failures import ProcessingFailed, Reason
-from processing.processors import LADDERS, Processor, processor_of
-from processing.records import Outcome, Policy
+from processing.protocol import Outcome, Policy
+from processing.registry import LADDERS, Processor, processor_of
+from processing.sandbox.child import processed
 from server.embedded import free_port
 from storage.playlists import MAX_BYTES
 from tests.films import MIME_TYPES, film, said_to_last

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from processing.pictures import process
-from processing.records import Policy, Task
+from processing.image.process import process
+from processing.protocol import Policy, Task
 from tests.images import MIME_TYPES, encoded, oriented, scene, vips
 
 EXIFTOOL = shutil.which("exiftool")

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from contracts.renditions import FULL, PEAKS, PLAYLIST_TYPE
+from processing.image.libvips import Image
 from processing.inspection import is_rendition
-from processing.libvips import Image
-from processing.records import File, Variant
+from processing.protocol import File, Variant
 from tests.images import chunk
 from tests.recordings import recording
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from processing.records import Outcome
+from processing.protocol import Outcome
 from tests.films import beep, edited, film
 from tests.played import hls, laddered, mp4
 

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
-from processing.ladder import Run, command, rungs, threads
+from processing.video.ladder import Run, command, rungs, threads
 
 
 def test_threads_rise_with_the_cores_to_a_bound(subtests):

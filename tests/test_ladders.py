@@ -8,8 +8,8 @@ import m3u8
 import pytest
 
 from processing.failures import ProcessingFailed, Reason
-from processing.ladder import rungs
-from processing.records import Policy
+from processing.protocol import Policy
+from processing.video.ladder import rungs
 from tests.films import KINDS, QUARTER_TURNS, beep, edited, film, shown, turned
 from tests.images import CORNERS, difference, likeness
 from tests.played import Played, hls, laddered, mp4, named
@@ -45,7 +45,7 @@ def assert_plays(played: Played, size: tuple[int, int], rung: tuple[int, int], f
 
 def test_a_film_has_no_more_pixels_over_its_frames_than_the_longest_may_have(tmp_path, monkeypatch):
     """Many frames a second are as good as many seconds."""
-    monkeypatch.setattr("processing.extent.MOST_PIXELS", 320 * 240 * 10 // Policy().video_seconds + 1)
+    monkeypatch.setattr("processing.video.extent.MOST_PIXELS", 320 * 240 * 10 // Policy().video_seconds + 1)
 
     assert named(laddered(tmp_path / "ten", film(seconds=1.0, fps=10)), "mp4-360p")
     with pytest.raises(ProcessingFailed) as failed:

@@ -11,9 +11,9 @@ import psutil
 import pytest
 
 from jobs.process import ATTEMPTS_WHEN_KILLED, process_media
-from processing.confinement import FIRST_TO_GO
 from processing.failures import ProcessingFailed
-from processing.libvips import Image as Vips
+from processing.image.libvips import Image as Vips
+from processing.sandbox.confinement import FIRST_TO_GO
 from tests.cgroups import bounded_memory
 from tests.films import film
 from tests.processes import MEDIARPC, command_of, environment, running

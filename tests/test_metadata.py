@@ -5,7 +5,7 @@ from typing import get_args
 import msgspec
 
 from contracts.metadata import AudioTags, MediaMetadata
-from processing.records import Loss, Shown, Tags
+from processing.protocol import Loss, Shown, Tags
 
 
 def test_the_contract_has_every_member_that_processing_makes():

@@ -4,9 +4,9 @@ import av
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from processing import films
 from processing.failures import Reason
-from processing.records import Outcome, Task
+from processing.protocol import Outcome, Task
+from processing.video import poster as films
 from tests.films import KINDS, beep, edited, film, shown
 from tests.images import likeness
 from tests.played import hls, laddered, mp4, named

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from processing.failures import Reason
-from processing.pictures import process
-from processing.records import Outcome, Task
+from processing.image.process import process
+from processing.protocol import Outcome, Task
 from tests.images import STORED, difference, encoded, scene
 from tests.test_recordings import tried
 

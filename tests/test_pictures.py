@@ -9,10 +9,10 @@ import pytest
 import thash
 from PIL import Image, ImageSequence, ImageStat
 
+from processing.detect import detect
 from processing.failures import ProcessingFailed, Reason
-from processing.pictures import process
-from processing.records import Capture, File, Location, Outcome, Policy, Task
-from processing.sniff import detect
+from processing.image.process import process
+from processing.protocol import Capture, File, Location, Outcome, Policy, Task
 from tests.images import (
     MIME_TYPES,
     animation,

@@ -14,7 +14,7 @@ from contracts.errors import (
 )
 from contracts.renditions import OF_IMAGES
 from jobs.process import ATTEMPTS, ATTEMPTS_IN_SHORT_LANES, process_media
-from processing import processors
+from processing import registry as processors
 from rpc.auth import Caller
 from tests.media_files import photo
 

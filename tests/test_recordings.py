@@ -13,11 +13,11 @@ import pytest
 from av.audio.resampler import AudioResampler
 from PIL import Image
 
-from processing import sound
-from processing.child import processed
+from processing.audio import audio as sound
+from processing.audio.transcode import process
 from processing.failures import ProcessingFailed, Reason
-from processing.recordings import process
-from processing.records import File, Outcome, Tags, Task
+from processing.protocol import File, Outcome, Tags, Task
+from processing.sandbox.child import processed
 from tests.clamd import zipped
 from tests.media_files import HTML, photo
 from tests.recordings import CODECS, MIME_TYPES, TAGS, recording

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from processing.child import processed
-from processing.processors import LADDERS
-from processing.records import Outcome
+from processing.protocol import Outcome
+from processing.registry import LADDERS
+from processing.sandbox.child import processed
 from tests.at_once import at_once
 from tests.media_files import photo, video
 from tests.rendered import Rendered

@@ -14,7 +14,7 @@ from contracts.errors import (
     StorageLimitExceeded,
 )
 from contracts.renditions import OF_IMAGES
-from processing.records import Policy
+from processing.protocol import Policy
 from rpc.auth import Caller
 from tests.images import capture_exif, difference, encoded, oriented, scene
 from tests.media_files import photo

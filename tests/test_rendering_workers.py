@@ -11,8 +11,8 @@ import pytest
 from contracts.media import Media
 from contracts.renditions import OF_IMAGES
 from jobs.sweep import sweep
-from processing.child import PREFIX
-from processing.libvips import Image as Vips
+from processing.image.libvips import Image as Vips
+from processing.sandbox.child import PREFIX
 from tests.images import encoded, scene
 from tests.media_files import padded, video
 from tests.processes import TIMEOUT_SECONDS, Running, command_of, until

@@ -7,8 +7,8 @@ import zipfile
 
 import pytest
 
-from processing.sniff import WINDOW_BYTES, detect, sniff
-from processing.sniff.reading import MAX_WINDOWS
+from processing.detect import WINDOW_BYTES, detect, sniff
+from processing.detect.reading import MAX_WINDOWS
 from tests import images, recordings
 from tests.boxes import box, branded, ftyp, track
 from tests.films import MIME_TYPES, edited, film

@@ -13,8 +13,8 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageDraw
 
-from processing.pictures import process
-from processing.records import Outcome, Task
+from processing.image.process import process
+from processing.protocol import Outcome, Task
 from tests.images import chunk, encoded
 
 PATCHES = ((200, 40, 40), (40, 180, 60), (40, 60, 200), (128, 128, 128))

@@ -8,8 +8,8 @@ import av
 import imageio_ffmpeg
 import pytest
 
-from processing.ladders import process
-from processing.records import Outcome, Task
+from processing.protocol import Outcome, Task
+from processing.video.transcode import process
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 SECONDS = 3

@@ -37,7 +37,7 @@ from procedures.media.releases import with_releases
 from procedures.media.reservation import OVER_LIMIT, Plan, known_id, reserve
 from procedures.media.spooled_upload import SpooledUpload, waiting_room
 from procedures.media.usage import held_bytes, read_usage
-from processing.sniff import detect
+from processing.detect import detect
 from rpc.content import Content, unreadable
 from rpc.context import Context
 from rpc.procedure import mutation

@@ -2,10 +2,11 @@
 
 import pytest
 
-from processing import ladders, recordings
-from processing.changes import MOST_CHANGES
+from processing.audio import transcode as recordings
+from processing.audio.format_changes import MOST_CHANGES
 from processing.failures import ProcessingFailed, Reason
-from processing.records import Outcome, Task
+from processing.protocol import Outcome, Task
+from processing.video import transcode as ladders
 from tests.attacks.flac import alternating, film_with, recording_of
 
 FRAMES = 20  # of each format: enough to be heard

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from processing.sandbox import sandbox
+from processing.sandbox.probe import sandbox
 from tests.attacks import decoder
 from tests.films import film
 
@@ -36,9 +36,9 @@ REFUSED_TO_MANY = {
 WORKER = """
 import asyncio, sys
 from pathlib import Path
-from processing.child import processed
+from processing.sandbox.child import processed
 from processing.failures import ProcessingFailed
-from processing.processors import LADDERS
+from processing.registry import LADDERS
 
 async def main():
     try:

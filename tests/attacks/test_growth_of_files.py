@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from processing.capture import read_capture
-from processing.child import _read
-from processing.header import dimensions
+from processing.detect import detect
+from processing.image.dimensions import dimensions
+from processing.image.exif import read_capture
 from processing.inspection import is_rendition
-from processing.records import File
-from processing.sniff import detect
+from processing.protocol import File
+from processing.sandbox.child import _read
 from storage.playlists import read_own, signed
 from tests.attacks.growth import Made, is_linear
 

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from processing import films, ladders, pictures
 from processing.failures import ProcessingFailed, Reason
-from processing.jpeg import MOST_SCANS, has_many_scans
-from processing.records import Outcome, Task
+from processing.image import process as pictures
+from processing.image.jpeg import MOST_SCANS, has_many_scans
+from processing.protocol import Outcome, Task
+from processing.video import poster as films
+from processing.video import transcode as ladders
 from tests.attacks.growth import is_linear
 from tests.attacks.scans import baseline, film_of, progressive
 

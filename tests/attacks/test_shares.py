@@ -8,7 +8,7 @@ import pytest
 
 from contracts.errors import RateLimitExceeded, UploadIncomplete
 from jobs import publish
-from processing.header import dimensions
+from processing.image.dimensions import dimensions
 from rpc.concurrency import ConcurrencyLimits
 from rpc.in_flight import InFlight
 

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from processing.child import processed
 from processing.failures import ProcessingFailed, Reason
-from processing.processors import LADDERS, Processor
-from processing.records import Outcome, Tags
+from processing.protocol import Outcome, Tags
+from processing.registry import LADDERS, Processor
+from processing.sandbox.child import processed
 from tests.attacks import tags
 from tests.attacks.tags import FILMS, RECORDINGS
 from tests.recordings import recording

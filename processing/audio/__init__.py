@@ -1,0 +1,1 @@
+"""Audio: `transcode` makes facts, an MP3, and a waveform as numbers and as an image."""
