@@ -32,7 +32,7 @@ fmt: .venv/test ## format, and mend what lint can mend
 
 bench: .venv/run bench/peer/node_modules ## measure beside a peer and beside the floor; ARGS=--quick for a look
 	@$(BIN)/python -m bench $(ARGS) && $(BIN)/python -m bench uploads $(ARGS) && $(BIN)/python -m bench images $(ARGS) \
-		&& $(BIN)/python -m bench films $(ARGS)
+		&& $(BIN)/python -m bench videos $(ARGS)
 
 bench-growth: .venv/run ## time the statements at 10^4 to 10^6 media rows; ARGS=--full for 10^7
 	@$(BIN)/python -m bench growth $(ARGS)

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import films, growth, images, photos, report, servers
+from bench import growth, images, photos, report, servers, videos
 from bench.load import Run
 from bench.looking import MIB
 from bench.measure import Stage, measures, memory, streams
@@ -46,12 +46,12 @@ def parser() -> argparse.ArgumentParser:
         "uploads", help="files of 500 MB, over the embedded store or the one that S3_ENDPOINT names"
     )
     _options(files, run_uploads, RESULTS / "uploads.json")
-    pictures = commands.add_parser("images", help="thumbnails beside sharp and Pillow, and photos by the dozen")
-    _options(pictures, run_images, RESULTS / "images.json")
+    images = commands.add_parser("images", help="thumbnails beside sharp and Pillow, and photos by the dozen")
+    _options(images, run_images, RESULTS / "images.json")
     ladders = commands.add_parser(
-        "films", help="the ladder of a film beside plain ffmpeg, and how soon its poster shows"
+        "videos", help="the ladder of a video beside plain ffmpeg, and how soon its poster shows"
     )
-    _options(ladders, run_films, RESULTS / "films.json")
+    _options(ladders, run_videos, RESULTS / "videos.json")
     return top
 
 
@@ -164,29 +164,29 @@ def _crowds(stack: ExitStack, photo: Path, folder: Path, rounds_and_photos: tupl
     return found
 
 
-def run_films(chosen: argparse.Namespace) -> None:
+def run_videos(chosen: argparse.Namespace) -> None:
     """Make the ladder on every side, round after round, in turns; then posters."""
     rounds, seconds = (1, 4) if chosen.quick else (5, 60)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mediarpc-bench-")))
-        _say("making a film")
-        film = films.make_film(folder / "film.mp4", seconds)
-        sides = films.sides(film, folder)
+        _say("making a video")
+        video = videos.make_video(folder / "video.mp4", seconds)
+        sides = videos.sides(video, folder)
         measured = []
         for number in range(rounds + 1):
             _say(f"round {number} of {rounds}" if number else "warming up")
             measured.append({side: sides[side]() for side in list(sides)[:: -1 if number % 2 else 1]})
         _say("posters")
-        alone = [asyncio.run(films.poster(film)) for _ in range(rounds + 1)]
+        alone = [asyncio.run(videos.poster(video)) for _ in range(rounds + 1)]
         url = stack.enter_context(servers.databases(folder))
         uploads = stack.enter_context(uploads_over(servers.prepare_ours(url), folder))
-        published = films.posters(uploads, film, rounds, folder)
-        _say("photos beside films")
+        published = videos.posters(uploads, video, rounds, folder)
+        _say("photos beside videos")
         photo = images.make_photo(folder / "photo.jpg")
-        beside = films.photos_beside(uploads, photo, film, rounds, folder)
-    found = films.rows(measured[1:], alone[1:], published, beside)
+        beside = videos.photos_beside(uploads, photo, video, rounds, folder)
+    found = videos.rows(measured[1:], alone[1:], published, beside)
     report.save(chosen.out, {"machine": report.machine(), "rows": [asdict(row) for row in found]})
-    print(f"{report.table(found)}\n\n{report.machine()}; {rounds} rounds, a film of {seconds} s in 1080p.")
+    print(f"{report.table(found)}\n\n{report.machine()}; {rounds} rounds, a video of {seconds} s in 1080p.")
 
 
 def _say(what: str) -> None:

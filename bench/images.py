@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from bench.report import Row
 from bench.servers import PEER
 from contracts.renditions import THUMBNAILS
-from processing.image.decode import open_picture
+from processing.image.decode import open_image
 from processing.image.libvips import Image as Vips
 from processing.image.renditions import THUMBNAIL_EFFORT, THUMBNAIL_QUALITY, thumbnails
 from processing.sandbox.child import processed
@@ -41,8 +41,8 @@ def make_photo(path: Path) -> Path:
         + Vips.gaussnoise(WIDTH, HEIGHT, sigma=6, mean=120, seed=seed + 2)
         for seed in (1, 11, 21)
     ]
-    picture = channels[0].bandjoin(channels[1:]).cast("uchar").copy(interpretation="srgb")
-    picture.jpegsave(str(path), Q=88)
+    image = channels[0].bandjoin(channels[1:]).cast("uchar").copy(interpretation="srgb")
+    image.jpegsave(str(path), Q=88)
     return path
 
 
@@ -60,29 +60,29 @@ def sides(photo: Path, folder: Path) -> Iterator[dict[str, Side]]:
 
 def ours(photo: Path, folder: Path) -> None:
     """As `processing.image.process` makes them."""
-    thumbnails(open_picture(photo, "image/jpeg").fitted(LARGEST, square=False), folder)
+    thumbnails(open_image(photo, "image/jpeg").fitted(LARGEST, square=False), folder)
 
 
 def pillow(photo: Path, folder: Path) -> None:
     """As its handbook has it: each thumbnail from the file. It decodes no more of it than it needs, as sharp does."""
     for size in THUMBNAILS:
-        with Image.open(photo) as picture:
-            picture.thumbnail((size, size), Image.Resampling.LANCZOS)
-            _save(ImageOps.exif_transpose(picture), size, folder)
+        with Image.open(photo) as image:
+            image.thumbnail((size, size), Image.Resampling.LANCZOS)
+            _save(ImageOps.exif_transpose(image), size, folder)
 
 
 def pillow_sharing(photo: Path, folder: Path) -> None:
     """As we do it: from one shrunken decode, each thumbnail from the one before."""
     with Image.open(photo) as opened:
         opened.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
-        picture = ImageOps.exif_transpose(opened)
+        image = ImageOps.exif_transpose(opened)
         for size in reversed(THUMBNAILS):
-            picture.thumbnail((size, size), Image.Resampling.LANCZOS)
-            _save(picture, size, folder)
+            image.thumbnail((size, size), Image.Resampling.LANCZOS)
+            _save(image, size, folder)
 
 
-def _save(picture: Image.Image, size: int, folder: Path) -> None:
-    picture.save(folder / f"pillow-{size}.webp", quality=THUMBNAIL_QUALITY, method=THUMBNAIL_EFFORT)
+def _save(image: Image.Image, size: int, folder: Path) -> None:
+    image.save(folder / f"pillow-{size}.webp", quality=THUMBNAIL_QUALITY, method=THUMBNAIL_EFFORT)
 
 
 @contextmanager

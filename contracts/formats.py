@@ -1,6 +1,6 @@
 """The accepted media types, by what else they are called.
 
-`inline` are those that every browser shows by itself, as pictures and sound that run nothing; the others are always
+`inline` are those that every browser shows by itself, as images and sound that run nothing; the others are always
 saved to a file.
 """
 

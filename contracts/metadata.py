@@ -18,7 +18,7 @@ _Absent = SkipJsonSchema[None]
 
 
 class AudioTags(Wire):
-    """What a recording says of itself."""
+    """What an audio file says of itself."""
 
     model_config = _LEFT_OUT
 
@@ -32,7 +32,7 @@ class MediaMetadata(Wire):
 
     An image has `format` (what its file is), `frames` (over 1 when it moves), `placeholder` (a ThumbHash in base64) and
     `dominantColor` (#rrggbb). A video has `placeholder`, `dominantColor`, `codec` and `bitrate` (bits a second) of its
-    picture, `fps`, `hasAudio`, `rotation` (by how many degrees clockwise it was turned upright), and `warnings` where
+    image, `fps`, `hasAudio`, `rotation` (by how many degrees clockwise it was turned upright), and `warnings` where
     its renditions lack something. Audio has `codec`, `bitrate` and `tags`.
     """
 

@@ -1,7 +1,7 @@
 """After completion: make the renditions of a media and publish them, or say why there are none.
 
 One attempt writes its renditions under keys of its own, and one statement publishes them all, or all of one step for a
-film. Whoever dies in between leaves objects that no row names; every run ends with taking such away, those of earlier
+video. Whoever dies in between leaves objects that no row names; every run ends with taking such away, those of earlier
 and of overtaken runs too.
 """
 
@@ -13,16 +13,16 @@ import structlog
 
 from contracts.media import Purpose
 from contracts.processing import Stage
-from jobs.films import make_it_play
 from jobs.job import JobContext, job
+from jobs.long_audio import duration_of_long, limits_of, longest_run
 from jobs.purge import tidy
-from jobs.recordings import duration_of_long, limits_of, longest_run
 from jobs.renditions import BEGUN_AT, NO_FACTS, Overtaken, Told, as_json, facts_of, note, publish
 from jobs.turns import SHORT, enqueue_in_turn, has_poster, lane_of, turn
+from jobs.videos import make_it_play
 from processing.detect import detect
 from processing.failures import ProcessingFailed, Reason
 from processing.protocol import Outcome
-from processing.registry import FILMS
+from processing.registry import VIDEOS
 from processing.sandbox.child import own_folder, processed
 from sql.database import Transaction
 from sql.rows import MediaIdRow, MediaRow
@@ -102,12 +102,12 @@ async def _show(ctx: JobContext, media: MediaRow, source: Path) -> None:
         await ctx.scanner.require_clean(source)
     mime_type = _type_of(source)
     await note(ctx, media, Stage.RENDERING)
-    show = _show_film if mime_type in FILMS else _render
+    show = _show_video if mime_type in VIDEOS else _render
     await show(ctx, media, source, mime_type)
 
 
-async def _show_film(ctx: JobContext, media: MediaRow, source: Path, mime_type: str) -> None:
-    """Show a film by its poster, and have it made to play when it is its owner's turn at that."""
+async def _show_video(ctx: JobContext, media: MediaRow, source: Path, mime_type: str) -> None:
+    """Show a video by its poster, and have it made to play when it is its owner's turn at that."""
     async with processed(source, mime_type, policy=ctx.policy) as outcome:
         renditions = await publish(ctx, media, outcome.files)
     await _await_turn(ctx, media, renditions, facts_of(outcome.facts))

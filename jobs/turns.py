@@ -18,13 +18,13 @@ from sql.rows import MediaRow, TurnRow
 
 IMAGE, AUDIO, LONG_AUDIO, POSTERS, VIDEO = LANES = ("image", "audio", "long-audio", "poster", "video")
 SHORT = frozenset({IMAGE, AUDIO, POSTERS})  # what waits there is ready in moments, whoever else waits
-LONG_SECONDS = 600  # recordings of less take some fifteen at the most
-AUDIO_SPEED = 40  # how many seconds of a recording are processed in one, about
+LONG_SECONDS = 600  # audio files of less take some fifteen at the most
+AUDIO_SPEED = 40  # how many seconds of an audio file are processed in one, about
 LATEST_TURN = 2**31 - 1  # what a priority can say, after lifetimes of work
 
 
 def lane_of(media: MediaRow) -> str:
-    """Where a media waits: a film for its poster first, and then to be made to play; long recordings by themselves."""
+    """The lane of a media: a video waits for its poster first, and then to be transcoded; long audio has its own."""
     if media.type == MediaType.VIDEO:
         return VIDEO if has_poster(media) else POSTERS
     if media.type == MediaType.IMAGE:
@@ -33,7 +33,7 @@ def lane_of(media: MediaRow) -> str:
 
 
 def has_poster(media: MediaRow) -> bool:
-    """Whether the poster of a film is published."""
+    """Whether the poster of a video is published."""
     return any(made["name"] == POSTER for made in media.renditions)
 
 
@@ -67,6 +67,6 @@ async def turn(ctx: JobContext, media: MediaRow) -> AsyncIterator[None]:
 
 
 def _expected_seconds(media: MediaRow) -> int:
-    """A film is encoded in about its length, a long recording in a part of it, and all else in a second."""
+    """A video is encoded in about its length, a long audio file in a part of it, and all else in a second."""
     speed = {VIDEO: 1, LONG_AUDIO: AUDIO_SPEED}.get(lane_of(media))
     return math.ceil((media.duration or 1) / speed) if speed else 1

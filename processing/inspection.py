@@ -25,7 +25,7 @@ TYPES = {
 }
 SUFFIXES = {WEBP: ".webp", AAC: ".m4a", MP4: ".mp4", JSON: ".json", PLAYLIST_TYPE: ".m3u8"}
 
-# A WebP's pieces, without those that tell of where and by whom a picture was taken (EXIF, XMP).
+# A WebP's pieces, without those that tell of where and by whom an image was taken (EXIF, XMP).
 WEBP_CHUNKS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"})
 # Those of an MP4 and of its segments, at the top level (ISO/IEC 14496-12).
 MP4_BOXES = frozenset({b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"sidx", b"free", b"mfra"})
@@ -36,7 +36,7 @@ PEAKS_BYTES = 64 * 1024
 
 
 class Peaks(Struct, forbid_unknown_fields=True):
-    """The loudness of a recording, as `waveform.write_peaks` writes it."""
+    """The loudness of an audio file, as `waveform.write_peaks` writes it."""
 
     version: Literal[2]
     channels: Literal[1]

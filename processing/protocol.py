@@ -26,7 +26,7 @@ Codecs = Annotated[str, Meta(pattern="\\A[A-Za-z0-9.,]{1,60}\\Z")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What settings say of processing: whether a photo's place is kept, and the longest and largest films."""
+    """What settings say of processing: whether a photo's place is kept, and the longest and largest videos."""
 
     keep_location: bool = False
     video_seconds: int = 180
@@ -39,7 +39,7 @@ class Task:
 
     `square`: thumbnails are cut square around the centre, as those of profile images are.
     `made`: the names of renditions that are there already, and are not to be made again. `cores`: how many there are.
-    `most_seconds`: a recording of so many or more is left for a later run, and the outcome has a duration and no files.
+    `most_seconds`: an audio file of so many or more is left for a later run; the outcome has a duration and no files.
     """
 
     source: Path
@@ -112,7 +112,7 @@ class Loss(StrEnum):
 
 
 class Tags(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a recording says of itself."""
+    """What an audio file says of itself."""
 
     title: Text | None = None
     artist: Text | None = None
@@ -123,7 +123,7 @@ class Shown(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=Tru
     """What is safe to show: the `metadata` of a media, less what is not known of it.
 
     `placeholder` is a ThumbHash in base64, `dominant_color` #rrggbb, `bitrate` in bits a second, `rotation` in degrees
-    clockwise: by how much a film was turned to be upright, `warnings` what was lost on the way.
+    clockwise: by how much a video was turned to be upright, `warnings` what was lost on the way.
     """
 
     format: Text | None = None
@@ -152,7 +152,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Facts, and renditions in their fixed order; none of a recording that is left for a later run."""
+    """Facts, and renditions in their fixed order; none of an audio file that is left for a later run."""
 
     facts: Facts
     files: tuple[File, ...]

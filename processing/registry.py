@@ -40,7 +40,7 @@ class Processor:
     limits: Limits
 
 
-FILMS = frozenset({"video/mp4", "video/quicktime", "video/webm"})
+VIDEOS = frozenset({"video/mp4", "video/quicktime", "video/webm"})
 
 PROCESSORS = (
     Processor(
@@ -60,7 +60,7 @@ PROCESSORS = (
     ),
     Processor(
         module="processing.video.poster",
-        mime_types=FILMS,
+        mime_types=VIDEOS,
         limits=Limits(memory_bytes=2048 * MIB, cpu_seconds=45, wall_seconds=120, file_bytes=512 * MIB),
     ),
     Processor(
@@ -72,10 +72,10 @@ PROCESSORS = (
     ),
 )
 
-# What follows for films: for a long one with all its qualities, on few cores, hours.
+# What follows for videos: for a long one with all its qualities, on few cores, hours.
 LADDERS = Processor(
     module="processing.video.transcode",
-    mime_types=FILMS,
+    mime_types=VIDEOS,
     limits=Limits(
         memory_bytes=8192 * MIB, cpu_seconds=6 * 3600, wall_seconds=3 * 3600, file_bytes=2048 * MIB, stall_seconds=60
     ),

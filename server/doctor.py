@@ -201,7 +201,7 @@ def _whose(found: Sandbox) -> str:
 async def _memory(settings: Settings) -> Finding:
     """Whether a worker here has room for what it processes at once; where another machine works, look there."""
     lanes, there = Lanes.of(settings), memory_bytes()
-    at_once = f"images {lanes.images}, recordings {lanes.recordings}, posters {lanes.posters}, films {lanes.films}"
+    at_once = f"images {lanes.images}, audio files {lanes.audio_files}, posters {lanes.posters}, videos {lanes.videos}"
     takes = f"a worker here takes about {lanes.memory_bytes // MIB} MiB of {there // MIB} MiB (at once: {at_once})"
     if lanes.memory_bytes > there:
         settings_at_once = "IMAGE_CONCURRENCY, AUDIO_CONCURRENCY, POSTER_CONCURRENCY or VIDEO_CONCURRENCY"

@@ -1,6 +1,6 @@
 """What goes with stored bytes that this server hands out, so that they do not act in its origin.
 
-A browser shows sound and film in a page of its own making, under this policy: they are the only thing it may load.
+A browser shows sound and video in a page of its own making, under this policy: they are the only thing it may load.
 """
 
 GUARD = {

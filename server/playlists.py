@@ -1,4 +1,4 @@
-"""`/hls/{token}/...`: the playlists of private films, with every segment signed anew for each request.
+"""`/hls/{token}/...`: the playlists of private videos, with every segment signed anew for each request.
 
 A player needs no cookie and no header: the path opens all playlists of one media, and nothing else. The segments come
 from storage.

@@ -163,7 +163,7 @@ class Settings:
         parse=_flag,
     )
     server_url: str | None = setting(
-        "This server's own base URL as browsers reach it, for players of private films and for the documents.",
+        "This server's own base URL as browsers reach it, for players of private videos and for the documents.",
         default=None,
         parse=_base_url,
     )
@@ -258,21 +258,21 @@ class Settings:
         "The largest image, in bytes or like `10MiB`.", default=10 * MIB, parse=_size(MAX_PUT_BYTES)
     )
     max_video_bytes: int = setting(
-        "The largest film that is uploaded by one PUT.", default=100 * MIB, parse=_size(MAX_PUT_BYTES)
+        "The largest video that is uploaded by one PUT.", default=100 * MIB, parse=_size(MAX_PUT_BYTES)
     )
-    max_audio_bytes: int = setting("The largest recording.", default=20 * MIB, parse=_size(MAX_PUT_BYTES))
+    max_audio_bytes: int = setting("The largest audio file.", default=20 * MIB, parse=_size(MAX_PUT_BYTES))
     max_multipart_image_bytes: int | None = setting(
         "The largest image that comes in parts or through the server; unset, or less than that: `MAX_IMAGE_BYTES`.",
         default=None,
         parse=_size(MAX_MULTIPART_BYTES),
     )
     max_multipart_video_bytes: int = setting(
-        "The largest film that does; `MAX_VIDEO_BYTES` when that is more.",
+        "The largest video that does; `MAX_VIDEO_BYTES` when that is more.",
         default=500 * MIB,
         parse=_size(MAX_MULTIPART_BYTES),
     )
     max_multipart_audio_bytes: int | None = setting(
-        "The largest recording that does; unset, or less than that: `MAX_AUDIO_BYTES`.",
+        "The largest audio file that does; unset, or less than that: `MAX_AUDIO_BYTES`.",
         default=None,
         parse=_size(MAX_MULTIPART_BYTES),
     )
@@ -316,24 +316,24 @@ class Settings:
         parse=_number(1, 64),
     )
     audio_concurrency: int = setting(
-        "How many recordings each worker processes at once, and as many of ten minutes and more besides.",
+        "How many audio files each worker processes at once, and as many of ten minutes and more besides.",
         default=1,
         parse=_number(1, 64),
     )
     poster_concurrency: int = setting(
-        "Of how many films each worker makes the poster at once.", default=1, parse=_number(1, 64)
+        "Of how many videos each worker makes the poster at once.", default=1, parse=_number(1, 64)
     )
-    video_concurrency: int = setting("How many films each worker encodes at once.", default=1, parse=_number(1, 64))
+    video_concurrency: int = setting("How many videos each worker encodes at once.", default=1, parse=_number(1, 64))
     keep_location: bool = setting(
         "Whether the place where a photo was taken is kept, in the database alone; no rendition ever holds it.",
         default=False,
         parse=_flag,
     )
     video_max_seconds: int = setting(
-        "The longest film that is processed, in seconds.", default=180, parse=_number(1, 3600)
+        "The longest video that is processed, in seconds.", default=180, parse=_number(1, 3600)
     )
     video_max_side: int = setting(
-        "The largest film that is processed, in pixels of its longer side.", default=4096, parse=_number(16, 8192)
+        "The largest video that is processed, in pixels of its longer side.", default=4096, parse=_number(16, 8192)
     )
     sweep_interval_seconds: int = setting(
         "How often each worker looks for uploads that nobody finished, and for what is kept no longer, in seconds.",

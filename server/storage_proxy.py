@@ -33,7 +33,7 @@ _HOP_BY_HOP = frozenset(
 _NOT_FORWARDED = _HOP_BY_HOP | {"cookie", "range"}
 # This server's own CORS middleware answers browsers.
 _NOT_RETURNED = _HOP_BY_HOP | {"server", "date"}
-# Who has a signed URL may read it; a tab that plays a film is in a sandbox, and of no origin that could be listed.
+# Who has a signed URL may read it; a tab that plays a video is in a sandbox, and of no origin that could be listed.
 _ANY_PAGE = {"access-control-allow-origin": "*"}
 
 

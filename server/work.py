@@ -50,10 +50,10 @@ def policy_of(resources: Resources, settings: Settings) -> WorkPolicy:
         lanes={
             "default": CONCURRENCY,
             IMAGE: lanes.images,
-            AUDIO: lanes.recordings,
-            LONG_AUDIO: lanes.recordings,
+            AUDIO: lanes.audio_files,
+            LONG_AUDIO: lanes.audio_files,
             POSTERS: lanes.posters,
-            VIDEO: lanes.films,
+            VIDEO: lanes.videos,
         },
         new_context=context,
     )

@@ -23,7 +23,7 @@ class PlaylistDamaged(ValueError):
 
 
 def master_playlist(qualities: Iterable[dict[str, Any]]) -> str:
-    """The playlist of a film's playlists, lowest first, each by its place beside this one's folder."""
+    """The playlist of a video's playlists, lowest first, each by its place beside this one's folder."""
     master = m3u8.M3U8()
     master.version, master.is_independent_segments = VERSION, True
     for made in sorted(qualities, key=lambda made: int(made["variant"]["bandwidth"])):

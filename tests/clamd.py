@@ -59,5 +59,5 @@ def zipped(body: bytes) -> bytes:
 
 
 def infected(body: bytes | None = None) -> bytes:
-    """A picture, or another file, behind which an archive with the test file hangs."""
+    """An image, or another file, behind which an archive with the test file hangs."""
     return (photo() if body is None else body) + zipped(EICAR)

@@ -19,7 +19,7 @@ CORNERS = {
     "bottom right": (220, 200, 60),
 }
 
-# How an upright picture is stored for each EXIF orientation.
+# How an upright image is stored for each EXIF orientation.
 STORED = {
     1: None,
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -43,7 +43,7 @@ MIME_TYPES = {
 
 @cache
 def scene(width: int = 480, height: int = 360, mode: str = "RGB") -> Image.Image:
-    """A picture with a gradient, a coloured square in each corner, and a disc."""
+    """An image with a gradient, a coloured square in each corner, and a disc."""
     middle = Image.merge(
         "RGB",
         [
@@ -52,8 +52,8 @@ def scene(width: int = 480, height: int = 360, mode: str = "RGB") -> Image.Image
             Image.new("L", (width, height), 128),
         ],
     )
-    picture = Image.blend(middle, Image.new("RGB", (width, height), (128, 128, 128)), 0.4)
-    draw = ImageDraw.Draw(picture)
+    image = Image.blend(middle, Image.new("RGB", (width, height), (128, 128, 128)), 0.4)
+    draw = ImageDraw.Draw(image)
     across, down = width // 4, height // 4
     for corner, colour in CORNERS.items():
         left, top = (width - across if "right" in corner else 0), (height - down if "bottom" in corner else 0)
@@ -61,18 +61,18 @@ def scene(width: int = 480, height: int = 360, mode: str = "RGB") -> Image.Image
     if mode.endswith("A"):
         opacity = Image.new("L", (width, height), 255)
         ImageDraw.Draw(opacity).rectangle((0, 0, across, down), fill=0)
-        picture.putalpha(opacity)
-    return picture.convert(mode)
+        image.putalpha(opacity)
+    return image.convert(mode)
 
 
-def encoded(picture: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
-    """The picture as a file; as near to the original as the format allows, and quickly."""
+def encoded(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
+    """The image as a file; as near to the original as the format allows, and quickly."""
     written = io.BytesIO()
     if kind == "HEIF":
-        pillow_heif.from_pillow(picture).save(written, **{"quality": 95, **options})
+        pillow_heif.from_pillow(image).save(written, **{"quality": 95, **options})
     else:
         how = {"JPEG": {"quality": 95}, "WEBP": {"quality": 95, "method": 0}, "AVIF": {"quality": 95, "speed": 10}}
-        picture.save(written, kind, **{**how.get(kind, {}), **options})
+        image.save(written, kind, **{**how.get(kind, {}), **options})
     return written.getvalue()
 
 
@@ -105,15 +105,15 @@ def animation(kind: str, frames: int = 5) -> bytes:
     return encoded(shown[0], kind, save_all=True, append_images=shown[1:], duration=100, loop=0)
 
 
-def vips(picture: Image.Image) -> Vips:
-    """The same picture in libvips."""
-    bands, interpretation = {"L": (1, "b-w"), "RGB": (3, "srgb"), "RGBA": (4, "srgb")}[picture.mode]
-    pixels = Vips.new_from_memory(picture.tobytes(), picture.width, picture.height, bands, "uchar")
+def vips(image: Image.Image) -> Vips:
+    """The same image in libvips."""
+    bands, interpretation = {"L": (1, "b-w"), "RGB": (3, "srgb"), "RGBA": (4, "srgb")}[image.mode]
+    pixels = Vips.new_from_memory(image.tobytes(), image.width, image.height, bands, "uchar")
     return pixels.copy(interpretation=interpretation)
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
-    """How far two pictures of one size are apart: the mean difference of the channel that differs most, 0 to 255."""
+    """How far two images of one size are apart: the mean difference of the channel that differs most, 0 to 255."""
     assert one.size == other.size
     mode = "RGBA" if "A" in one.getbands() or "A" in other.getbands() else "RGB"
     apart = ImageChops.difference(one.convert(mode), other.convert(mode))
@@ -121,11 +121,11 @@ def difference(one: Image.Image, other: Image.Image) -> float:
 
 
 def likeness(one: Image.Image, other: Image.Image) -> float:
-    """The SSIM of two pictures in grey: 1 when they are the same, near 0 when nothing of one is in the other.
+    """The SSIM of two images in grey: 1 when they are the same, near 0 when nothing of one is in the other.
 
     Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment", 2004, with its windows and constants.
     """
-    x, y = (vips(picture.convert("L")).cast("float") for picture in (one, other))
+    x, y = (vips(image.convert("L")).cast("float") for image in (one, other))
     luminance, contrast = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     mean_x, mean_y = x.gaussblur(1.5), y.gaussblur(1.5)
     var_x, var_y = (x * x).gaussblur(1.5) - mean_x * mean_x, (y * y).gaussblur(1.5) - mean_y * mean_y

@@ -5,12 +5,12 @@ from functools import cache
 
 from PIL import Image
 
-from tests.films import film
+from tests.videos import clip
 
 
 @cache
 def photo(width: int = 64, height: int = 48, kind: str = "JPEG", orientation: int = 1) -> bytes:
-    """A picture with noise in it, so that two sizes never have the same bytes."""
+    """An image with noise in it, so that two sizes never have the same bytes."""
     image = Image.effect_noise((width, height), 60).convert("RGB")
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -20,8 +20,8 @@ def photo(width: int = 64, height: int = 48, kind: str = "JPEG", orientation: in
 
 
 def video() -> bytes:
-    """A film of one frame."""
-    return film("mp4", 0.1, (64, 48))
+    """A video of one frame."""
+    return clip("mp4", 0.1, (64, 48))
 
 
 def padded(body: bytes, size: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What a player sees and hears of a film: decoded for real."""
+"""What a player sees and hears of a video: decoded for real."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,14 +11,14 @@ from PIL import Image
 
 from processing.protocol import File, Outcome, Task, Tell, unheard
 from processing.video.transcode import process
-from tests.films import MIME_TYPES
+from tests.videos import MIME_TYPES
 
 LOUD = 3000  # of 32768
 
 
 @dataclass(frozen=True)
 class Played:
-    """A film from its first frame to its last; timestamps in seconds from the first."""
+    """A video from its first frame to its last; timestamps in seconds from the first."""
 
     path: Path
 
@@ -41,7 +41,7 @@ class Played:
         """The timestamps of its keyframes."""
         return [round(time - self.begins, 3) for time, is_key in self._timestamps if is_key]
 
-    def pictures(self, *places: int) -> list[Image.Image]:
+    def images(self, *places: int) -> list[Image.Image]:
         """The frames at these places, which must be upright as they are stored, in square pixels."""
         with av.open(str(self.path)) as container:
             assert container.streams.video[0].sample_aspect_ratio in {None, 1}
@@ -78,7 +78,7 @@ class Played:
 def laddered(
     folder: Path, body: bytes, kind: str = "mp4", *, made: tuple[str, ...] = (), tell: Tell = unheard
 ) -> Outcome:
-    """What becomes of a film, in a folder of its own."""
+    """What becomes of a video, in a folder of its own."""
     source, target = folder / "source", folder / "made"
     target.mkdir(parents=True)
     source.write_bytes(body)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from jobs import films, process
+from jobs import process, videos
 from processing.protocol import Outcome, from_json, to_json
 from processing.registry import Processor
 from processing.sandbox.child import Listener, own_folder, processed
@@ -30,7 +30,7 @@ class Rendered:
 
     def install(self, patch: Any = setattr) -> None:
         """Have the jobs of this process ask here."""
-        for module in (films, process):
+        for module in (videos, process):
             patch(module, "processed", self.processed)
 
     @asynccontextmanager

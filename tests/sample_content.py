@@ -110,7 +110,7 @@ TAKES_BYTES = (
 )
 
 
-def recording(happened: "asyncio.Queue[Any]") -> Procedure:
+def audio_file(happened: "asyncio.Queue[Any]") -> Procedure:
     """`content.record`, which tells each chunk, and how the content ended."""
 
     @mutation("content.record", public=True)

@@ -182,10 +182,10 @@ async def test_a_purge_leaves_nothing_but_the_log_and_the_audit(
     await pending_upload(caller=GRACE, idempotencyKey="again")
     await arrived_upload(caller=GRACE, filename="grace-of-tests.jpg")
     body = padded(video(), 12 * MIB)
-    film = await call(
+    clip = await call(
         "media.initiateMultipartUpload", caller=GRACE, filename="f.mp4", contentType="video/mp4", size=len(body)
     )
-    (part,) = (await call("media.signParts", caller=GRACE, mediaId=str(film.media_id), partNumbers=[1])).parts
+    (part,) = (await call("media.signParts", caller=GRACE, mediaId=str(clip.media_id), partNumbers=[1])).parts
     assert (await client.put(part.upload_url, content=body[: part.size], headers=part.headers)).status_code == 200
     assert set(named_in(GRACE.id)) == {
         "media", "storage_usage", "events", "idempotency_keys", "rate_windows", "lane_turns", "audit",

@@ -18,7 +18,7 @@ from tests.media_files import HTML, photo, video
 
 MUTATIONS = [procedure.name for procedure in PROCEDURES if procedure.kind is Kind.MUTATION]
 PHOTO = {"filename": "photo.jpg", "contentType": "image/jpeg", "size": len(photo())}
-FILM = {"filename": "walk.mp4", "contentType": "video/mp4", "size": len(video())}
+VIDEO = {"filename": "walk.mp4", "contentType": "video/mp4", "size": len(video())}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 Prepare = Callable[..., Awaitable[dict[str, Any]]]
 
@@ -51,8 +51,8 @@ class Makers:
     async def pending(self) -> dict[str, Any]:
         return {"mediaId": str((await self.pending_upload()).media_id)}
 
-    async def film(self) -> dict[str, Any]:
-        return {"mediaId": str((await self.call("media.initiateMultipartUpload", **FILM)).media_id)}
+    async def clip(self) -> dict[str, Any]:
+        return {"mediaId": str((await self.call("media.initiateMultipartUpload", **VIDEO)).media_id)}
 
     async def completed(self, **params: Any) -> str:
         ticket = await self.arrived_upload(**params)
@@ -85,11 +85,11 @@ class Makers:
         await self.in_a_post()
         return {"postId": "p"}
 
-    async def film_that_arrived(self) -> dict[str, Any]:
-        film = await self.film()
-        (part,) = (await self.call("media.signParts", **film, partNumbers=[1])).parts
+    async def video_that_arrived(self) -> dict[str, Any]:
+        clip = await self.clip()
+        (part,) = (await self.call("media.signParts", **clip, partNumbers=[1])).parts
         assert (await self.client.put(part.upload_url, content=video(), headers=part.headers)).status_code == 200
-        return film
+        return clip
 
 
 def given(**told: Any) -> Prepare:
@@ -106,14 +106,14 @@ async def signing(makers: Makers) -> dict[str, Any]:
 
     What the store calls the upload is nobody's change.
     """
-    asked = {**await makers.film(), "partNumbers": [1], "checksums": [{"partNumber": 1, "sha256": "0" * 64}]}
+    asked = {**await makers.clip(), "partNumbers": [1], "checksums": [{"partNumber": 1, "sha256": "0" * 64}]}
     await makers.call("media.signParts", **asked)
     makers.sql("delete from audit")
     return asked
 
 
 async def sending(makers: Makers) -> dict[str, Any]:
-    return {**await makers.film_that_arrived(), "partNumber": 1}
+    return {**await makers.video_that_arrived(), "partNumber": 1}
 
 
 async def a_user_with_media(makers: Makers) -> dict[str, Any]:
@@ -126,9 +126,9 @@ CASES: dict[str, Case] = {
     "media.initiateUpload": Case(given(**PHOTO, idempotencyKey="k"), PHOTO),
     "media.initiateUploads": Case(given(uploads=[{**PHOTO, "idempotencyKey": "k"}]), PHOTO),
     "media.completeUpload": Case(Makers.arrived, {}),
-    "media.initiateMultipartUpload": Case(given(**FILM), FILM),
+    "media.initiateMultipartUpload": Case(given(**VIDEO), VIDEO),
     "media.signParts": Case(signing, {"partNumbers": 1, "checksums": 1}),
-    "media.completeMultipartUpload": Case(Makers.film_that_arrived, {}),
+    "media.completeMultipartUpload": Case(Makers.video_that_arrived, {}),
     "media.upload": Case(given(**PHOTO), PHOTO, content=photo()),
     "media.uploadPart": Case(sending, {"partNumber": 1}, content=video()),
     "media.cancelUpload": Case(Makers.pending, {}),
@@ -315,8 +315,8 @@ async def test_a_service_is_named_with_the_owner_it_acts_for(call, pending_uploa
 
 async def test_a_secret_that_is_no_input_is_in_no_record(call, makers, client, ask, sql):
     """Neither a token nor a signed URL, whatever was called."""
-    film = await makers.film_that_arrived()
-    await ask("media.completeMultipartUpload", {**film, "parts": [{"partNumber": 1, "size": len(video())}]})
+    clip = await makers.video_that_arrived()
+    await ask("media.completeMultipartUpload", {**clip, "parts": [{"partNumber": 1, "size": len(video())}]})
     await ask("media.initiateUpload", {**PHOTO, "idempotencyKey": "a key of its own", "sha256": "0" * 64})
     ((whole,),) = sql("select string_agg(audit::text, ' ') from audit")
     for secret in ("http", "X-Amz", "Bearer", "eyJ", "a key of its own", "000000", "etag"):

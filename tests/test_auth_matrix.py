@@ -163,12 +163,12 @@ def codes(http):
 @pytest.fixture
 async def medias(rendered_once, pending_upload, ready_media, call):
     """An id of ada's in each state that she sees, and of the event's, which carl has uploaded for."""
-    film = await call("media.initiateMultipartUpload", **FILE | {"idempotencyKey": None})
+    clip = await call("media.initiateMultipartUpload", **FILE | {"idempotencyKey": None})
     carl = Caller("carl", owners=frozenset({"event:42"}))
     of_event = await pending_upload(caller=carl, owner=EVENT)
     ready = await ready_media()
     await call("media.attachToPost", postId="p", mediaIds=[str(ready.id)])
-    return [str((await pending_upload()).media_id), str(film.media_id), str(of_event.media_id), str(ready.id)]
+    return [str((await pending_upload()).media_id), str(clip.media_id), str(of_event.media_id), str(ready.id)]
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from processing.image import process as pictures
+from processing.image import process as images
 from processing.protocol import File, Task
-from processing.video import poster as films
+from processing.video import poster as videos
 from tests import test_colours, test_still_colours
 from tests.node import PACKAGE, node_with_packages
 from tests.played import laddered, named
@@ -57,7 +57,7 @@ def stills(folder: Path) -> dict[str, tuple[Path, str]]:
 def renditions_of(source: Path, mime_type: str) -> list[File]:
     folder = source.with_name(f"renditions of {source.name}")
     folder.mkdir()
-    return list(pictures.process(Task(source=source, mime_type=mime_type, folder=folder)).files)
+    return list(images.process(Task(source=source, mime_type=mime_type, folder=folder)).files)
 
 
 def test_a_still_is_shown_as_chromium_shows_its_original(subtests, paint, tmp_path):
@@ -73,12 +73,12 @@ def test_a_still_is_shown_as_chromium_shows_its_original(subtests, paint, tmp_pa
             assert_alike(right[name], colours, file.name)
 
 
-@pytest.mark.parametrize("kind", test_colours.FILMS)
+@pytest.mark.parametrize("kind", test_colours.VIDEOS)
 def test_a_video_is_shown_as_chromium_shows_its_original(paint, tmp_path, kind):
     """By its poster and by every quality."""
-    body, source = test_colours.film(*test_colours.FILMS[kind]), tmp_path / "source"
+    body, source = test_colours.clip(*test_colours.VIDEOS[kind]), tmp_path / "source"
     source.write_bytes(body)
-    poster = named(films.process(Task(source=source, mime_type="video/mp4", folder=tmp_path)), "poster")
+    poster = named(videos.process(Task(source=source, mime_type="video/mp4", folder=tmp_path)), "poster")
     qualities = [file for file in laddered(tmp_path / "played", body).files if file.mime_type == "video/mp4"]
     renditions = [poster, *qualities]
 

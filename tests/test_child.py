@@ -36,7 +36,7 @@ def photo(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A picture that takes seconds: 64 megapixels of noise."""
+    """An image that takes seconds: 64 megapixels of noise."""
     path = tmp_path_factory.mktemp("slow") / "slow.jpg"
     noise = Vips.gaussnoise(1000, 1000, mean=128, sigma=20).cast("uchar").bandjoin([128, 64])
     noise.replicate(8, 8).jpegsave(str(path))
@@ -175,7 +175,7 @@ async def test_cancelling_kills_at_once(slow, root):
 
 
 async def test_the_event_loop_goes_on(slow, root):
-    """Others are answered while a picture is made."""
+    """Others are answered while an image is made."""
     async with running(slow, root) as (_, task):
         turns = 0
         while turns < 20:

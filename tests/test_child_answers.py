@@ -13,7 +13,7 @@ from processing.image.libvips import Image
 from processing.protocol import File
 from processing.sandbox import child
 
-PICTURE = Image.black(1, 1, bands=3).webpsave_buffer(keep="none")
+IMAGE = Image.black(1, 1, bands=3).webpsave_buffer(keep="none")
 ONE_PIXEL: dict[str, Any] = {"width": 1, "height": 1}
 
 
@@ -23,8 +23,8 @@ def test_a_child_cannot_name_files_that_are_not_its_own(tmp_path, told):
     folder = tmp_path / "folder"
     (folder / "inner").mkdir(parents=True)
     secret, own = tmp_path / "secret.webp", folder / "own.webp"
-    secret.write_bytes(PICTURE)
-    own.write_bytes(PICTURE)
+    secret.write_bytes(IMAGE)
+    own.write_bytes(IMAGE)
     (folder / "link.webp").symlink_to(secret)
     os.link(secret, folder / "hard.webp")
     paths = {
@@ -36,10 +36,10 @@ def test_a_child_cannot_name_files_that_are_not_its_own(tmp_path, told):
         "a folder": folder / "inner",
     }
     file = File(name="full", path=paths[told], mime_type="image/webp", size=0, width=1, height=1)
-    size = 4 if told == "of another size" else len(PICTURE)
+    size = 4 if told == "of another size" else len(IMAGE)
 
     assert not child._is_whole(folder, replace(file, size=size))
-    assert child._is_whole(folder, replace(file, path=own, size=len(PICTURE)))
+    assert child._is_whole(folder, replace(file, path=own, size=len(IMAGE)))
 
 
 NO_ANSWERS = {
@@ -80,16 +80,16 @@ def test_an_answer_that_is_none_is_a_crash(tmp_path, text):
 )
 def test_what_neither_database_nor_store_would_take_is_a_crash(tmp_path, facts, file):
     """Its job would be repeated for ever."""
-    (tmp_path / "a\nb.webp").write_bytes(PICTURE)
-    (tmp_path / "own.webp").write_bytes(PICTURE)
-    told = {"name": "full", "path": "{folder}/own.webp", "mime_type": "image/webp", "size": len(PICTURE), **ONE_PIXEL}
+    (tmp_path / "a\nb.webp").write_bytes(IMAGE)
+    (tmp_path / "own.webp").write_bytes(IMAGE)
+    told = {"name": "full", "path": "{folder}/own.webp", "mime_type": "image/webp", "size": len(IMAGE), **ONE_PIXEL}
 
     def answer(facts: dict[str, Any], file: dict[str, Any]) -> bytes:
         named = {**told, **file}
         named["path"] = named["path"].format(folder=tmp_path)
         return json.dumps({"outcome": {"facts": {"shown": {}, **facts}, "files": [named]}}).encode()
 
-    assert child._outcome(child._read(answer({}, {})), 0, io.BytesIO(), tmp_path).files[0].size == len(PICTURE)
+    assert child._outcome(child._read(answer({}, {})), 0, io.BytesIO(), tmp_path).files[0].size == len(IMAGE)
     with pytest.raises(ProcessingFailed) as failed:
         child._outcome(child._read(answer(facts, file)), 0, io.BytesIO(), tmp_path)
     assert failed.value.reason == Reason.CRASHED
@@ -98,8 +98,8 @@ def test_what_neither_database_nor_store_would_take_is_a_crash(tmp_path, facts, 
 @pytest.mark.parametrize("names", [["full", "full"], ["index"], ["hls-90p"], [""]])
 def test_a_child_makes_no_rendition_that_there_is_not(tmp_path, names):
     own = tmp_path / "own.webp"
-    own.write_bytes(PICTURE)
-    made = File(name="full", path=own, mime_type="image/webp", size=len(PICTURE), **ONE_PIXEL)
+    own.write_bytes(IMAGE)
+    made = File(name="full", path=own, mime_type="image/webp", size=len(IMAGE), **ONE_PIXEL)
 
     assert child._are_whole(tmp_path, (made, replace(made, name="poster")))
     assert not child._are_whole(tmp_path, tuple(replace(made, name=name) for name in names))

@@ -11,7 +11,7 @@ from processing.protocol import Answer
 from processing.registry import LADDERS
 from processing.sandbox import child
 from processing.sandbox.child import processed
-from tests.films import film
+from tests.videos import clip
 
 DEADLINE_SECONDS = 60.0
 
@@ -77,8 +77,8 @@ async def test_who_does_not_stop_talking_is_ended(heard, said):
 
 async def test_the_ffmpeg_of_the_setting_is_run(tmp_path, monkeypatch):
     """Its variable alone is handed on to the child."""
-    source, chosen = tmp_path / "film.mp4", tmp_path / "ffmpeg"
-    source.write_bytes(film())
+    source, chosen = tmp_path / "video.mp4", tmp_path / "ffmpeg"
+    source.write_bytes(clip())
     chosen.write_text("#!/bin/sh\necho the chosen one\nexit 1\n")
     chosen.chmod(stat.S_IRWXU)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(chosen))

@@ -15,7 +15,7 @@ from tests import media_files
 from tests.deployment import SECRET, developing
 from tests.node import PACKAGE
 from tests.processes import Dev, Site, until
-from tests.test_uploader_parts import FILM, LONG_FILM, MIB, PART, PARTS, told
+from tests.test_uploader_parts import LONG_VIDEO, MIB, PART, PARTS, VIDEO, told
 from tests.test_uppy import PHOTO
 from tests.web_app import SOURCES
 
@@ -53,7 +53,7 @@ def browse(browser, page, site, tmp_path):
     """Open the page and upload a file; all that the page told, in order."""
 
     def run(
-        sender: str, body: bytes = FILM, name: str = "film.mp4", uploader: Any = None, **order: Any
+        sender: str, body: bytes = VIDEO, name: str = "video.mp4", uploader: Any = None, **order: Any
     ) -> list[dict[str, Any]]:
         path = tmp_path / name
         path.write_bytes(body)
@@ -66,7 +66,7 @@ def browse(browser, page, site, tmp_path):
     return run
 
 
-def ends_well(site: Site, lines: list[dict[str, Any]], body: bytes = FILM) -> None:
+def ends_well(site: Site, lines: list[dict[str, Any]], body: bytes = VIDEO) -> None:
     """The page ended with the only media of its user, which has the file's bytes."""
     media_id = lines[-1].get("uploaded")
     listed = [*site.rpc("media.listMedia")["items"], *site.rpc("media.listMedia", status="pending")["items"]]
@@ -82,7 +82,7 @@ def test_a_large_file_goes_in_parts(browse, site, sender):
 
     ends_well(site, lines)
     assert sorted(told(lines, "put")) == PARTS
-    assert told(lines, "sent")[-1] == len(FILM)
+    assert told(lines, "sent")[-1] == len(VIDEO)
 
 
 @pytest.mark.exhaustive
@@ -97,9 +97,9 @@ def test_a_small_file_goes_by_one_put(browse, site, sender):
 
 def test_progress_is_told_within_a_part(browse):
     """The browser tells it to XMLHttpRequest while the bytes go; it never falls."""
-    sent = told(browse("upload", LONG_FILM), "sent")
+    sent = told(browse("upload", LONG_VIDEO), "sent")
 
-    assert (sent[0], sent[-1]) == (0, len(LONG_FILM))
+    assert (sent[0], sent[-1]) == (0, len(LONG_VIDEO))
     assert any(bytes_ % PART for bytes_ in sent[1:-1])
     assert all(earlier < later for earlier, later in pairwise(sent))
 
@@ -116,9 +116,9 @@ def test_it_pauses_and_resumes(browse, site, sender):
 
 def test_it_waits_for_the_network(browse, site):
     """Until the browser says that it is online again; then what was on its way is sent again."""
-    lines = browse("upload", LONG_FILM, stop="disconnect", stopAt=2 * PART)
+    lines = browse("upload", LONG_VIDEO, stop="disconnect", stopAt=2 * PART)
 
-    ends_well(site, lines, LONG_FILM)
+    ends_well(site, lines, LONG_VIDEO)
     assert {"wait": "offline", "seconds": None} in lines[: lines.index({"online": True})]
 
 
@@ -141,11 +141,11 @@ def test_uppy_goes_on_after_a_reload(browse, site, sender):
 
     When five parts' bytes had gone, up to four parts were still on their way.
     """
-    lines = browse(sender, LONG_FILM, stop="leave", stopAt=5 * PART)
+    lines = browse(sender, LONG_VIDEO, stop="leave", stopAt=5 * PART)
 
     reloaded = lines.index({"reloaded": True})
     before, after = told(lines[:reloaded], "put"), told(lines[reloaded:], "put")
-    ends_well(site, lines, LONG_FILM)
+    ends_well(site, lines, LONG_VIDEO)
     assert sorted({*before, *after}) == LONG_PARTS
     stored = told(lines[reloaded:], "sent")[0] // PART
     assert stored >= 2
@@ -153,13 +153,13 @@ def test_uppy_goes_on_after_a_reload(browse, site, sender):
 
 
 def test_a_reload_keeps_the_parts_that_were_whole(browse, site):
-    """A film of 31 MiB that was left at 72 % goes on from the parts that storage has, and progress with it."""
-    film = media_files.video() + bytes(31 * MIB - len(media_files.video()))
-    lines = browse("upload", film, uploader={"partSize": None}, stop="leave", stopAt=int(0.72 * len(film)))
+    """A video of 31 MiB that was left at 72 % goes on from the parts that storage has, and progress with it."""
+    clip = media_files.video() + bytes(31 * MIB - len(media_files.video()))
+    lines = browse("upload", clip, uploader={"partSize": None}, stop="leave", stopAt=int(0.72 * len(clip)))
 
     reloaded = lines.index({"reloaded": True})
     before, after = told(lines[:reloaded], "put"), told(lines[reloaded:], "put")
-    ends_well(site, lines, film)
+    ends_well(site, lines, clip)
     assert {*before, *after} == {1, 2, 3, 4, 5, 6, 7}
     assert len(after) <= 4
     assert told(lines[reloaded:], "sent")[0] == (7 - len(after)) * PART

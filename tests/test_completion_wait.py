@@ -48,7 +48,7 @@ def sent(deployment, user):
     return send
 
 
-def test_a_completion_that_waits_answers_the_picture(deployment, sent):
+def test_a_completion_that_waits_answers_the_image(deployment, sent):
     """By a worker's hand; the URL can be shown, and a repetition finds the same."""
     site, media_id = sent(deployment.served.origin, photo())
 
@@ -65,7 +65,7 @@ def test_what_cannot_be_processed_is_answered_as_failed(deployment, sent):
     assert (media["status"], media["url"], media["error"]["code"]) == ("failed", None, "image_damaged")
 
 
-def test_a_film_in_parts_is_answered_when_it_is_ready(deployment, user):
+def test_a_video_in_parts_is_answered_when_it_is_ready(deployment, user):
     """The same of the other way to complete."""
     site = Site(deployment.served.origin, deployment.token(user))
     body = photo()
@@ -90,7 +90,7 @@ def test_bytes_through_the_server_are_answered_when_they_are_ready(deployment, u
         assert answer["result"]["data"]["media"]["status"] == "ready"
 
 
-def test_a_client_that_knows_nothing_of_it_is_shown_the_picture(deployment, sent, user):
+def test_a_client_that_knows_nothing_of_it_is_shown_the_image(deployment, sent, user):
     """VRSS's, which shows `media.url` after completing: by the setting; who asks for no wait has none."""
     with deployment.another_server(COMPLETE_WAIT_SECONDS=str(LONG)) as patient:
         _, media_id = sent(patient.origin, photo())

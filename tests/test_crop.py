@@ -13,8 +13,8 @@ from PIL import Image
 from processing.detect.crop import Crop, crop_of
 from processing.protocol import Task
 from processing.video.poster import process
-from tests.films import MIME_TYPES
 from tests.played import laddered, named
+from tests.videos import MIME_TYPES
 
 FFMPEG = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-y"]
 WIDTH, HEIGHT = 320, 240
@@ -72,10 +72,10 @@ def webm(tmp_path) -> Path:
     return path
 
 
-def assert_red(picture: Image.Image) -> None:
-    assert picture.size == INSIDE
+def assert_red(image: Image.Image) -> None:
+    assert image.size == INSIDE
     for place in ((3, 3), (INSIDE[0] - 4, INSIDE[1] - 4), (3, INSIDE[1] - 4), (INSIDE[0] - 4, 3)):
-        assert picture.convert("RGB").getpixel(place) == pytest.approx(RED, abs=CLOSE)
+        assert image.convert("RGB").getpixel(place) == pytest.approx(RED, abs=CLOSE)
 
 
 @pytest.mark.parametrize("kind", ["mp4", "webm"])

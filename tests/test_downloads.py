@@ -131,7 +131,7 @@ async def test_nobody_names_a_download_but_the_server(subtests, ready_media, cal
 
 
 @pytest.mark.parametrize(("asked", "disposition"), [(True, "inline"), (False, "attachment")])
-async def test_a_picture_is_shown_in_a_page_when_asked_for(ready_media, call, client, asked, disposition):
+async def test_an_image_is_shown_in_a_page_when_asked_for(ready_media, call, client, asked, disposition):
     media = await ready_media(photo(), filename="photo.jpg")
 
     told = await call("media.getDownloadUrl", mediaId=str(media.id), inline=asked)
@@ -172,7 +172,7 @@ def test_what_browsers_show_by_themselves_is_listed():
     ],
 )
 async def test_every_other_type_is_saved(url_at, client, completed_media, brand, declared, content_type, extension):
-    """Whatever is asked, and under `url` of a film's record too."""
+    """Whatever is asked, and under `url` of a video's record too."""
     body = b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1" + brand + b"\0" * 100
     media = await completed_media(body, contentType=declared)
 

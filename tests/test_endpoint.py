@@ -25,7 +25,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 def ran() -> list[Any]:
-    """What the recording procedures were given."""
+    """What the audio file procedures were given."""
     return []
 
 

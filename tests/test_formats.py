@@ -4,11 +4,11 @@ import pytest
 
 from contracts.errors import InvalidFileType
 from contracts.formats import FORMATS, canonical
-from tests import recordings
+from tests import audio_files
+from tests.audio_files import audio_file
 from tests.boxes import branded
-from tests.films import film
 from tests.images import animation
-from tests.recordings import recording
+from tests.videos import clip
 
 ALIASES = {
     "audio/x-m4a": "audio/mp4",
@@ -63,14 +63,14 @@ async def test_aliases_are_told(call):
 
 @pytest.mark.parametrize("kind", ["flac", "aac", "webm"])
 async def test_more_sounds_are_heard(ready_media, kind):
-    media = await ready_media(recording(kind), filename=f"gulls.{kind}", contentType=recordings.MIME_TYPES[kind])
+    media = await ready_media(audio_file(kind), filename=f"gulls.{kind}", contentType=audio_files.MIME_TYPES[kind])
 
-    assert (media.status, media.type, media.mime_type) == ("ready", "audio", recordings.MIME_TYPES[kind])
+    assert (media.status, media.type, media.mime_type) == ("ready", "audio", audio_files.MIME_TYPES[kind])
     assert {made.name for made in media.renditions} == {"full", "waveform", "peaks"}
 
 
 async def test_sound_by_any_brand_and_alias_is_heard(ready_media):
-    media = await ready_media(branded(recording("m4a"), b"mp42"), filename="a.m4a", contentType="audio/x-m4a")
+    media = await ready_media(branded(audio_file("m4a"), b"mp42"), filename="a.m4a", contentType="audio/x-m4a")
 
     assert (media.status, media.mime_type) == ("ready", "audio/mp4")
 
@@ -89,7 +89,7 @@ async def test_a_file_by_another_name_of_its_decoder_is_taken_for_what_it_is(
 ):
     """MP4 and QuickTime are told apart by their brand alone; a repetition of what began it finds it all the same."""
     told = {"filename": "a.mp4", "contentType": declared, "idempotencyKey": "k"}
-    body = film(kind, 0.2)
+    body = clip(kind, 0.2)
     ticket = await arrived_upload(body, **told)
 
     media = (await call("media.completeUpload", mediaId=str(ticket.media_id))).media
@@ -103,13 +103,13 @@ async def test_a_file_by_another_name_of_its_decoder_is_taken_for_what_it_is(
 @pytest.mark.parametrize(
     ("body", "declared", "shown"),
     [
-        (film("mp4", 0.2), "audio/mp4", "video/mp4"),
-        (recording("m4a"), "video/mp4", "audio/mp4"),
-        (recording("webm"), "video/webm", "audio/webm"),
-        (recording("aac"), "audio/mpeg", "audio/aac"),
+        (clip("mp4", 0.2), "audio/mp4", "video/mp4"),
+        (audio_file("m4a"), "video/mp4", "audio/mp4"),
+        (audio_file("webm"), "video/webm", "audio/webm"),
+        (audio_file("aac"), "audio/mpeg", "audio/aac"),
     ],
 )
-async def test_sound_is_no_film_whatever_it_was_declared_as(arrived_upload, call, body, declared, shown):
+async def test_sound_is_no_video_whatever_it_was_declared_as(arrived_upload, call, body, declared, shown):
     ticket = await arrived_upload(body, contentType=declared)
 
     with pytest.raises(InvalidFileType) as refused:

@@ -21,9 +21,9 @@ from server.embedded import Secrets
 from server.embedded_s3 import s3
 from storage.s3 import ObjectStore
 from tests import logs
-from tests.films import film
 from tests.media_files import padded, photo, video
 from tests.services import Store
+from tests.videos import clip
 
 MIB = 1024 * 1024
 DISK_BYTES = 32 * MIB
@@ -59,7 +59,7 @@ def fill(disk):
 
 FILES = {
     "a photo": (lambda: photo(2000, 1500), "photo.jpg", "image/jpeg"),
-    "a film": (lambda: film(seconds=6, size=(1280, 720), fps=30), "film.mp4", "video/mp4"),
+    "a video": (lambda: clip(seconds=6, size=(1280, 720), fps=30), "video.mp4", "video/mp4"),
 }
 
 
@@ -69,12 +69,12 @@ async def test_what_finds_no_room_is_ready_once_there_is_some(
 ):
     """However often it was tried: a file has only so many attempts, which a full disk does not use up.
 
-    A film is encoded until the disk is full, each time.
+    A video is encoded until the disk is full, each time.
     """
     make, filename, content_type = FILES[what]
     body = make()
     media = await completed_media(body, filename=filename, contentType=content_type)
-    if what == "a film":
+    if what == "a video":
         assert await process_media.run(job_context, media.id) == "processing"  # it has its poster
     filler = fill(len(body) + ROOM)
 
@@ -156,7 +156,7 @@ async def test_an_upload_through_a_server_without_room_may_be_repeated(room, fil
 
 
 async def test_a_part_through_a_server_without_room_may_be_repeated(fill, send, rpc):
-    given = {"filename": "film.mp4", "contentType": "video/mp4", "size": len(CLIP)}
+    given = {"filename": "video.mp4", "contentType": "video/mp4", "size": len(CLIP)}
     ticket = (await rpc("media.initiateMultipartUpload", **given))["result"]
     part, body = {"mediaId": ticket["mediaId"], "partNumber": 1}, CLIP[: ticket["partSize"]]
     filler = fill(MIB)

@@ -1,4 +1,4 @@
-"""Films of a high dynamic range, as phones make them: they look as they should on screens of everybody's."""
+"""Videos of a high dynamic range, as phones make them: they look as they should on screens of everybody's."""
 
 import subprocess
 from functools import cache
@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw
 
 from processing.protocol import Task
 from processing.video.poster import process
-from tests.films import MIME_TYPES
 from tests.images import difference
 from tests.played import laddered, mp4, named
+from tests.videos import MIME_TYPES
 
 SIZE = (640, 360)
 COLOURS = ((191, 191, 191), (191, 191, 0), (0, 191, 191), (0, 191, 0), (191, 0, 191), (191, 0, 0), (0, 0, 191))
@@ -23,15 +23,15 @@ CLOSE, FAR = 36, 45  # of 255, in the channel that differs most
 
 def bars() -> Image.Image:
     """Colours beside each other, as every screen can show them."""
-    picture = Image.new("RGB", SIZE)
+    image = Image.new("RGB", SIZE)
     width = SIZE[0] / len(COLOURS)
     for place, colour in enumerate(COLOURS):
-        ImageDraw.Draw(picture).rectangle((place * width, 0, (place + 1) * width, SIZE[1]), fill=colour)
-    return picture
+        ImageDraw.Draw(image).rectangle((place * width, 0, (place + 1) * width, SIZE[1]), fill=colour)
+    return image
 
 
 @cache
-def film(transfer: str) -> bytes:
+def clip(transfer: str) -> bytes:
     """The bars for a second, in ten bits of BT.2020; white is as bright as paper (203 cd/m2, ITU-R BT.2408)."""
     in_light = (
         "scale=out_color_matrix=bt709:out_range=tv,format=yuv444p"
@@ -56,7 +56,7 @@ def film(transfer: str) -> bytes:
 
 @pytest.fixture(params=["arib-std-b67", "smpte2084"], ids=["HLG", "PQ"])
 def hdr(request) -> bytes:
-    return film(request.param)
+    return clip(request.param)
 
 
 def as_it_is(path: Path) -> Image.Image:
@@ -69,7 +69,7 @@ def as_it_is(path: Path) -> Image.Image:
 
 
 def test_the_poster_has_the_colours_of_the_scene(tmp_path, hdr):
-    source = tmp_path / "film.mp4"
+    source = tmp_path / "video.mp4"
     source.write_bytes(hdr)
 
     outcome = process(Task(source=source, mime_type=MIME_TYPES["mp4"], folder=tmp_path))
@@ -85,4 +85,4 @@ def test_what_plays_has_the_colours_of_the_scene(tmp_path, hdr):
         told = container.streams.video[0].codec_context
         assert (told.color_trc, told.color_primaries, told.colorspace) == (BT709, BT709, BT709)
         assert told.pix_fmt == "yuv420p"
-    assert difference(mp4(outcome).pictures(0)[0], bars()) < CLOSE
+    assert difference(mp4(outcome).images(0)[0], bars()) < CLOSE

@@ -105,7 +105,7 @@ def test_what_is_no_image_is_damaged(tmp_path, kind, mime_type):
 
 
 @pytest.mark.parametrize("kind", MIME_TYPES)
-async def test_of_a_polyglot_only_the_picture_is_left(tried, kind):
+async def test_of_a_polyglot_only_the_image_is_left(tried, kind):
     payload = HTML + b"<?php system($_GET[0]); ?>" * 50 + ZIP
 
     found = await tried(encoded(scene(120, 90), kind) + payload, MIME_TYPES[kind])

@@ -1,4 +1,4 @@
-"""Films made to harm, in the child that would make them play: refused, and nothing is left or asked for."""
+"""Videos made to harm, in the child that would make them play: refused, and nothing is left or asked for."""
 
 import asyncio
 import itertools
@@ -21,9 +21,9 @@ from processing.registry import LADDERS, Processor, processor_of
 from processing.sandbox.child import processed
 from server.embedded import free_port
 from storage.playlists import MAX_BYTES
-from tests.films import MIME_TYPES, film, said_to_last
 from tests.test_child import children, in_folder
-from tests.test_films import HOSTILE
+from tests.test_posters import HOSTILE
+from tests.videos import MIME_TYPES, clip, said_to_last
 
 BOUND_SECONDS = 60
 USUAL = Policy()
@@ -39,7 +39,7 @@ def root(tmp_path: Path) -> Path:
 async def laddered(
     root: Path, body: bytes, kind: str = "mp4", policy: Policy = USUAL, processor: Processor = LADDERS
 ) -> Outcome | Reason:
-    """What a child makes of a film, or why not: in bounded time, and nothing of it is left."""
+    """What a child makes of a video, or why not: in bounded time, and nothing of it is left."""
     source = root.parent / "source"
     source.write_bytes(body)
     began = time.monotonic()
@@ -67,7 +67,7 @@ def names_below() -> list[str]:
 
 @pytest.mark.parametrize("kind", ["mp4", "webm"])
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
-async def test_what_is_no_film_does_not_play(root, body, kind):
+async def test_what_is_no_video_does_not_play(root, body, kind):
     assert await laddered(root, body, kind) == Reason.VIDEO_DAMAGED
 
 
@@ -82,7 +82,7 @@ async def asked() -> AsyncIterator[tuple[str, list[str]]]:
         writer.close()
 
     async with await asyncio.start_server(hear, "127.0.0.1", port):
-        yield f"http://127.0.0.1:{port}/film.mp4", asking
+        yield f"http://127.0.0.1:{port}/video.mp4", asking
 
 
 @pytest.mark.parametrize("kind", ["mp4", "webm"])
@@ -121,7 +121,7 @@ REFERENCE = [b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"]
 
 
 def elsewhere(body: bytes, name: bytes, content: bytes) -> bytes:
-    """The same MP4, whose picture is said to be in another file (ISO 14496-12, 8.7.2)."""
+    """The same MP4, whose image is said to be in another file (ISO 14496-12, 8.7.2)."""
     entry = struct.pack(">I4s", len(content) + 8, name) + content
     return grown(body, REFERENCE, struct.pack(">II", 0, 1) + entry)
 
@@ -142,9 +142,9 @@ def frames_where_references_are_followed(folder: Path, body: bytes) -> int:
         return len(list(container.decode(video=0)))
 
 
-async def test_a_film_that_is_in_another_file_is_not_read_from_there(root, tmp_path):
+async def test_a_video_that_is_in_another_file_is_not_read_from_there(root, tmp_path):
     """Neither where the reference is a path nor where it is an address; FFmpeg would follow a path if it were let."""
-    whole, other = film("mp4", 1.0, codec="mpeg4"), tmp_path / "other.mp4"
+    whole, other = clip("mp4", 1.0, codec="mpeg4"), tmp_path / "other.mp4"
     other.write_bytes(whole)
     place = whole.index(b"mdat") + 4
     emptied = whole[:place] + bytes(whole.index(b"moov") - 4 - place) + whole[whole.index(b"moov") - 4 :]
@@ -160,15 +160,15 @@ async def test_a_film_that_is_in_another_file_is_not_read_from_there(root, tmp_p
     assert asking == []
 
 
-async def test_a_film_that_is_longer_than_its_header_says_is_refused(root):
+async def test_a_video_that_is_longer_than_its_header_says_is_refused(root):
     """Ten seconds are allowed, nine are said, and forty are there."""
-    body = said_to_last(film("webm", 40.0, (64, 48), fps=1), 9.0)
+    body = said_to_last(clip("webm", 40.0, (64, 48), fps=1), 9.0)
 
     assert await laddered(root, body, "webm", Policy(video_seconds=10)) == Reason.VIDEO_TOO_LONG
 
 
-async def test_a_film_that_is_shorter_than_its_header_says_plays_as_far_as_it_goes(root):
-    outcome = await laddered(root, said_to_last(film("webm", 2.0, (64, 48)), 170.0), "webm")
+async def test_a_video_that_is_shorter_than_its_header_says_plays_as_far_as_it_goes(root):
+    outcome = await laddered(root, said_to_last(clip("webm", 2.0, (64, 48)), 170.0), "webm")
 
     assert isinstance(outcome, Outcome)
     assert outcome.facts.duration == pytest.approx(2.0, abs=0.1)
@@ -177,12 +177,12 @@ async def test_a_film_that_is_shorter_than_its_header_says_plays_as_far_as_it_go
 async def test_a_frame_that_is_said_to_come_after_years_is_refused(root):
     timestamps = (0.0, 0.1, 0.2, 100_000_000.0)
 
-    assert await laddered(root, film("webm", timestamps=timestamps, size=(64, 48)), "webm") == Reason.VIDEO_TOO_LONG
+    assert await laddered(root, clip("webm", timestamps=timestamps, size=(64, 48)), "webm") == Reason.VIDEO_TOO_LONG
 
 
-async def test_a_film_of_enormous_frames_is_refused(root):
+async def test_a_video_of_enormous_frames_is_refused(root):
     """Whether its header says so, or says that they are small."""
-    body = film("webm", 0.2)
+    body = clip("webm", 0.2)
     frame = body.index(b"\x9d\x01\x2a") + 3  # where VP8 says the size of a keyframe (RFC 6386, 9.1)
     lying = body[:frame] + struct.pack("<HH", 16_383, 16_383) + body[frame + 4 :]
     honest = lying.replace(b"\xb0\x82\x01\x40\xba\x81\xf0", b"\xb0\x82\x3f\xff\xba\x82\x3f\xff")
@@ -191,8 +191,8 @@ async def test_a_film_of_enormous_frames_is_refused(root):
     assert await laddered(root, honest, "webm") in {Reason.VIDEO_DAMAGED, Reason.VIDEO_TOO_LARGE}
 
 
-async def test_a_film_that_is_larger_than_its_header_says_is_refused(root):
-    body = film("webm", 0.2, (5000, 64))
+async def test_a_video_that_is_larger_than_its_header_says_is_refused(root):
+    body = clip("webm", 0.2, (5000, 64))
     said = body.replace(b"\xb0\x82\x13\x88", b"\xb0\x82\x01\x40")
     assert said != body
 
@@ -201,7 +201,7 @@ async def test_a_film_that_is_larger_than_its_header_says_is_refused(root):
 
 async def test_progress_crosses_from_the_child(tmp_path, root):
     source = tmp_path / "source"
-    source.write_bytes(film("mp4", 20.0))
+    source.write_bytes(clip("mp4", 20.0))
     told: list[float] = []
 
     async def tell(done: float) -> None:
@@ -226,12 +226,12 @@ ELSEWHERE = {
 async def test_a_playlist_that_leads_elsewhere_is_not_published(
     completed_media, job_context, call, public, reachable, monkeypatch, line
 ):
-    """An encoder that a film has taken over can write any."""
+    """An encoder that a video has taken over can write any."""
     taken_over = reachable / "ffmpeg"
     encode = f'{imageio_ffmpeg.get_ffmpeg_exe()} "$@"'
     taken_over.write_text(f"#!/bin/sh\n{encode} || exit\nprintf '%s\\n' '{line}' >> hls-360p.m3u8\n")
     taken_over.chmod(0o755)
-    media = await completed_media(film(), filename="film.mp4", contentType="video/mp4")
+    media = await completed_media(clip(), filename="video.mp4", contentType="video/mp4")
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(taken_over))
     assert await process_media.run(job_context, media.id) == "processing"
 

@@ -1,4 +1,4 @@
-"""No rendition holds anything but the picture: asked of exiftool, which wrote what must not come out."""
+"""No rendition holds anything but the image: asked of exiftool, which wrote what must not come out."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ TOLD = [
 ]
 ONLY_IN_JPEG = [f"-IPTC:By-line={SECRET}", f"-Comment={SECRET}"]
 
-# What a WebP must say to be one; whatever stands in another group is told about the picture.
+# What a WebP must say to be one; whatever stands in another group is told about the image.
 GROUPS = {"SourceFile", "ExifTool", "File", "RIFF", "Composite"}
 COMPOSED = {"Composite:ImageSize", "Composite:Megapixels"}
 
@@ -52,7 +52,7 @@ def write(path: Path, *tags: str) -> None:
 
 
 def talkative(folder: Path, kind: str) -> Path:
-    """A picture with everything in its metadata that a camera and its owner may put there."""
+    """An image with everything in its metadata that a camera and its owner may put there."""
     if kind == "GIF":
         path = folder / "source.gif"
         path.write_bytes(encoded(scene(), "GIF", comment=SECRET.encode()))

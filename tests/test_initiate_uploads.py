@@ -19,7 +19,7 @@ from tests.test_races import FREE, processes
 __all__ = ["processes"]
 
 PHOTO = {"filename": "photo.jpg", "contentType": "image/jpeg", "size": len(photo())}
-FILM: dict[str, Any] = {"filename": "a.mp4", "contentType": "video/mp4", "size": 20 * 1024**2}
+VIDEO: dict[str, Any] = {"filename": "a.mp4", "contentType": "video/mp4", "size": 20 * 1024**2}
 
 
 @pytest.fixture
@@ -53,17 +53,17 @@ async def test_what_is_refused_hinders_nothing_else(initiate, call):
     results = await initiate(
         {**PHOTO, "size": 11 * 1024**2},
         {**PHOTO, "owner": {"type": "event", "id": "42"}},
-        FILM,
-        FILM,
-        FILM,
+        VIDEO,
+        VIDEO,
+        VIDEO,
         PHOTO,
     )
 
     assert codes(results) == [1602, 1100, None, None, 1600, None]
     assert results[0].error.details == {"size": 11 * 1024**2, "maxSize": 10 * 1024**2, "contentType": "image/jpeg"}
-    left = FREE - 2 * FILM["size"]
-    assert (results[4].error.details["available"], results[4].error.details["required"]) == (left, FILM["size"])
-    assert (await call("media.getStorageUsage")).reserved == 2 * FILM["size"] + len(photo())
+    left = FREE - 2 * VIDEO["size"]
+    assert (results[4].error.details["available"], results[4].error.details["required"]) == (left, VIDEO["size"])
+    assert (await call("media.getStorageUsage")).reserved == 2 * VIDEO["size"] + len(photo())
 
 
 async def test_the_same_keys_find_the_same_media(initiate, call):
@@ -76,7 +76,7 @@ async def test_the_same_keys_find_the_same_media(initiate, call):
         {**PHOTO, "idempotencyKey": "c"},
         {**PHOTO, "idempotencyKey": "a"},
         {**PHOTO, "idempotencyKey": "b"},
-        {**FILM, "idempotencyKey": "a"},
+        {**VIDEO, "idempotencyKey": "a"},
         {**PHOTO, "idempotencyKey": "c"},
         now=later,
     )
@@ -110,10 +110,10 @@ async def test_owners_are_each_uploads_own(initiate, call):
     """One call, two quotas."""
     event = {"type": "event", "id": "42"}
     host = Caller("ada", owners=frozenset({"event:42"}))
-    assert codes(await initiate(*[FILM, {**FILM, "owner": event}] * 3, caller=host)) == [None] * 4 + [1600] * 2
+    assert codes(await initiate(*[VIDEO, {**VIDEO, "owner": event}] * 3, caller=host)) == [None] * 4 + [1600] * 2
     for owner in (None, event):
         usage = await call("media.getStorageUsage", caller=host, **({"owner": owner} if owner else {}))
-        assert usage.reserved == 2 * FILM["size"]
+        assert usage.reserved == 2 * VIDEO["size"]
 
 
 async def test_fifty_fit_into_a_call_and_take_one_statement(initiate, resources, monkeypatch):
@@ -164,7 +164,7 @@ class TestWithLimits:
 async def test_calls_at_the_boundary_fit_to_the_byte(processes):
     """Forty calls of twenty uploads each, and single ones between them, over three processes."""
     size = 262_145
-    upload = {**FILM, "size": size}
+    upload = {**VIDEO, "size": size}
     async with processes() as call:
         answers = await at_once(
             *(call("media.initiateUploads", uploads=[upload] * 20) for _ in range(40)),

@@ -1,6 +1,6 @@
 """What a child hands over is published only when it is what it is said to be.
 
-That what it really makes is taken is shown wherever a photo, a recording or a film becomes ready.
+That what it really makes is taken is shown wherever a photo, an audio file or a video becomes ready.
 """
 
 import json
@@ -14,8 +14,8 @@ from contracts.renditions import FULL, PEAKS, PLAYLIST_TYPE
 from processing.image.libvips import Image
 from processing.inspection import is_rendition
 from processing.protocol import File, Variant
+from tests.audio_files import audio_file
 from tests.images import chunk
-from tests.recordings import recording
 
 VARIABLES = b"DATABASE_URL=postgresql://secret@db/media\0S3_SECRET_ACCESS_KEY=secret"
 VARIANT = Variant(bandwidth=1, average_bandwidth=1, codecs="avc1.64001f", frame_rate=None)
@@ -24,7 +24,7 @@ KINDS = {"peaks": ("json", "application/json"), "mp4-360p": ("mp4", "video/mp4")
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> File:
+def image(tmp_path: Path) -> File:
     """A WebP with transparency, which has several pieces, as a child writes it."""
     path = tmp_path / "full.webp"
     Image.black(40, 31, bands=4).copy(interpretation="srgb").webpsave(str(path), keep="none")
@@ -34,7 +34,7 @@ def picture(tmp_path: Path) -> File:
 @pytest.fixture
 def sound(tmp_path: Path) -> File:
     path = tmp_path / "full.m4a"
-    path.write_bytes(recording("m4a", seconds=0.2))
+    path.write_bytes(audio_file("m4a", seconds=0.2))
     return of_size(File(name=FULL, path=path, mime_type="audio/mp4", size=0, duration=0.2))
 
 
@@ -48,8 +48,8 @@ def holding(file: File, body: bytes) -> File:
     return of_size(file)
 
 
-def test_what_is_what_it_is_said_to_be_is_taken(picture, sound):
-    assert is_rendition(picture)
+def test_what_is_what_it_is_said_to_be_is_taken(image, sound):
+    assert is_rendition(image)
     assert is_rendition(sound)
 
 
@@ -64,34 +64,34 @@ def test_variables_are_no_rendition(tmp_path, name):
 
 
 @pytest.mark.parametrize("body", [b"", b"RIFF", b"\0" * 11, struct.pack("<4sI4s", b"RIFF", 4, b"WEBP")])
-def test_a_beginning_is_no_picture(picture, body):
-    assert not is_rendition(holding(picture, body))
+def test_a_beginning_is_no_image(image, body):
+    assert not is_rendition(holding(image, body))
 
 
-def test_nothing_follows_a_picture_and_nothing_is_hidden_in_it(picture):
+def test_nothing_follows_an_image_and_nothing_is_hidden_in_it(image):
     """Neither behind its end, nor in a piece that holds no pixels: where it was taken, and by whom."""
-    whole = picture.path.read_bytes()
+    whole = image.path.read_bytes()
     pieces = [b"EXIF", b"XMP ", b"ICCP", b"note"]
     hidden = [whole + name + struct.pack("<I", len(VARIABLES) + 1) + VARIABLES + b"\0" for name in pieces]
     resized = [body[:4] + struct.pack("<I", len(body) - 8) + body[8:] for body in hidden]
 
     for body in (whole + b"\0", whole[:-1], *hidden, *resized):
-        assert not is_rendition(holding(picture, body))
-    assert is_rendition(holding(picture, whole))
+        assert not is_rendition(holding(image, body))
+    assert is_rendition(holding(image, whole))
 
 
 @pytest.mark.parametrize(
     "lie", [{"width": 41}, {"height": 30}, {"name": "peaks"}, {"name": "secret"}, {"mime_type": "image/png"}]
 )
-def test_a_lie_about_a_picture_is_found_out(picture, lie):
-    assert not is_rendition(replace(picture, **lie))
+def test_a_lie_about_an_image_is_found_out(image, lie):
+    assert not is_rendition(replace(image, **lie))
 
 
-def test_a_name_has_the_end_of_its_type(picture):
+def test_a_name_has_the_end_of_its_type(image):
     """The end of a key decides what a store says of an object."""
-    page = picture.path.rename(picture.path.with_suffix(".html"))
+    page = image.path.rename(image.path.with_suffix(".html"))
 
-    assert not is_rendition(replace(picture, path=page))
+    assert not is_rendition(replace(image, path=page))
 
 
 def box(name: bytes, body: bytes = b"") -> bytes:

@@ -21,7 +21,7 @@ NOTHING = None
 
 @pytest.fixture
 def ran() -> list[Any]:
-    """What the recording procedures were given."""
+    """What the audio file procedures were given."""
     return []
 
 

@@ -16,7 +16,7 @@ MAX_CALLS = 8
 
 @pytest.fixture
 def ran() -> list[Any]:
-    """What the recording procedures were given."""
+    """What the audio file procedures were given."""
     return []
 
 

@@ -40,7 +40,7 @@ class Client:
     completed: dict[str, bytes] = field(default_factory=dict)
 
     def upload_until_nobody_answers(self) -> None:
-        """Every file differs, behind the picture."""
+        """Every file differs, behind the image."""
         with suppress(httpx.HTTPError, AssertionError, ValueError):
             for number in range(10_000):
                 self._upload(PHOTO + f"{self.seed} {number}".encode() * 1000)

@@ -1,4 +1,4 @@
-"""Nothing that a film says of itself, or carries beside picture and sound, is in what is played."""
+"""Nothing that a video says of itself, or carries beside image and sound, is in what is played."""
 
 import json
 import subprocess
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from processing.protocol import Outcome
-from tests.films import beep, edited, film
 from tests.played import hls, laddered, mp4
+from tests.videos import beep, clip, edited
 
 SECRET = "secret-7781"
 SAID = {
@@ -46,7 +46,7 @@ PERSONAL = {
 
 
 def tagged(kind: str) -> bytes:
-    """A film that says all that it can: of itself, of each stream, in chapters, subtitles and between its frames."""
+    """A video that says all that it can: of itself, of each stream, in chapters, subtitles and between its frames."""
     tags = chain.from_iterable(("-metadata", f"{name}={value}") for name, value in SAID.items())
     of_streams = chain.from_iterable(
         (f"-metadata:s:{stream}", f"{name}={SECRET}") for stream in "vas" for name in ("handler_name", "title")
@@ -56,7 +56,7 @@ def tagged(kind: str) -> bytes:
         kind, ("-bsf:v", f"h264_metadata=sei_user_data=086f3693-b7b3-4f2c-9653-21492feee5b8+{SECRET}")
     )
     return edited(
-        film(kind, 1.0),
+        clip(kind, 1.0),
         *(*beep(0.5, 1), "-i", "subtitles.srt", "-i", "chapters.txt", "-map", "0:v", "-map", "1:a", "-map", "2:s"),
         *("-map_chapters", "3", "-c:v", "copy", *codecs, *between, *tags, *of_streams),
         *{"mov": ("-movflags", "use_metadata_tags")}.get(kind, ()),
@@ -66,7 +66,7 @@ def tagged(kind: str) -> bytes:
 
 
 def told_by(path: Path) -> dict[str, str]:
-    """What exiftool finds in a film, with all that is embedded."""
+    """What exiftool finds in a video, with all that is embedded."""
     found = subprocess.run(["exiftool", "-j", "-a", "-ee", "-G1", path], capture_output=True, check=True).stdout
     (told,) = json.loads(found)
     return {name.rpartition(":")[2]: str(value) for name, value in told.items() if not name.startswith("System:")}
@@ -77,7 +77,7 @@ def files(outcome: Outcome) -> list[Path]:
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mov", "webm"])
-def test_nothing_that_a_film_says_is_in_what_is_played(tmp_path, kind):
+def test_nothing_that_a_video_says_is_in_what_is_played(tmp_path, kind):
     body = tagged(kind)
     assert body.count(SECRET.encode()) > 6
     outcome = laddered(tmp_path, body, kind)
@@ -93,7 +93,7 @@ def test_nothing_that_a_film_says_is_in_what_is_played(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", ["mp4", "mov"])
 def test_exiftool_finds_nothing_personal_in_what_is_played(tmp_path, kind):
-    """It does in the film."""
+    """It does in the video."""
     outcome = laddered(tmp_path, tagged(kind), kind)
     said = told_by(tmp_path / "source")
     assert {"Title", "Artist", "Comment", "ChapterListTrackID"} <= set(said)
@@ -109,7 +109,7 @@ def test_exiftool_finds_nothing_personal_in_what_is_played(tmp_path, kind):
 
 
 def captioned(body: bytes) -> bytes:
-    """The film, with closed captions in each frame (ATSC A/53, 6.2.3) that say `A` and `B`."""
+    """The video, with closed captions in each frame (ATSC A/53, 6.2.3) that say `A` and `B`."""
     captions = bytes([0xB5, 0x00, 0x31]) + b"GA94\x03" + bytes([0x40 | 1, 0xFF, 0xFC, 0xC1, 0xC2, 0xFF])
     unit = b"\0\0\0\1\x06" + bytes([4, len(captions)]) + captions + b"\x80"
     stream = edited(body, "-c", "copy", "-bsf:v", "h264_mp4toannexb", kind="h264")
@@ -118,7 +118,7 @@ def captioned(body: bytes) -> bytes:
 
 
 def test_captions_between_the_frames_are_left_out(tmp_path):
-    body = captioned(film())
+    body = captioned(clip())
     assert b"GA94" in body
     outcome = laddered(tmp_path, body)
 

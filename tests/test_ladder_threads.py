@@ -7,7 +7,7 @@ from processing.video.ladder import Run, command, rungs, threads
 
 
 def test_threads_rise_with_the_cores_to_a_bound(subtests):
-    """A film in 4K takes 4.5 GiB of address space with 12 of each, and with 48 more than the 8 that it may have."""
+    """A video in 4K takes 4.5 GiB of address space with 12 of each, and with 48 more than the 8 that it may have."""
     for cores, at_once in ((1, 1), (2, 3), (4, 6), (8, 12), (16, 12), (128, 12)):
         with subtests.test(cores=cores):
             assert threads(cores) == at_once
@@ -16,10 +16,10 @@ def test_threads_rise_with_the_cores_to_a_bound(subtests):
 def test_the_decoder_the_filters_and_each_encoder_are_told():
     """Whoever is not told takes as many as the machine has cores, or more."""
     run = Run(
-        source=Path("/film"),
+        source=Path("/video"),
         mime_type="video/mp4",
         rungs=rungs(1280, 720),
-        picture=0,
+        image=0,
         sound=None,
         rate=Fraction(30),
         seconds=1.0,

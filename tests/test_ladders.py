@@ -1,4 +1,4 @@
-"""What a film becomes to be played: an MP4 and a playlist of every quality, decoded and held against the film."""
+"""What a video becomes to be played: an MP4 and a playlist of every quality, decoded and held against the video."""
 
 import struct
 from fractions import Fraction
@@ -10,9 +10,9 @@ import pytest
 from processing.failures import ProcessingFailed, Reason
 from processing.protocol import Policy
 from processing.video.ladder import rungs
-from tests.films import KINDS, QUARTER_TURNS, beep, edited, film, shown, turned
 from tests.images import CORNERS, difference, likeness
 from tests.played import Played, hls, laddered, mp4, named
+from tests.videos import KINDS, QUARTER_TURNS, beep, clip, edited, shown, turned
 
 SIZES = {
     (16, 16): [(16, 16)],
@@ -33,29 +33,29 @@ SIZES = {
 
 
 def assert_plays(played: Played, size: tuple[int, int], rung: tuple[int, int], frames: int = 10) -> None:
-    """All frames are there; the first, a middle and the last one are those of the film."""
+    """All frames are there; the first, a middle and the last one are those of the video."""
     assert len(played.timestamps) == frames
     middle = frames // 2
-    for place, picture in zip((0, middle, -1), played.pictures(0, middle, -1), strict=True):
+    for place, image in zip((0, middle, -1), played.images(0, middle, -1), strict=True):
         expected = shown(place % frames / frames, size).resize(rung)
-        assert picture.size == rung
-        assert likeness(picture, expected) > 0.95
-        assert difference(picture, expected) < 10
+        assert image.size == rung
+        assert likeness(image, expected) > 0.95
+        assert difference(image, expected) < 10
 
 
-def test_a_film_has_no_more_pixels_over_its_frames_than_the_longest_may_have(tmp_path, monkeypatch):
+def test_a_video_has_no_more_pixels_over_its_frames_than_the_longest_may_have(tmp_path, monkeypatch):
     """Many frames a second are as good as many seconds."""
     monkeypatch.setattr("processing.video.extent.MOST_PIXELS", 320 * 240 * 10 // Policy().video_seconds + 1)
 
-    assert named(laddered(tmp_path / "ten", film(seconds=1.0, fps=10)), "mp4-360p")
+    assert named(laddered(tmp_path / "ten", clip(seconds=1.0, fps=10)), "mp4-360p")
     with pytest.raises(ProcessingFailed) as failed:
-        laddered(tmp_path / "eleven", film(seconds=1.0, fps=11))
+        laddered(tmp_path / "eleven", clip(seconds=1.0, fps=11))
     assert failed.value.reason == Reason.VIDEO_TOO_LARGE
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_plays_in_every_quality(tmp_path, kind):
-    outcome = laddered(tmp_path, film(kind, 1.0, (1280, 720)), kind)
+    outcome = laddered(tmp_path, clip(kind, 1.0, (1280, 720)), kind)
 
     assert [(file.name, file.mime_type, file.width, file.height, file.duration) for file in outcome.files] == [
         ("mp4-360p", "video/mp4", 640, 360, 1.0),
@@ -83,7 +83,7 @@ def test_every_kind_plays_in_every_quality(tmp_path, kind):
     ],
 )
 def test_every_codec_becomes_one_that_every_player_has(tmp_path, kind, codec):
-    outcome = laddered(tmp_path, film(kind, 1.0, codec=codec), kind)
+    outcome = laddered(tmp_path, clip(kind, 1.0, codec=codec), kind)
 
     for played in (mp4(outcome), hls(outcome)):
         assert_plays(played, (320, 240), (320, 240))
@@ -91,7 +91,7 @@ def test_every_codec_becomes_one_that_every_player_has(tmp_path, kind, codec):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_no_quality_is_larger_than_the_film(size):
+def test_no_quality_is_larger_than_the_video(size):
     made = rungs(*size)
 
     assert [(rung.width, rung.height) for rung in made] == SIZES[size]
@@ -104,8 +104,8 @@ def test_no_side_is_short_of_the_quality_that_it_has():
             assert min(rung.width, rung.height) == min(rung.side, side - side % 2)
 
 
-def test_a_film_in_4k_has_four_qualities(tmp_path):
-    outcome = laddered(tmp_path, film("mp4", 0.2, (3840, 2160)))
+def test_a_video_in_4k_has_four_qualities(tmp_path):
+    outcome = laddered(tmp_path, clip("mp4", 0.2, (3840, 2160)))
 
     assert [file.name for file in outcome.files if not file.variant] == [
         "mp4-360p",
@@ -119,26 +119,26 @@ def test_a_film_in_4k_has_four_qualities(tmp_path):
 
 
 @pytest.mark.parametrize("degrees", QUARTER_TURNS)
-def test_a_film_that_was_turned_is_upright_and_turned_no_further(tmp_path, degrees):
-    outcome = laddered(tmp_path, turned(film("mp4", 0.5, (640, 360)), degrees))
+def test_a_video_that_was_turned_is_upright_and_turned_no_further(tmp_path, degrees):
+    outcome = laddered(tmp_path, turned(clip("mp4", 0.5, (640, 360)), degrees))
 
     size = (640, 360) if degrees % 180 == 0 else (360, 640)
     corner = ["top left", "bottom left", "bottom right", "top right"][degrees // 90]
     for played in (mp4(outcome), hls(outcome)):
-        (picture,) = played.pictures(0)
-        assert picture.size == size
-        pixel = picture.getpixel((10, 10))
+        (image,) = played.images(0)
+        assert image.size == size
+        pixel = image.getpixel((10, 10))
         assert isinstance(pixel, tuple)
         assert max(abs(one - other) for one, other in zip(pixel, CORNERS[corner], strict=True)) < 40
 
 
 @pytest.mark.parametrize("degrees", [0, 90])
 def test_pixels_that_are_not_square_become_so(tmp_path, degrees):
-    stretched = edited(film("mp4", 0.5, (640, 360)), "-c", "copy", "-bsf:v", "h264_metadata=sample_aspect_ratio=4/3")
+    stretched = edited(clip("mp4", 0.5, (640, 360)), "-c", "copy", "-bsf:v", "h264_metadata=sample_aspect_ratio=4/3")
     outcome = laddered(tmp_path, turned(stretched, degrees))
 
-    (picture,) = mp4(outcome).pictures(0)
-    upright = picture.rotate(degrees, expand=True)
+    (image,) = mp4(outcome).images(0)
+    upright = image.rotate(degrees, expand=True)
     assert upright.size == (852, 360)
     assert likeness(upright, shown(0.0, (640, 360)).resize((852, 360))) > 0.95
 
@@ -147,7 +147,7 @@ def test_pixels_that_are_not_square_become_so(tmp_path, degrees):
 @pytest.mark.parametrize("fps", ["24000/1001", "25", "30"])
 def test_keyframes_stand_at_the_same_moments_in_all_qualities(tmp_path, fps):
     """Every four seconds, and nowhere else, though the scene is cut: where a segment begins."""
-    cut = film("mp4", 9.0, (720, 720), fps=1)
+    cut = clip("mp4", 9.0, (720, 720), fps=1)
     body = edited(cut, *beep(8.5, 9), "-vf", f"fps={fps},negate=enable='between(t,1,2)'", "-preset", "ultrafast")
     outcome = laddered(tmp_path, body)
 
@@ -167,7 +167,7 @@ def test_keyframes_stand_at_the_same_moments_in_all_qualities(tmp_path, fps):
 
 
 def test_a_playlist_names_what_is_there(tmp_path):
-    outcome = laddered(tmp_path, edited(film("mp4", 9.0), *beep(1, 9)))
+    outcome = laddered(tmp_path, edited(clip("mp4", 9.0), *beep(1, 9)))
     file = named(outcome, "hls-360p")
     playlist = m3u8.load(str(file.path))
 
@@ -194,7 +194,7 @@ def test_a_playlist_names_what_is_there(tmp_path):
 
 
 def test_every_segment_plays_without_those_before_it(tmp_path):
-    outcome = laddered(tmp_path, film("mp4", 9.0))
+    outcome = laddered(tmp_path, clip("mp4", 9.0))
     begin, *segments = sorted(named(outcome, "hls-360p").segments, key=lambda path: path.suffix == ".m4s")
 
     for segment, frames in zip(segments, (40, 40, 10), strict=True):
@@ -204,7 +204,7 @@ def test_every_segment_plays_without_those_before_it(tmp_path):
 
 
 def test_a_variant_says_what_a_playlist_needs(tmp_path):
-    outcome = laddered(tmp_path, edited(film("mp4", 9.0), *beep(1, 9)))
+    outcome = laddered(tmp_path, edited(clip("mp4", 9.0), *beep(1, 9)))
     file = named(outcome, "hls-360p")
 
     assert file.variant
@@ -216,7 +216,7 @@ def test_a_variant_says_what_a_playlist_needs(tmp_path):
 
 
 def test_an_mp4_begins_with_its_index(tmp_path):
-    body = named(laddered(tmp_path, film("mp4", 1.0)), "mp4-360p").path.read_bytes()
+    body = named(laddered(tmp_path, clip("mp4", 1.0)), "mp4-360p").path.read_bytes()
 
     boxes, place = [], 0
     while place < len(body):
@@ -228,7 +228,7 @@ def test_an_mp4_begins_with_its_index(tmp_path):
 
 def test_progress_rises_to_the_end(tmp_path):
     told: list[float] = []
-    laddered(tmp_path, film("mp4", 20.0), tell=told.append)
+    laddered(tmp_path, clip("mp4", 20.0), tell=told.append)
 
     assert 0 < told[0] < 1
     assert all(one <= other for one, other in pairwise(told))
@@ -236,14 +236,14 @@ def test_progress_rises_to_the_end(tmp_path):
 
 
 def test_what_is_there_is_not_made_again(tmp_path):
-    outcome = laddered(tmp_path, film("mp4", 0.5, (1280, 720)), made=("poster", "mp4-360p", "hls-360p", "mp4-720p"))
+    outcome = laddered(tmp_path, clip("mp4", 0.5, (1280, 720)), made=("poster", "mp4-360p", "hls-360p", "mp4-720p"))
 
     assert [file.name for file in outcome.files] == ["mp4-720p", "hls-720p"]
     assert not list((tmp_path / "made").glob("*360p*"))
 
 
 def test_nothing_is_made_where_all_is_there(tmp_path):
-    outcome = laddered(tmp_path, film("mp4", 0.5), made=("mp4-360p", "hls-360p"))
+    outcome = laddered(tmp_path, clip("mp4", 0.5), made=("mp4-360p", "hls-360p"))
 
     assert outcome.files == ()
     assert list((tmp_path / "made").iterdir()) == []

@@ -26,13 +26,13 @@ def machine(monkeypatch):
     [(600, 8, 1), (100, 8, 1), (1024, 8, 1), (2048, 8, 5), (4096, 8, 8), (4096, 2, 2), (65536, 64, 64)],
 )
 def test_images_are_one_per_core_as_far_as_the_memory_goes(machine, mebibytes, cores, images):
-    """That a recording, a poster and a film leave at their side; one in any case."""
+    """That an audio file, a poster and a video leave at their side; one in any case."""
     machine(mebibytes, cores)
 
-    assert Lanes.of(Settings()) == Lanes(images=images, recordings=1, posters=1, films=1)
+    assert Lanes.of(Settings()) == Lanes(images=images, audio_files=1, posters=1, videos=1)
 
 
-def test_films_leave_less_for_images(machine):
+def test_videos_leave_less_for_images(machine):
     machine(2048, 8)
 
     assert Lanes.of(Settings(video_concurrency=3)).images == 1
@@ -42,7 +42,7 @@ def test_what_is_set_stays_as_it_is_set(machine):
     machine(600, 8)
     settings = Settings(image_concurrency=8, audio_concurrency=4, poster_concurrency=3, video_concurrency=2)
 
-    assert Lanes.of(settings) == Lanes(images=8, recordings=4, posters=3, films=2)
+    assert Lanes.of(settings) == Lanes(images=8, audio_files=4, posters=3, videos=2)
 
 
 async def test_a_worker_has_these_lanes(machine, resources, settings):
@@ -68,7 +68,7 @@ async def test_the_doctor_tells_what_a_worker_takes(machine, settings):
 
     assert await memory(settings) == (
         "ok       memory: a worker here takes about 1720 MiB of 2048 MiB "
-        "(at once: images 4, recordings 1, posters 1, films 1)"
+        "(at once: images 4, audio files 1, posters 1, videos 1)"
     )
 
 

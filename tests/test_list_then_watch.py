@@ -8,7 +8,7 @@ import pytest
 
 WRITERS = 4
 UPLOADS = 6
-FILM = {"filename": "film.mp4", "contentType": "video/mp4", "size": 9}
+VIDEO = {"filename": "video.mp4", "contentType": "video/mp4", "size": 9}
 
 LISTS = {
     "a list": ("media.listMedia", {"status": "pending", "limit": 100}),
@@ -22,7 +22,7 @@ def begin(call):
     """Begin an upload of ada's in parts; its id."""
 
     async def run():
-        return (await call("media.initiateMultipartUpload", **FILM)).media_id
+        return (await call("media.initiateMultipartUpload", **VIDEO)).media_id
 
     return run
 

@@ -62,10 +62,10 @@ async def test_unfinished_uploads_are_shown_only_when_asked_for(pending_upload, 
 
 
 async def test_a_page_holds_one_type_when_asked(completed_media, ids):
-    picture = await completed_media()
+    image = await completed_media()
     sound = await completed_media(b"RIFF\x24\0\0\0WAVEfmt " + b"\0" * 40, contentType="audio/wav", filename="a.wav")
 
-    assert await ids(type="image") == ([picture.id], None)
+    assert await ids(type="image") == ([image.id], None)
     assert await ids(type="audio") == ([sound.id], None)
     assert await ids(type="video") == ([], None)
 
@@ -73,25 +73,25 @@ async def test_a_page_holds_one_type_when_asked(completed_media, ids):
 async def test_profile_images_are_listed_only_when_asked_for(completed_media, pending_upload, ids, call):
     """By their purpose, beside every other filter; a media says what it is for."""
     portrait, upload = await completed_media(purpose="profile"), await pending_upload(purpose="profile")
-    picture = await completed_media(photo(11, 10))
+    image = await completed_media(photo(11, 10))
 
-    assert await ids() == ([picture.id], None)
-    assert await ids(purpose="post") == ([picture.id], None)
+    assert await ids() == ([image.id], None)
+    assert await ids(purpose="post") == ([image.id], None)
     assert await ids(purpose="profile") == ([portrait.id], None)
-    assert await ids(purpose="any") == ([picture.id, portrait.id], None)
-    assert await ids(purpose="any", limit=1) == ([picture.id], picture.id)
+    assert await ids(purpose="any") == ([image.id, portrait.id], None)
+    assert await ids(purpose="any", limit=1) == ([image.id], image.id)
     assert await ids(status="pending") == ([], None)
     assert await ids(status="pending", purpose="profile") == ([upload.media_id], None)
-    assert await ids(search="PHOTO") == ([picture.id], None)
+    assert await ids(search="PHOTO") == ([image.id], None)
     assert await ids(search="PHOTO", purpose="profile") == ([portrait.id], None)
-    assert await ids(search="PHOTO", purpose="any") == ([picture.id, portrait.id], None)
+    assert await ids(search="PHOTO", purpose="any") == ([image.id, portrait.id], None)
     found = (await call("media.listMedia", purpose="any")).items
     assert [media.purpose for media in found] == ["post", "profile"]
 
 
 @pytest.fixture
 def named(completed_media):
-    """The id of a new picture of this name."""
+    """The id of a new image of this name."""
 
     async def make(filename, **params):
         return (await completed_media(filename=filename, **params)).id

@@ -15,8 +15,8 @@ from processing.failures import ProcessingFailed
 from processing.image.libvips import Image as Vips
 from processing.sandbox.confinement import FIRST_TO_GO
 from tests.cgroups import bounded_memory
-from tests.films import film
 from tests.processes import MEDIARPC, command_of, environment, running
+from tests.videos import clip
 
 MIB = 1024 * 1024
 MEMORY_BYTES = 600 * MIB
@@ -56,8 +56,8 @@ def large_photo(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture(scope="session")
 def walk() -> bytes:
-    """A film that takes seconds to encode."""
-    return film(seconds=6, size=(1280, 720), fps=30)
+    """A video that takes seconds to encode."""
+    return clip(seconds=6, size=(1280, 720), fps=30)
 
 
 async def let_meet(worker: int) -> None:
@@ -98,7 +98,7 @@ async def test_a_worker_outlives_eight_photos_that_need_twice_its_memory(
 
 
 async def test_a_worker_takes_on_what_fits_its_memory(start_bounded):
-    """An image at a time beside two recordings, a poster and a film, however many cores there are."""
+    """An image at a time beside two audio files, a poster and a video, however many cores there are."""
     with start_bounded() as worker:
         worker.wait_for("worker started")
         (started,) = (line for line in map(json.loads, worker.output.splitlines()) if line["event"] == "worker started")

@@ -28,7 +28,7 @@ HOST = Caller("host", owners=frozenset({"event:42"}))
 GUEST = Caller("guest", owners=frozenset({"event:42"}))
 STRANGER = Caller("stranger", owners=frozenset({"event:43", "team:42"}))
 LOOKALIKE = Caller("event:42")
-FILM: dict[str, Any] = {"filename": "walk.mp4", "contentType": "video/mp4", "size": 12 * MIB}
+VIDEO: dict[str, Any] = {"filename": "walk.mp4", "contentType": "video/mp4", "size": 12 * MIB}
 
 
 @pytest.fixture
@@ -69,18 +69,18 @@ async def test_whoever_the_owner_is_listed_for_may_do_everything(call, put, of_e
     assert len(told.events) == 2
     assert (await call("media.deleteMedia", caller=caller, mediaId=media_id)).success
 
-    film = await call("media.initiateMultipartUpload", caller=caller, owner=EVENT, **FILM)
-    film_id = str(film.media_id)
+    clip = await call("media.initiateMultipartUpload", caller=caller, owner=EVENT, **VIDEO)
+    video_id = str(clip.media_id)
     uploads = await call("media.listUploads", caller=caller, owner=EVENT)
-    assert [upload.media_id for upload in uploads.items] == [film.media_id]
-    assert len((await call("media.signParts", caller=caller, mediaId=film_id, partNumbers=[1, 2])).parts) == 2
-    assert (await call("media.getUploadStatus", caller=caller, mediaId=film_id)).missing_parts == [1, 2]
-    assert (await call("media.cancelUpload", caller=caller, mediaId=film_id)).success
+    assert [upload.media_id for upload in uploads.items] == [clip.media_id]
+    assert len((await call("media.signParts", caller=caller, mediaId=video_id, partNumbers=[1, 2])).parts) == 2
+    assert (await call("media.getUploadStatus", caller=caller, mediaId=video_id)).missing_parts == [1, 2]
+    assert (await call("media.cancelUpload", caller=caller, mediaId=video_id)).success
 
 
 NAMED: dict[str, dict[str, Any]] = {
     "media.initiateUpload": {"filename": "a.jpg", "contentType": "image/jpeg", "size": 5},
-    "media.initiateMultipartUpload": FILM,
+    "media.initiateMultipartUpload": VIDEO,
     "media.listMedia": {},
     "media.listUploads": {},
     "media.getStorageUsage": {},

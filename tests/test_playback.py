@@ -1,4 +1,4 @@
-"""A film that was made to play, played: by hls.js and a plain element in Chromium, and by ffmpeg, all over HTTP."""
+"""A video that was made to play, played: by hls.js and a plain element in Chromium, and by ffmpeg, all over HTTP."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 # The upper left quarter is a clock: it grows brighter with every frame.
 DARKEST, BRIGHTER = 40, 16  # of luma, at first and in a second
 CLOCK_SECONDS = 0.25  # as exact as an encoded clock can be read
-PICTURE = (
+IMAGE = (
     f"testsrc2=size=1280x720:rate=25:duration={SECONDS}[moving];"
     f"color=size=32x18:rate=25:duration={SECONDS},format=yuv444p,"
     f"geq=lum='{DARKEST}+{BRIGHTER}*T':cb=128:cr=128,scale=640:360[clock];[moving][clock]overlay"
@@ -42,26 +42,26 @@ def dev(servers, tmp_path_factory) -> Iterator[Dev]:
 @pytest.fixture(scope="session")
 def taken(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Ten seconds in 720p, with a tone."""
-    path = tmp_path_factory.mktemp("film") / "film.mp4"
-    made = [FFMPEG, "-v", "error", "-f", "lavfi", "-i", PICTURE, "-f", "lavfi", "-i", SOUND, *ENCODED, path]
+    path = tmp_path_factory.mktemp("film") / "video.mp4"
+    made = [FFMPEG, "-v", "error", "-f", "lavfi", "-i", IMAGE, "-f", "lavfi", "-i", SOUND, *ENCODED, path]
     subprocess.run(made, check=True)
     return path.read_bytes()
 
 
 def shown(dev: Dev, taken: bytes) -> Told:
-    """The media of a film, once it is ready."""
-    media_id = dev.site.upload(taken, "film.mp4", "video/mp4")
+    """The media of a video, once it is ready."""
+    media_id = dev.site.upload(taken, "video.mp4", "video/mp4")
     media: Told = dev.site.rpc("media.getMedia", mediaId=media_id)["media"]
     return media
 
 
 @pytest.fixture(scope="session")
-def film(dev, taken) -> Told:
+def clip(dev, taken) -> Told:
     return shown(dev, taken)
 
 
 @pytest.fixture(scope="session")
-def private_film(servers, taken, tmp_path_factory) -> Iterator[Told]:
+def private_video(servers, taken, tmp_path_factory) -> Iterator[Told]:
     """The same, where every URL is signed."""
     with developing(servers, tmp_path_factory.mktemp("private"), PRIVATE_RENDITIONS="true") as started:
         yield shown(started, taken)
@@ -88,23 +88,23 @@ def play(browser, tmp_path_factory) -> Play:
 
 
 def ends_well(told: Told) -> None:
-    """All of the film was played, with its sound, and at each second the picture of that second was seen."""
+    """All of the video was played, with its sound, and at each second the image of that second was seen."""
     assert (told["ended"], told["errors"], told["duration"], told["played"]) == (True, [], SECONDS, [[0, SECONDS]])
     assert told["soundBytes"] > 0
     seen_in_time(told)
 
 
 def seen_in_time(told: Told) -> None:
-    """The clock in the picture showed the second that the player was at, in every frame that was looked at."""
+    """The clock in the image showed the second that the player was at, in every frame that was looked at."""
     assert told["seen"] != []
     for second, brightness in told["seen"]:
         luma = 16 + brightness * 219 / 255
         assert (luma - DARKEST) / BRIGHTER == pytest.approx(second, abs=CLOCK_SECONDS), told["seen"]
 
 
-def test_hls_js_plays_a_film_to_its_end(play, film):
-    """It begins low, and ends in the best quality. Ten seconds of film take ten: faster, it would not change."""
-    told = play(film["hlsUrl"], rate=1)
+def test_hls_js_plays_a_video_to_its_end(play, clip):
+    """It begins low, and ends in the best quality. Ten seconds of video take ten: faster, it would not change."""
+    told = play(clip["hlsUrl"], rate=1)
 
     ends_well(told)
     assert told["offered"] == [[640, 360, 25, "avc1,mp4a"], [1280, 720, 25, "avc1,mp4a"]]
@@ -113,8 +113,8 @@ def test_hls_js_plays_a_film_to_its_end(play, film):
 
 
 @pytest.mark.parametrize(("level", "size"), [(0, [640, 360]), (1, [1280, 720])])
-def test_hls_js_plays_each_quality(play, film, level, size):
-    told = play(film["hlsUrl"], level=level)
+def test_hls_js_plays_each_quality(play, clip, level, size):
+    told = play(clip["hlsUrl"], level=level)
 
     ends_well(told)
     assert (told["levels"], told["sizes"], told["frames"]) == ([level], [size], FRAMES)
@@ -123,17 +123,17 @@ def test_hls_js_plays_each_quality(play, film, level, size):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("how", ["currentLevel", "nextLevel"])
 @pytest.mark.parametrize(("first", "then"), [(0, 1), (1, 0)])
-def test_the_quality_changes_in_the_middle(play, film, first, then, how):
+def test_the_quality_changes_in_the_middle(play, clip, first, then, how):
     """At once or at the next segment, up or down: nothing is left out."""
-    told = play(film["hlsUrl"], level=first, change={"at": 3, "how": how, "level": then})
+    told = play(clip["hlsUrl"], level=first, change={"at": 3, "how": how, "level": then})
 
     ends_well(told)
     assert told["levels"] == [first, then]
 
 
-def test_hls_js_seeks(play, film):
+def test_hls_js_seeks(play, clip):
     """Into a later segment, back into an earlier one, and on from the middle of another."""
-    told = play(film["hlsUrl"], level=1, seeks=[8.5, 2, 5])
+    told = play(clip["hlsUrl"], level=1, seeks=[8.5, 2, 5])
 
     assert (told["ended"], told["errors"], told["duration"]) == (True, [], SECONDS)
     assert told["played"][-1] == [5, SECONDS]
@@ -142,16 +142,16 @@ def test_hls_js_seeks(play, film):
         assert any(second - 0.05 < seen < second + 0.2 for seen, _ in told["seen"]), told["seen"]
 
 
-def test_the_best_mp4_plays_without_hls(play, film):
+def test_the_best_mp4_plays_without_hls(play, clip):
     """In a plain element, which asks for it by ranges."""
-    told = play(film["url"], plain=True)
+    told = play(clip["url"], plain=True)
 
     ends_well(told)
     assert (told["sizes"], told["frames"]) == ([[1280, 720]], FRAMES)
 
 
-def test_the_best_mp4_seeks(play, film):
-    told = play(film["url"], plain=True, seeks=[8.5, 2, 5])
+def test_the_best_mp4_seeks(play, clip):
+    told = play(clip["url"], plain=True, seeks=[8.5, 2, 5])
 
     assert (told["ended"], told["errors"], told["played"][-1]) == (True, [], [5, SECONDS])
     seen_in_time(told)
@@ -161,35 +161,35 @@ def test_the_best_mp4_seeks(play, film):
     ("name", "plain", "error"),
     [("hlsUrl", False, "manifestLoadError"), ("url", True, "MEDIA_ELEMENT_ERROR: Format error")],
 )
-def test_what_is_not_there_does_not_play(play, film, name, plain, error):
+def test_what_is_not_there_does_not_play(play, clip, name, plain, error):
     """What the tests above rely on does fail."""
-    told = play(f"{film[name]}.none", plain=plain)
+    told = play(f"{clip[name]}.none", plain=plain)
 
     assert (told["ended"], told["errors"], told["played"], told["seen"]) == (False, [error], [], [])
 
 
 @pytest.mark.parametrize(("number", "size"), [(0, "640x360"), (1, "1280x720")])
-def test_ffmpeg_plays_each_quality_to_its_end(film, number, size):
-    """Every frame of the picture and all of the sound are decoded, both from 0 on."""
-    told = decoded_by_ffmpeg(film["hlsUrl"], number)
+def test_ffmpeg_plays_each_quality_to_its_end(clip, number, size):
+    """Every frame of the image and all of the sound are decoded, both from 0 on."""
+    told = decoded_by_ffmpeg(clip["hlsUrl"], number)
 
     assert f"#dimensions 0: {size}\n" in told
-    picture, sound = (times_of(told, stream) for stream in (0, 1))
-    assert picture == [Fraction(frame, 25) for frame in range(FRAMES)]
+    image, sound = (times_of(told, stream) for stream in (0, 1))
+    assert image == [Fraction(frame, 25) for frame in range(FRAMES)]
     assert sound == [Fraction(block * 1024, 48000) for block in range(469)]  # as many as begin before the tenth second
 
 
-def test_a_private_film_plays_with_no_cookie(play, private_film):
+def test_a_private_video_plays_with_no_cookie(play, private_video):
     """By playlists that the server signs, in the best quality, and with a change in the middle."""
-    assert "/hls/" in private_film["hlsUrl"]
-    assert "X-Amz-Signature" in private_film["url"]
+    assert "/hls/" in private_video["hlsUrl"]
+    assert "X-Amz-Signature" in private_video["url"]
 
-    ends_well(play(private_film["hlsUrl"], level=0, change={"at": 3, "how": "nextLevel", "level": 1}))
-    ends_well(play(private_film["url"], plain=True))
+    ends_well(play(private_video["hlsUrl"], level=0, change={"at": 3, "how": "nextLevel", "level": 1}))
+    ends_well(play(private_video["url"], plain=True))
 
 
-def test_ffmpeg_plays_a_private_film_to_its_end(private_film):
-    told = decoded_by_ffmpeg(private_film["hlsUrl"], 1)
+def test_ffmpeg_plays_a_private_video_to_its_end(private_video):
+    told = decoded_by_ffmpeg(private_video["hlsUrl"], 1)
 
     assert times_of(told, 0) == [Fraction(frame, 25) for frame in range(FRAMES)]
 

@@ -19,7 +19,7 @@ from server.playlists import playlist_routes
 from server.resources import app_config, open_resources
 from server.settings import Settings, SettingsError
 from tests.deployment import new_settings
-from tests.films import film
+from tests.videos import clip
 
 SERVER = "http://media.example.com"
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -39,17 +39,17 @@ async def player(resources, settings):
 
 
 @pytest.fixture
-def film_media(ready_media):
-    """A film of two qualities that is ready."""
+def video_media(ready_media):
+    """A video of two qualities that is ready."""
 
     async def make():
-        return await ready_media(film("mp4", 5.0, (1280, 720)), filename="walk.mp4", contentType="video/mp4")
+        return await ready_media(clip("mp4", 5.0, (1280, 720)), filename="walk.mp4", contentType="video/mp4")
 
     return make
 
 
-async def test_every_rendition_is_read_by_its_signed_url_alone(film_media, client):
-    media = await film_media()
+async def test_every_rendition_is_read_by_its_signed_url_alone(video_media, client):
+    media = await video_media()
 
     assert [made.name for made in media.renditions][-2:] == ["mp4-360p", "mp4-720p"]
     for made in media.renditions:
@@ -59,9 +59,9 @@ async def test_every_rendition_is_read_by_its_signed_url_alone(film_media, clien
         assert (await client.get(made.url.partition("?")[0])).status_code in {400, 403}
 
 
-async def test_a_player_needs_no_cookie(film_media, player, client, resources):
+async def test_a_player_needs_no_cookie(video_media, player, client, resources):
     """From the first playlist to the last segment; what it gets is what stands in storage."""
-    media = await film_media()
+    media = await video_media()
     answer = await player.get(media.hls_url)
     assert answer.headers["content-type"].startswith("application/vnd.apple.mpegurl")
     assert answer.headers["access-control-allow-origin"] == "*"
@@ -78,8 +78,8 @@ async def test_a_player_needs_no_cookie(film_media, player, client, resources):
             assert body == await resources.store.public.read(key, 0, len(body) + 1)
 
 
-async def test_a_url_is_the_same_within_an_hour(film_media, call):
-    media = await film_media()
+async def test_a_url_is_the_same_within_an_hour(video_media, call):
+    media = await video_media()
 
     async def told(timestamp):
         shown = (await call("media.getMedia", mediaId=str(media.id), now=timestamp)).media
@@ -96,8 +96,8 @@ def test_a_copy_of_a_playlist_is_kept_for_as_long_as_its_urls_are_told(resources
     assert resources.addresses.seconds_left(NOON + timedelta(seconds=after_noon)) == seconds
 
 
-async def test_a_token_opens_one_media_for_a_while(film_media, player, resources):
-    media = await film_media()
+async def test_a_token_opens_one_media_for_a_while(video_media, player, resources):
+    media = await video_media()
     key = media.hls_url.split("/", 5)[-1]
     other = resources.addresses.of_playlist(uuid4(), f"{media.id}/{key}", datetime.now(UTC))
     ended = resources.addresses.of_playlist(media.id, f"{media.id}/{key}", datetime.now(UTC) - timedelta(hours=2))
@@ -115,8 +115,8 @@ NO_PLAYLISTS = (
 )
 
 
-async def test_what_is_no_playlist_is_not_found(film_media, player, subtests):
-    media = await film_media()
+async def test_what_is_no_playlist_is_not_found(video_media, player, subtests):
+    media = await video_media()
     base = "/".join(media.hls_url.split("/")[:5])
 
     for path in NO_PLAYLISTS:
@@ -189,16 +189,16 @@ async def test_a_playlist_that_cannot_be_read_is_none(subtests, answered):
             assert await answered(body) == 404
 
 
-async def test_a_deleted_film_plays_no_more(film_media, player, call, run_pending):
-    media = await film_media()
+async def test_a_deleted_video_plays_no_more(video_media, player, call, run_pending):
+    media = await video_media()
     await call("media.deleteMedia", mediaId=str(media.id))
     await run_pending()
 
     assert (await player.get(media.hls_url)).status_code == 404
 
 
-async def test_a_store_that_is_away_is_told(film_media, player, resources, monkeypatch):
-    media = await film_media()
+async def test_a_store_that_is_away_is_told(video_media, player, resources, monkeypatch):
+    media = await video_media()
     monkeypatch.setattr(resources.store.public, "name", "no-such-bucket")
 
     assert (await player.get(media.hls_url)).status_code == 503

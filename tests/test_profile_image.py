@@ -17,8 +17,8 @@ EVENT = {"type": "event", "id": "42"}
 
 
 @pytest.fixture
-def picture(completed_media):
-    """The id of a new picture that may become a profile image."""
+def image(completed_media):
+    """The id of a new image that may become a profile image."""
 
     async def make(**params) -> str:
         return str((await completed_media(purpose="profile", **params)).id)
@@ -41,17 +41,17 @@ async def test_an_owner_has_no_profile_image_at_first(current):
     assert await current() is None
 
 
-async def test_a_picture_becomes_the_profile_image(picture, call, current):
-    media_id = await picture()
+async def test_an_image_becomes_the_profile_image(image, call, current):
+    media_id = await image()
     assert await current() is None
     answer = await call("media.setProfileImage", mediaId=media_id)
     assert (str(answer.media.id), answer.media.status, answer.media.post_id) == (media_id, "processing", None)
     assert await current() == media_id
 
 
-async def test_its_objects_stand_in_a_folder_of_their_own(picture, objects, call, run_pending, after_the_url):
+async def test_its_objects_stand_in_a_folder_of_their_own(image, objects, call, run_pending, after_the_url):
     """Staged and published, and a deletion finds both."""
-    media_id = await picture()
+    media_id = await image()
     assert {key[: key.index(media_id)] for key in await objects()} == {
         "users/ada/profile/",
         "staging/users/ada/profile/",
@@ -63,8 +63,8 @@ async def test_its_objects_stand_in_a_folder_of_their_own(picture, objects, call
     assert await objects() == []
 
 
-async def test_a_replacement_deletes_the_former_one(picture, call, current, run_pending, objects, after_the_url):
-    former, new = await picture(), await picture()
+async def test_a_replacement_deletes_the_former_one(image, call, current, run_pending, objects, after_the_url):
+    former, new = await image(), await image()
     await call("media.setProfileImage", mediaId=former)
     await call("media.setProfileImage", mediaId=new)
     assert await current() == new
@@ -76,17 +76,17 @@ async def test_a_replacement_deletes_the_former_one(picture, call, current, run_
     assert {key.rpartition("/")[2][:36] for key in await objects()} == {new}
 
 
-async def test_setting_the_same_again_is_the_same_answer(picture, call, current):
-    media_id = await picture()
+async def test_setting_the_same_again_is_the_same_answer(image, call, current):
+    media_id = await image()
     first = await call("media.setProfileImage", mediaId=media_id)
     again = await call("media.setProfileImage", mediaId=media_id)
     assert (again.media.id, again.media.updated_at) == (first.media.id, first.media.updated_at)
     assert await current() == media_id
 
 
-async def test_a_deleted_profile_image_is_none(picture, call, current, run_pending, after_the_url):
+async def test_a_deleted_profile_image_is_none(image, call, current, run_pending, after_the_url):
     """At once, and when its row is gone; then another takes its place."""
-    media_id = await picture()
+    media_id = await image()
     await call("media.setProfileImage", mediaId=media_id)
     await call("media.deleteMedia", mediaId=media_id)
     assert await current() is None
@@ -96,7 +96,7 @@ async def test_a_deleted_profile_image_is_none(picture, call, current, run_pendi
     assert await current() is None
     with pytest.raises(MediaNotFound):
         await call("media.setProfileImage", mediaId=media_id)
-    other = await picture()
+    other = await image()
     await call("media.setProfileImage", mediaId=other)
     assert await current() == other
 
@@ -112,8 +112,8 @@ async def test_a_media_of_a_post_is_no_profile_image(completed_media, call, curr
     assert await current() is None
 
 
-async def test_a_profile_image_is_not_attached(picture, call, current):
-    media_id = await picture()
+async def test_a_profile_image_is_not_attached(image, call, current):
+    media_id = await image()
     await call("media.setProfileImage", mediaId=media_id)
     with pytest.raises(OtherPurpose):
         await call("media.attachToPost", postId="p", mediaIds=[media_id])
@@ -129,9 +129,9 @@ async def test_a_profile_image_is_an_image(completed_media, call):
     assert (int(refused.value.code), refused.value.details) == (1400, {"mediaId": str(sound.id), "type": "audio"})
 
 
-async def test_a_pending_upload_is_no_profile_image(pending_upload, picture, call, current):
+async def test_a_pending_upload_is_no_profile_image(pending_upload, image, call, current):
     """And the one that is there stays."""
-    media_id = await picture()
+    media_id = await image()
     await call("media.setProfileImage", mediaId=media_id)
     ticket = await pending_upload(purpose="profile")
     with pytest.raises(MediaUnusable) as refused:
@@ -140,8 +140,8 @@ async def test_a_pending_upload_is_no_profile_image(pending_upload, picture, cal
     assert await current() == media_id
 
 
-async def test_a_failed_media_is_no_profile_image(picture, call, database_url):
-    media_id = await picture()
+async def test_a_failed_media_is_no_profile_image(image, call, database_url):
+    media_id = await image()
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("update media set state = 'failed', error_code = 'x', error_reason = 'y'")
     with pytest.raises(MediaUnusable) as refused:
@@ -149,17 +149,17 @@ async def test_a_failed_media_is_no_profile_image(picture, call, database_url):
     assert refused.value.details == {"mediaId": media_id, "status": "failed"}
 
 
-async def test_unknown_and_foreign_pictures_are_not_found(picture, call, current):
-    foreign = await picture(caller=BEN)
+async def test_unknown_and_foreign_images_are_not_found(image, call, current):
+    foreign = await image(caller=BEN)
     for media_id in (foreign, str(uuid.uuid4())):
         with pytest.raises(MediaNotFound):
             await call("media.setProfileImage", mediaId=media_id)
     assert await current() is None
 
 
-async def test_an_event_has_a_profile_image_of_its_own(picture, call, current, objects):
+async def test_an_event_has_a_profile_image_of_its_own(image, call, current, objects):
     """Set and read by whoever may act for it, beside the caller's own, at a home of its own."""
-    mine, first, second = await picture(), *[await picture(caller=ORGANISER, owner=EVENT) for _ in range(2)]
+    mine, first, second = await image(), *[await image(caller=ORGANISER, owner=EVENT) for _ in range(2)]
     await call("media.setProfileImage", mediaId=mine)
     await call("media.setProfileImage", caller=ORGANISER, mediaId=first)
     assert (await current(), await current(caller=ORGANISER, owner=EVENT)) == (mine, first)
@@ -172,9 +172,9 @@ async def test_an_event_has_a_profile_image_of_its_own(picture, call, current, o
 
 
 @pytest.mark.usefixtures("unhurried")
-async def test_of_many_at_once_one_is_left(picture, call, current, database_url):
-    """Nine pictures set at once and again, while the current one is deleted: one of them lives, the rest are gone."""
-    ids = [await picture() for _ in range(10)]
+async def test_of_many_at_once_one_is_left(image, call, current, database_url):
+    """Nine images set at once and again, while the current one is deleted: one of them lives, the rest are gone."""
+    ids = [await image() for _ in range(10)]
     await call("media.setProfileImage", mediaId=ids[0])
 
     async def attempt(name: str, media_id: str) -> str:
@@ -199,8 +199,8 @@ async def test_of_many_at_once_one_is_left(picture, call, current, database_url)
 
 
 @pytest.mark.usefixtures("unhurried")
-async def test_the_same_at_once_is_one_change(picture, call, current, database_url):
-    former, media_id = await picture(), await picture()
+async def test_the_same_at_once_is_one_change(image, call, current, database_url):
+    former, media_id = await image(), await image()
     await call("media.setProfileImage", mediaId=former)
     answers = await at_once(*(call("media.setProfileImage", mediaId=media_id) for _ in range(10)))
     assert {str(answer.media.id) for answer in answers} == {media_id}

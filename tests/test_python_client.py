@@ -48,7 +48,7 @@ async def awaited(deployment, user) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
-    """A film of three parts."""
+    """A video of three parts."""
     file = tmp_path / "large.mp4"
     file.write_bytes(media_files.padded(media_files.video(), SIZE))
     return file

@@ -54,7 +54,7 @@ def test_an_unknown_shape_fails_loudly():
 
 
 SHAPES: dict[str, dict[str, Any]] = {
-    "Image | Film": {"oneOf": [{"$ref": "#/$defs/Image"}, {"$ref": "#/$defs/Film"}], "discriminator": {}},
+    "Image | Video": {"oneOf": [{"$ref": "#/$defs/Image"}, {"$ref": "#/$defs/Video"}], "discriminator": {}},
     "str | None": {"anyOf": [{"type": "string", "format": "uuid"}, {"type": "null"}]},
     "dict[MediaType, int]": {
         "type": "object",

@@ -240,6 +240,7 @@ def test_make_help_lists_the_targets():
             "fmt",
             "bench",
             "bench-growth",
+            "schema",
             "lock",
             "release",
             "clean",

@@ -18,7 +18,7 @@ MIB = 1024**2
 NOON = datetime(2026, 1, 2, 12, 0, 30, tzinfo=UTC)
 
 
-def film(size):
+def clip(size):
     return {"filename": "a.mp4", "contentType": "video/mp4", "size": size}
 
 
@@ -28,7 +28,7 @@ def refusal(call):
 
     async def ask(size, name="media.initiateUpload", **params):
         with pytest.raises(StorageLimitExceeded) as refused:
-            await call(name, **{**film(size), "filename": "b.mp4"}, **params)
+            await call(name, **{**clip(size), "filename": "b.mp4"}, **params)
         return refused.value
 
     return ask
@@ -39,7 +39,7 @@ def cancelled(call):
     """Begin an upload by one PUT, and give it up; its id."""
 
     async def cancel(size, **params):
-        media_id = str((await call("media.initiateUpload", **film(size), **params)).media_id)
+        media_id = str((await call("media.initiateUpload", **clip(size), **params)).media_id)
         await call("media.cancelUpload", mediaId=media_id, **params)
         return media_id
 
@@ -50,14 +50,14 @@ async def test_an_upload_in_parts_that_was_never_signed_is_free_at_once(call):
     """Given up or deleted; so the same file can be tried again at once, as often as one likes."""
     for name in ("media.cancelUpload", "media.deleteMedia"):
         for _ in range(3):
-            ticket = await call("media.initiateMultipartUpload", **film(40 * MIB))
+            ticket = await call("media.initiateMultipartUpload", **clip(40 * MIB))
             await call(name, mediaId=str(ticket.media_id))
             assert (await call("media.getStorageUsage")).reserved == 0
 
 
 async def test_an_upload_of_which_a_part_was_signed_holds_its_bytes(call, refusal):
     """Until storage has dropped it, and no longer than its last URL: the refusal says when that ends, to the minute."""
-    ticket = await call("media.initiateMultipartUpload", **film(40 * MIB), now=NOON)
+    ticket = await call("media.initiateMultipartUpload", **clip(40 * MIB), now=NOON)
     await call("media.signParts", mediaId=str(ticket.media_id), partNumbers=[1], now=NOON)
     await call("media.deleteMedia", mediaId=str(ticket.media_id), now=NOON)
 
@@ -68,7 +68,7 @@ async def test_an_upload_of_which_a_part_was_signed_holds_its_bytes(call, refusa
 
 async def test_a_refusal_tells_what_comes_back_soonest_first(cancelled, refusal, call, completed_media):
     """Added up for each minute; of what is pending or complete nobody knows, and other owners' is not told."""
-    await call("media.initiateUpload", **film(20 * MIB), now=NOON)
+    await call("media.initiateUpload", **clip(20 * MIB), now=NOON)
     for minutes, size in ((3, 8), (0, 5), (0, 6), (1, 7)):
         await cancelled(size * MIB, now=NOON + timedelta(minutes=minutes))
 
@@ -91,7 +91,7 @@ async def test_what_was_told_has_come_back_by_then(cancelled, refusal, call, res
     await sweep(resources.db, then)
     await run_pending(then)
 
-    assert (await call("media.initiateUpload", **film(40 * MIB), now=then)).media_id
+    assert (await call("media.initiateUpload", **clip(40 * MIB), now=then)).media_id
 
 
 async def test_at_most_twenty_minutes_are_told(cancelled, refusal):
@@ -108,9 +108,9 @@ async def test_each_of_many_uploads_and_each_way_tells_it(cancelled, refusal, ca
     releases = (await refusal(20 * MIB)).releases
     assert len(releases) == 1
     assert (await refusal(20 * MIB, "media.initiateMultipartUpload")).releases == releases
-    many = (await call("media.initiateUploads", uploads=[film(20 * MIB), film(MIB), film(30 * MIB)])).results
+    many = (await call("media.initiateUploads", uploads=[clip(20 * MIB), clip(MIB), clip(30 * MIB)])).results
     assert [outcome.error and outcome.error.details["releases"] for outcome in many] == [releases, None, releases]
-    answer = await rpc("media.initiateUpload", **film(20 * MIB))
+    answer = await rpc("media.initiateUpload", **clip(20 * MIB))
     assert answer["error"]["data"]["details"]["releases"] == releases
 
 
@@ -118,7 +118,7 @@ async def test_an_owner_whose_tombstones_weigh_nothing_is_not_forgotten(call, ru
     """Until the last of them is gone, whatever a statement says."""
     start = datetime.now(UTC)
     for now in (start, start + timedelta(minutes=5)):
-        ticket = await call("media.initiateMultipartUpload", **film(MIB), now=now)
+        ticket = await call("media.initiateMultipartUpload", **clip(MIB), now=now)
         await call("media.cancelUpload", mediaId=str(ticket.media_id), now=now)
     with psycopg.connect(database_url, autocommit=True) as db:
         assert db.execute("delete from storage_usage where reserved_bytes = 0").rowcount == 0
@@ -134,7 +134,7 @@ async def test_no_upload_whose_part_was_signed_is_free(call, ada, database_url):
     """Signed and given up at once: the bytes of whoever was given a URL are reserved."""
     ada = replace(ada, plan=Plan.PRO)
     begun = [
-        str((await call("media.initiateMultipartUpload", caller=ada, **film(9 * MIB))).media_id) for _ in range(40)
+        str((await call("media.initiateMultipartUpload", caller=ada, **clip(9 * MIB))).media_id) for _ in range(40)
     ]
 
     async def sign(media_id):
@@ -162,7 +162,7 @@ async def test_uploads_that_are_begun_and_given_up_at_once_never_pass_the_quota(
     size = 262_145
 
     async def live(number):
-        begun = await call("media.initiateMultipartUpload", **film(size))
+        begun = await call("media.initiateMultipartUpload", **clip(size))
         if begun["success"] and number % 2:
             await call("media.cancelUpload", mediaId=begun["data"]["mediaId"])
         return begun["success"] and not number % 2

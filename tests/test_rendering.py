@@ -30,7 +30,7 @@ def rendered_once() -> None:
 
 @pytest.fixture
 def seen(resources):
-    """The bytes of a rendition, as they stand in the public bucket, and the picture that they are."""
+    """The bytes of a rendition, as they stand in the public bucket, and the image that they are."""
 
     async def read(made):
         key = made.url.removeprefix(f"{resources.addresses.base_url}/")
@@ -59,14 +59,14 @@ async def test_renditions_are_public_files_of_the_fixed_sizes(ready_media, seen)
     assert [made.name for made in media.renditions] == list(OF_IMAGES)
     assert [(made.width, made.height) for made in media.renditions] == SIZES
     for made in media.renditions:
-        body, picture = await seen(made)
-        assert (len(body), made.mime_type, picture.format, picture.size) == (
+        body, image = await seen(made)
+        assert (len(body), made.mime_type, image.format, image.size) == (
             made.size,
             "image/webp",
             "WEBP",
             (made.width, made.height),
         )
-        assert difference(picture, scene(1600, 1000).resize(picture.size)) < 3
+        assert difference(image, scene(1600, 1000).resize(image.size)) < 3
 
 
 async def test_a_rendition_stands_at_its_key_with_its_type_and_its_caching(ready_media, resources):

@@ -1,4 +1,4 @@
-"""`mediarpc worker` at its work on pictures: killed, stopped, cancelled, and with more to do than it has cores."""
+"""`mediarpc worker` at its work on images: killed, stopped, cancelled, and with more to do than it has cores."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ def rendered_once() -> None:
 
 @pytest.fixture(scope="session")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A picture that takes seconds: 64 megapixels."""
+    """An image that takes seconds: 64 megapixels."""
     path = tmp_path_factory.mktemp("slow") / "slow.jpg"
     noise = Vips.gaussnoise(1000, 1000, mean=128, sigma=4).cast("uchar").bandjoin([128, 64])
     noise.replicate(8, 8).jpegsave(str(path), Q=60)
@@ -35,12 +35,12 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def rendering(worker: Running) -> list[psutil.Process]:
-    """The processes that a worker has for pictures at this moment."""
+    """The processes that a worker has for images at this moment."""
     return [child for child in psutil.Process(worker.pid).children() if "processing" in command_of(child)]
 
 
 async def first_of(worker: Running) -> psutil.Process:
-    """The process of the picture that a worker is in the middle of."""
+    """The process of the image that a worker is in the middle of."""
     await asyncio.to_thread(until, lambda: any(child.num_threads() > 1 for child in rendering(worker)))
     (child,) = rendering(worker)
     return child
@@ -84,7 +84,7 @@ async def test_what_a_killed_worker_was_at_is_done_by_another_once(
     assert (await call("media.getProcessingStatus", mediaId=str(media.id))).attempts == 2
 
 
-async def test_a_worker_that_is_told_to_stop_finishes_its_picture(start, completed_media, slow, call):
+async def test_a_worker_that_is_told_to_stop_finishes_its_image(start, completed_media, slow, call):
     media = await completed_media(slow)
     with start() as worker:
         await first_of(worker)
@@ -96,7 +96,7 @@ async def test_a_worker_that_is_told_to_stop_finishes_its_picture(start, complet
 async def test_cancelling_ends_the_process_at_once(
     start, completed_media, slow, call, public, temporary, resources, run_pending, after_the_url
 ):
-    """The worker goes on with others, and nothing of the picture stays but its original."""
+    """The worker goes on with others, and nothing of the image stays but its original."""
     media = await completed_media(slow)
     with start(IMAGE_CONCURRENCY="1") as worker:
         child = await first_of(worker)
@@ -126,7 +126,7 @@ async def test_a_worker_has_no_more_processes_than_it_is_allowed(start, complete
     assert max(at_once) == 2
 
 
-async def test_a_slow_picture_holds_up_nothing_but_pictures(start, completed_media, slow, call, objects):
+async def test_a_slow_image_holds_up_nothing_but_images(start, completed_media, slow, call, objects):
     """What is deleted meanwhile goes from storage at once."""
     other = await completed_media(padded(video(), 5000), filename="clip.mp4", contentType="video/mp4")
     with start(IMAGE_CONCURRENCY="1") as worker:

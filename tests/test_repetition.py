@@ -150,7 +150,7 @@ def attached_media(ready_media, call):
 
 @pytest.fixture
 def second_portrait(ready_media, call):
-    """A picture for the profile, which has another one."""
+    """An image for the profile, which has another one."""
 
     async def second() -> Media:
         await call("media.setProfileImage", mediaId=str((await ready_media(purpose="profile")).id))

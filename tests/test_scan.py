@@ -63,7 +63,7 @@ async def test_what_is_clean_passes(scanner, file):
     await scanner.require_clean(file(photo()))
 
 
-@pytest.mark.parametrize("body", [EICAR, zipped(EICAR), infected()], ids=["bare", "zipped", "behind a picture"])
+@pytest.mark.parametrize("body", [EICAR, zipped(EICAR), infected()], ids=["bare", "zipped", "behind an image"])
 async def test_what_is_found_is_refused(scanner, file, body):
     with pytest.raises(ProcessingFailed) as failed:
         await scanner.require_clean(file(body))
@@ -151,7 +151,7 @@ async def test_malware_is_kept_from_everybody_and_then_goes(
 async def test_what_waits_for_a_scanner_is_not_published(
     completed_media, run_pending, scanner, call, public, database_url
 ):
-    """Image and film alike; when it is back, they are ready."""
+    """Image and video alike; when it is back, they are ready."""
     photo_id, clip_id = (await completed_media()).id, (await completed_media(padded(video(), 5000), **CLIP)).id
     away = Scanner(f"tcp://127.0.0.1:{free_port()}")
     for _ in range(4):

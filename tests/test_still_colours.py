@@ -1,4 +1,4 @@
-"""The colours of pictures that tell them without a profile: they come out as a browser shows them."""
+"""The colours of images that tell them without a profile: they come out as a browser shows them."""
 
 import io
 import struct
@@ -32,10 +32,10 @@ Colours = tuple[tuple[int, int, int], ...]
 
 
 def patches(mode: str = "RGB") -> Image.Image:
-    picture = Image.new("RGB", (400, 100))
+    image = Image.new("RGB", (400, 100))
     for place, colour in enumerate(PATCHES):
-        ImageDraw.Draw(picture).rectangle((place * 100, 0, place * 100 + 99, 99), fill=colour)
-    return picture.convert(mode)
+        ImageDraw.Draw(image).rectangle((place * 100, 0, place * 100 + 99, 99), fill=colour)
+    return image.convert(mode)
 
 
 def png(*chunks: bytes, mode: str = "RGB") -> bytes:
@@ -53,7 +53,7 @@ def cicp(primaries: int, transfer: int) -> bytes:
 
 @pytest.fixture
 def made(tmp_path) -> Callable[[bytes, str], Outcome]:
-    """Process a picture."""
+    """Process an image."""
 
     def make(body: bytes, mime_type: str) -> Outcome:
         source, folder = tmp_path / "source", Path(mkdtemp(dir=tmp_path))
@@ -72,9 +72,9 @@ def assert_shown(outcome: Outcome, expected: Colours, close: int = CLOSE) -> Non
 
 def colours_in(path: Path, mode: str = "RGB") -> list[Any]:
     """The colours in the midst of the patches."""
-    picture = Image.open(path).convert(mode)
-    places = [(picture.width * (2 * place + 1) // 8, picture.height // 2) for place in range(len(PATCHES))]
-    return [picture.getpixel(place) for place in places]
+    image = Image.open(path).convert(mode)
+    places = [(image.width * (2 * place + 1) // 8, image.height // 2) for place in range(len(PATCHES))]
+    return [image.getpixel(place) for place in places]
 
 
 PNGS: dict[str, tuple[bytes, Colours]] = {
@@ -167,7 +167,7 @@ def test_an_avif_is_shown_in_the_colours_that_it_tells(made, tmp_path, kind):
 
 
 @pytest.mark.parametrize(("transfer", "close"), [("smpte2084", 12), ("arib-std-b67", 36)])
-def test_a_still_of_a_high_range_is_shown_as_a_film_is(made, tmp_path, transfer, close):
+def test_a_still_of_a_high_range_is_shown_as_a_video_is(made, tmp_path, transfer, close):
     in_range = f"zscale=tin=iec61966-2-1:pin=709:min=gbr:t={transfer}:p=2020:m=2020_ncl:npl=203:r=full"
     body = still(tmp_path, f"format=gbrp,{in_range},format=yuv444p10le", "avif")
 

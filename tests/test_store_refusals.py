@@ -188,7 +188,7 @@ async def test_a_caller_may_repeat_what_an_operator_then_mends(amiss, arrived_up
 
 async def test_parts_wait_for_the_operator_too(amiss, call, client, bearer, rpc, ada):
     resources, wrong, code = amiss
-    given = {"filename": "film.mp4", "contentType": "video/mp4", "size": len(video())}
+    given = {"filename": "video.mp4", "contentType": "video/mp4", "size": len(video())}
     ticket = (await rpc("media.initiateMultipartUpload", **given))["result"]
     upload = {"mediaId": ticket["mediaId"]}
     (part,) = (await rpc("media.signParts", **upload, partNumbers=[1]))["result"]["parts"]

@@ -1,4 +1,4 @@
-"""Picture and sound of a film stay together in its segments, for players that read no edit lists as well."""
+"""Image and sound of a video stay together in its segments, for players that read no edit lists as well."""
 
 import struct
 import subprocess
@@ -13,22 +13,22 @@ from processing.video.transcode import process
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 SECONDS = 3
-PICTURE = ["-f", "lavfi", "-i", f"testsrc2=size=640x360:rate=25:duration={SECONDS}"]
+IMAGE = ["-f", "lavfi", "-i", f"testsrc2=size=640x360:rate=25:duration={SECONDS}"]
 SOUND = ["-f", "lavfi", "-i", f"sine=sample_rate=48000:duration={SECONDS}"]
 LATE = ["-itsoffset", "1"]
-FILMS = {
-    "together": [*PICTURE, *SOUND],
-    "sound a second late": [*PICTURE, *LATE, *SOUND],
-    "picture a second late": [*SOUND, *LATE, *PICTURE],
+VIDEOS = {
+    "together": [*IMAGE, *SOUND],
+    "sound a second late": [*IMAGE, *LATE, *SOUND],
+    "image a second late": [*SOUND, *LATE, *IMAGE],
 }
 
 
-@pytest.fixture(params=FILMS)
+@pytest.fixture(params=VIDEOS)
 def made(request, tmp_path) -> Outcome:
-    """What a film becomes whose streams begin so."""
+    """What a video becomes whose streams begin so."""
     source, folder = tmp_path / "source.mp4", tmp_path / "made"
     encoded = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", source]
-    subprocess.run([FFMPEG, "-v", "error", *FILMS[request.param], *encoded], check=True)
+    subprocess.run([FFMPEG, "-v", "error", *VIDEOS[request.param], *encoded], check=True)
     folder.mkdir()
     return process(Task(source=source, mime_type="video/mp4", folder=folder))
 
@@ -43,13 +43,13 @@ def edits(init: bytes) -> list[list[int]]:
 
 
 def first_seconds(path: Path) -> list[float | None]:
-    """When picture and sound begin."""
-    with av.open(str(path)) as film:
-        (picture,), (sound,) = film.streams.video, film.streams.audio
-        return [next(film.decode(picture)).time, next(film.decode(sound)).time]
+    """When image and sound begin."""
+    with av.open(str(path)) as clip:
+        (image,), (sound,) = clip.streams.video, clip.streams.audio
+        return [next(clip.decode(image)).time, next(clip.decode(sound)).time]
 
 
-def test_picture_and_sound_begin_at_0_in_every_form(made):
+def test_image_and_sound_begin_at_0_in_every_form(made):
     """One edit of each track leaves out what its encoder put before; none would have a player wait."""
     for file in made.files:
         assert first_seconds(file.path) == pytest.approx([0.0, 0.0], abs=0.03)

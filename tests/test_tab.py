@@ -1,4 +1,4 @@
-"""Sound and film in a tab of their own: a browser plays what the embedded store's routes serve, under their policy."""
+"""Sound and video in a tab of their own: a browser plays what the embedded store's routes serve, under their policy."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ SOURCE = {
 
 
 def bytes_of(name: str, folder: Path) -> bytes:
-    """Two seconds of film or sound."""
+    """Two seconds of video or sound."""
     subprocess.run([FFMPEG, "-v", "error", *SOURCE[name], folder / name], check=True)
     return (folder / name).read_bytes()
 
@@ -82,7 +82,7 @@ def open_tabs(browser, tmp_path_factory):
     return run
 
 
-async def test_sound_and_film_play_in_a_tab(subtests, urls, open_tabs):
+async def test_sound_and_video_play_in_a_tab(subtests, urls, open_tabs):
     """Public and signed ones alike; the browser complains of nothing."""
     told = await asyncio.to_thread(open_tabs, urls)
     assert len(told) == len(urls)

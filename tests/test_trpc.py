@@ -21,7 +21,7 @@ JSON = {"content-type": "application/json"}
 
 @pytest.fixture
 def ran() -> list[Any]:
-    """What the recording procedures were given."""
+    """What the audio file procedures were given."""
     return []
 
 

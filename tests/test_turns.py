@@ -17,9 +17,9 @@ from jobs.turns import AUDIO, IMAGE, LONG_AUDIO, LONG_SECONDS, VIDEO, enqueue_in
 from jobs.worker import open_queue
 from rpc.auth import Caller
 from sql.rows import MediaRow
-from tests.films import film
 from tests.processes import TIMEOUT_SECONDS
-from tests.test_film_workers import POSTER
+from tests.test_video_workers import POSTER
+from tests.videos import clip
 
 NO_TIME = 1.0
 A_MINUTE = 60.0
@@ -27,16 +27,16 @@ A_MINUTE = 60.0
 
 @pytest.fixture
 def enqueued(pending_upload, resources):
-    """Have a file of somebody's wait to be processed; a film of so many seconds has its poster already."""
+    """Have a file of somebody's wait to be processed; a video of so many seconds has its poster already."""
 
-    async def wait(owner, film_seconds=None, recording_seconds=None):
+    async def wait(owner, video_seconds=None, audio_seconds=None):
         ticket = await pending_upload(caller=Caller(owner))
         media = await resources.db.one(MediaRow, "read_media", id=ticket.media_id)
-        if film_seconds is not None:
+        if video_seconds is not None:
             poster = {"name": "poster"}
-            media = msgspec.structs.replace(media, type=MediaType.VIDEO, duration=film_seconds, renditions=[poster])
-        if recording_seconds is not None:
-            media = msgspec.structs.replace(media, type=MediaType.AUDIO, duration=recording_seconds)
+            media = msgspec.structs.replace(media, type=MediaType.VIDEO, duration=video_seconds, renditions=[poster])
+        if audio_seconds is not None:
+            media = msgspec.structs.replace(media, type=MediaType.AUDIO, duration=audio_seconds)
         async with resources.db.transaction() as tx:
             await enqueue_in_turn(tx, process_media, media)
         return media
@@ -117,21 +117,21 @@ async def test_workers_that_fetch_at_once_are_as_fair_together(enqueued, fetched
     assert Counter(owner for owner, *_ in first) == {"ada": 2, "ben": 2, "cleo": 2}
 
 
-async def test_a_long_film_counts_as_much_as_many_short_ones(enqueued, fetched):
+async def test_a_long_video_counts_as_much_as_many_short_ones(enqueued, fetched):
     for _ in range(3):
-        await enqueued("ada", film_seconds=100.0)
+        await enqueued("ada", video_seconds=100.0)
     for _ in range(3):
-        await enqueued("ben", film_seconds=2.0)
+        await enqueued("ben", video_seconds=2.0)
 
     assert await owners(fetched, 6, VIDEO) == ["ada", "ben", "ben", "ben", "ada", "ada"]
 
 
-async def test_a_long_recording_counts_for_what_it_takes(enqueued, fetched):
+async def test_a_long_audio_counts_for_what_it_takes(enqueued, fetched):
     """And none of the short ones waits for it: they have a lane of their own."""
-    await enqueued("ada", recording_seconds=LONG_SECONDS)
-    await enqueued("ada", recording_seconds=LONG_SECONDS)
-    await enqueued("ben", recording_seconds=LONG_SECONDS)
-    await enqueued("cleo", recording_seconds=LONG_SECONDS - 1)
+    await enqueued("ada", audio_seconds=LONG_SECONDS)
+    await enqueued("ada", audio_seconds=LONG_SECONDS)
+    await enqueued("ben", audio_seconds=LONG_SECONDS)
+    await enqueued("cleo", audio_seconds=LONG_SECONDS - 1)
 
     assert await owners(fetched, 3, LONG_AUDIO) == ["ada", "ben", "ada"]
     assert await owners(fetched, 1, AUDIO) == ["cleo"]
@@ -197,10 +197,10 @@ async def test_turns_never_run_out(enqueued, fetched, fetch):
     assert await owners(fetched, 2) == ["ada", "ben"]
 
 
-async def test_a_short_film_is_shown_while_three_long_ones_of_another_wait(start, completed_media, call):
+async def test_a_short_video_is_shown_while_three_long_ones_of_another_wait(start, completed_media, call):
     """Its poster does not wait for their encoding, and then it is encoded before the second of them."""
-    long, short = film(seconds=20, size=(1280, 720), fps=30), film(seconds=1)
-    told = {"filename": "film.mp4", "contentType": "video/mp4"}
+    long, short = clip(seconds=20, size=(1280, 720), fps=30), clip(seconds=1)
+    told = {"filename": "video.mp4", "contentType": "video/mp4"}
     walks = [await completed_media(long, **told) for _ in range(3)]
     step = await completed_media(short, **told, caller=Caller("ben"))
 
@@ -211,7 +211,7 @@ async def test_a_short_film_is_shown_while_three_long_ones_of_another_wait(start
         return [(await seen(walk, "ada")).status for walk in walks].count("ready") <= count
 
     with start(VIDEO_CONCURRENCY="1", POSTER_CONCURRENCY="1"):
-        await until(lambda: seen(step, "ben"), lambda film: len(film.renditions) >= len(POSTER))
+        await until(lambda: seen(step, "ben"), lambda clip: len(clip.renditions) >= len(POSTER))
         assert await play_at_most(0)
-        await until(lambda: seen(step, "ben"), lambda film: film.status == "ready")
+        await until(lambda: seen(step, "ben"), lambda clip: clip.status == "ready")
         assert await play_at_most(1)

@@ -110,7 +110,7 @@ def test_the_examples_compile(web_app):
     readme = (PACKAGE.parent.parent / "README.md").read_text(encoding="utf-8")
     of_package = (PACKAGE / "README.md").read_text(encoding="utf-8")
     given = "declare const session: { token: string };\ndeclare const bar: { value: number };\n"
-    given += "declare const file: File, film: File, files: File[];\ndeclare const controller: AbortController;\n"
+    given += "declare const file: File, video: File, files: File[];\ndeclare const controller: AbortController;\n"
     shown = re.findall(r"^```ts\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     shown += [given + "\n".join(re.findall(r"^```ts\n(.*?)^```$", of_package, re.MULTILINE | re.DOTALL))]
     assert len(shown) == 2

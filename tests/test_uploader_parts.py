@@ -23,11 +23,11 @@ INITIATE, SIGN, COMPLETE = "media.initiateMultipartUpload", "media.signParts", "
 STATUS, LIST, CANCEL = "media.getUploadStatus", "media.listUploads", "media.cancelUpload"
 MIB = 1024**2
 PART = 5 * MIB
-LONG_FILM = media_files.video() + random.Random(6).randbytes(9 * PART + 1000 - len(media_files.video()))
+LONG_VIDEO = media_files.video() + random.Random(6).randbytes(9 * PART + 1000 - len(media_files.video()))
 SIZE = 4 * PART + 1000
 PARTS = [1, 2, 3, 4, 5]
-FILM = LONG_FILM[:SIZE]
-SHORT_FILM = FILM[: 2 * PART + 1000]
+VIDEO = LONG_VIDEO[:SIZE]
+SHORT_VIDEO = VIDEO[: 2 * PART + 1000]
 IN_TURN = {"parallel": 1, "partSize": PART}
 PART_MISSING = {
     "code": -32009,
@@ -67,10 +67,10 @@ def program(web_app):
 
 @pytest.fixture
 def client(program, site, proxy, tmp_path):
-    """A client in a process of its own, which uploads a film through the proxy; what it says is on its log."""
+    """A client in a process of its own, which uploads a video through the proxy; what it says is on its log."""
 
     @contextmanager
-    def start(body: bytes = FILM, uploader: dict[str, Any] | None = None, **order: Any) -> Iterator[Running]:
+    def start(body: bytes = VIDEO, uploader: dict[str, Any] | None = None, **order: Any) -> Iterator[Running]:
         path = tmp_path / "film"
         path.write_bytes(body)
         told = {"url": f"{proxy.origin}/rpc", "token": site.token, "partSize": PART, **(uploader or {})}
@@ -118,7 +118,7 @@ def told(lines: list[dict[str, Any]], name: str) -> list[Any]:
     return [line[name] for line in lines if name in line]
 
 
-def ends_well(site: Site, lines: list[dict[str, Any]], body: bytes = FILM) -> str:
+def ends_well(site: Site, lines: list[dict[str, Any]], body: bytes = VIDEO) -> str:
     """The id of the media that a client ended with: the only one of ada, with the file's bytes."""
     assert "media" in lines[-1], lines[-1]
     media = lines[-1]["media"]
@@ -131,21 +131,26 @@ def ends_well(site: Site, lines: list[dict[str, Any]], body: bytes = FILM) -> st
 
 def test_a_large_file_goes_in_parts(upload, site, proxy):
     """Its URLs are signed a few at a time, each part is sent once, and progress goes from nothing to all."""
-    lines = upload(body=LONG_FILM)
+    lines = upload(body=LONG_VIDEO)
 
-    media_id = ends_well(site, lines, LONG_FILM)
+    media_id = ends_well(site, lines, LONG_VIDEO)
     assert told(lines, "mediaId") == [media_id]
     assert Counter(proxy.names) == {INITIATE: 1, SIGN: 2, "PUT": 10, COMPLETE: 1, "GET": 1}
     assert [asked["partNumbers"] for asked in proxy.inputs(SIGN)] == [[1, 2, 3, 4, 5, 6, 7, 8], [9, 10]]
     assert sorted(proxy.inputs("PUT")) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     sent = told(lines, "sent")
-    assert (sent[0], sent[-1]) == (0, len(LONG_FILM))
+    assert (sent[0], sent[-1]) == (0, len(LONG_VIDEO))
     assert all(earlier < later for earlier, later in pairwise(sent))
 
 
 @pytest.mark.parametrize(
     ("body", "uploader", "at_once"),
-    [(LONG_FILM, {}, 3), (FILM, {}, 2), (SHORT_FILM, {"multipartThreshold": PART}, 1), (LONG_FILM, {"parallel": 2}, 2)],
+    [
+        (LONG_VIDEO, {}, 3),
+        (VIDEO, {}, 2),
+        (SHORT_VIDEO, {"multipartThreshold": PART}, 1),
+        (LONG_VIDEO, {"parallel": 2}, 2),
+    ],
     ids=["ten parts", "five parts", "three parts", "as many as are wished"],
 )
 def test_a_quarter_of_a_file_is_sent_at_once(client, site, proxy, body, uploader, at_once):
@@ -200,9 +205,9 @@ def test_the_digests_are_worked_out_when_asked_for(upload, site, proxy):
     """The server is told that of the file, and storage that of each part."""
     ends_well(site, upload(options={"sha256": True}))
 
-    assert proxy.inputs(INITIATE)[0]["sha256"] == hashlib.sha256(FILM).hexdigest()
+    assert proxy.inputs(INITIATE)[0]["sha256"] == hashlib.sha256(VIDEO).hexdigest()
     checksums = [checksum for asked in proxy.inputs(SIGN) for checksum in asked["checksums"]]
-    slices = [FILM[start : start + PART] for start in range(0, SIZE, PART)]
+    slices = [VIDEO[start : start + PART] for start in range(0, SIZE, PART)]
     assert checksums == [
         {"partNumber": number, "sha256": hashlib.sha256(body).hexdigest()}
         for number, body in enumerate(slices, start=1)
@@ -277,7 +282,7 @@ def test_a_call_that_may_pass_is_made_again(upload, site, proxy, name, fault):
     """In the end there is one media, and each part was sent once."""
     proxy.faults = {name: [fault]}
 
-    ends_well(site, upload(body=SHORT_FILM, uploader={**IN_TURN, "multipartThreshold": PART}), SHORT_FILM)
+    ends_well(site, upload(body=SHORT_VIDEO, uploader={**IN_TURN, "multipartThreshold": PART}), SHORT_VIDEO)
 
     assert proxy.inputs("PUT") == [1, 2, 3]
     assert len({asked["idempotencyKey"] for asked in proxy.inputs(INITIATE)}) == 1
@@ -357,11 +362,11 @@ def test_what_cannot_be_resumed_is_uploaded_anew(upload, site, proxy, resume):
 @pytest.mark.parametrize("finished", [False, True], ids=["unfinished", "finished"])
 def test_a_file_of_another_digest_is_not_taken_for_the_same(upload, proxy, finished):
     """Where both digests are known; then `auto` uploads it anew, and by its id the upload is refused."""
-    by_digest = {"body": SHORT_FILM, "uploader": {**IN_TURN, "multipartThreshold": PART}}
+    by_digest = {"body": SHORT_VIDEO, "uploader": {**IN_TURN, "multipartThreshold": PART}}
     if not finished:
         proxy.faults = {COMPLETE: [UNFIT]}
     media_id = told(upload(**by_digest, options={"sha256": True}), "mediaId")[0]
-    other = {**by_digest, "body": SHORT_FILM[:-1] + b"!"}
+    other = {**by_digest, "body": SHORT_VIDEO[:-1] + b"!"}
     proxy.requests.clear()
 
     refused = upload(**other, options={"sha256": True, "resume": media_id})
@@ -371,12 +376,12 @@ def test_a_file_of_another_digest_is_not_taken_for_the_same(upload, proxy, finis
     assert refused[-1] == {"error": {"name": "TypeError", "message": message}}
     assert told(anew, "mediaId") != [media_id]
     assert proxy.inputs("PUT") == [1, 2, 3]
-    assert anew[-1]["media"]["size"] == len(SHORT_FILM)
+    assert anew[-1]["media"]["size"] == len(SHORT_VIDEO)
 
 
 def test_an_upload_that_was_refused_for_its_bytes_is_uploaded_anew(upload, proxy):
     """Its id is of no more use than one that nobody knows."""
-    named = {"body": SHORT_FILM, "uploader": {**IN_TURN, "multipartThreshold": PART}}
+    named = {"body": SHORT_VIDEO, "uploader": {**IN_TURN, "multipartThreshold": PART}}
     refused = upload(**named, options={"sha256": "0" * 64})
     media_id = told(refused, "mediaId")[0]
     assert refused[-1]["error"]["code"] == 1201
@@ -386,14 +391,14 @@ def test_an_upload_that_was_refused_for_its_bytes_is_uploaded_anew(upload, proxy
 
     assert told(anew, "mediaId") != [media_id]
     assert proxy.inputs("PUT") == [1, 2, 3]
-    assert anew[-1]["media"]["size"] == len(SHORT_FILM)
+    assert anew[-1]["media"]["size"] == len(SHORT_VIDEO)
 
 
 def test_another_file_is_not_mixed_into_an_upload(killed_at, upload, proxy):
     """A file of another size is not sent under an earlier upload's id."""
     media_id = killed_at(1)
 
-    lines = upload(body=FILM[:-1], options={"resume": media_id})
+    lines = upload(body=VIDEO[:-1], options={"resume": media_id})
 
     message = f"The upload is of {SIZE} bytes, the file of {SIZE - 1}: it is another file"
     assert lines[-1] == {"error": {"name": "TypeError", "message": message}}

@@ -7,9 +7,9 @@ import pytest
 
 from tests import media_files
 from tests.deployment import Deployment
-from tests.films import film
 from tests.processes import Site
 from tests.test_uploader_parts import said, told
+from tests.videos import clip
 
 PHOTO = media_files.photo()
 DAMAGED = PHOTO[: len(PHOTO) // 3]
@@ -63,7 +63,7 @@ def test_a_file_that_cannot_be_processed_is_an_error(upload, site):
 
 def test_the_progress_of_processing_is_told(upload):
     """Stage and percent, each once, after all bytes have gone."""
-    lines = upload(film("mp4", 3.0, (640, 360)), {"until": "ready"})
+    lines = upload(clip("mp4", 3.0, (640, 360)), {"until": "ready"})
 
     progress = told(lines, "processing")
     assert lines[-1]["media"]["status"] == "ready"
@@ -74,7 +74,7 @@ def test_the_progress_of_processing_is_told(upload):
 
 def test_who_gives_up_waiting_keeps_the_media(upload, site):
     """The signal's reason is the error, and the server goes on by itself."""
-    lines = upload(film("mp4", 3.0, (640, 360)), {"until": "ready"}, abortProcessing=True)
+    lines = upload(clip("mp4", 3.0, (640, 360)), {"until": "ready"}, abortProcessing=True)
 
     assert lines[-1]["error"]["name"] == "AbortError"
     media_id = told(lines, "mediaId")[0]

@@ -11,9 +11,9 @@ from tests.deployment import Deployment
 from tests.faults import Cut, Proxy, proxy_of
 from tests.processes import Running, Site, until
 from tests.proxied import served_behind
-from tests.test_uploader_parts import PART, SHORT_FILM, said, told
+from tests.test_uploader_parts import PART, SHORT_VIDEO, said, told
 
-FILM = media_files.video()
+VIDEO = media_files.video()
 COMPLETE, SIGN = "media.completeUpload", "media.signParts"
 IN_PARTS = {"multipartThreshold": PART, "partSize": PART, "parallel": 1}
 
@@ -36,7 +36,7 @@ def client(program, tmp_path):
     """An uploader in a process of its own; what it says is on its log."""
 
     @contextmanager
-    def start(url: str, token: str, body: bytes = FILM, *, abort: bool = False, **uploader: Any) -> Iterator[Running]:
+    def start(url: str, token: str, body: bytes = VIDEO, *, abort: bool = False, **uploader: Any) -> Iterator[Running]:
         path = tmp_path / "film"
         path.write_bytes(body)
         order = {"url": url, "token": token, "retrySeconds": 60, **uploader}
@@ -115,7 +115,7 @@ def test_an_upload_outlasts_a_server_that_is_away(client, deployment, site_of_us
 
 @pytest.mark.parametrize(
     ("body", "uploader", "name"),
-    [(FILM, {}, "PUT"), (FILM, {}, COMPLETE), (SHORT_FILM, IN_PARTS, "PUT"), (SHORT_FILM, IN_PARTS, SIGN)],
+    [(VIDEO, {}, "PUT"), (VIDEO, {}, COMPLETE), (SHORT_VIDEO, IN_PARTS, "PUT"), (SHORT_VIDEO, IN_PARTS, SIGN)],
     ids=["one PUT", "its completion", "parts", "their signatures"],
 )
 def test_every_step_outlasts_more_than_five_failures(client, site, proxy, body, uploader, name):

@@ -16,14 +16,14 @@ from tests.proxied import served_behind
 from tests.test_uploader_parts import (
     CANCEL,
     COMPLETE,
-    FILM,
     INITIATE,
     PART,
     PARTS,
-    SHORT_FILM,
+    SHORT_VIDEO,
     SIGN,
     SIZE,
     STATUS,
+    VIDEO,
     said,
     told,
 )
@@ -66,7 +66,7 @@ def client(program, site, proxy, sender, tmp_path):
     """Uppy in a process of its own; what it says is on its log."""
 
     @contextmanager
-    def start(body: bytes = FILM, **order: Any) -> Iterator[Running]:
+    def start(body: bytes = VIDEO, **order: Any) -> Iterator[Running]:
         path = tmp_path / "film"
         path.write_bytes(body)
         called = {"url": f"{proxy.origin}/rpc", "token": site.token}
@@ -105,7 +105,7 @@ def killed_at(client, proxy):
     return run
 
 
-def ends_well(site: Site, lines: list[dict[str, Any]], body: bytes = FILM) -> str:
+def ends_well(site: Site, lines: list[dict[str, Any]], body: bytes = VIDEO) -> str:
     """The id of the media that Uppy ended with: the only one of ada, with the file's bytes."""
     assert "uploaded" in lines[-1], lines[-1]
     answered = lines[-1]["uploaded"]
@@ -135,9 +135,9 @@ def test_a_small_file_goes_by_one_put(upload, site, proxy, names):
 
 @pytest.mark.parametrize("said", ["", "application/octet-stream", "video/x-m4v"])
 def test_a_file_without_a_type_goes_by_its_extension(upload, site, said):
-    lines = upload(body=SHORT_FILM, type=said)
+    lines = upload(body=SHORT_VIDEO, type=said)
 
-    ends_well(site, lines, SHORT_FILM)
+    ends_well(site, lines, SHORT_VIDEO)
 
 
 def test_a_large_file_goes_in_parts(upload, site, proxy):
@@ -200,10 +200,10 @@ def test_a_call_that_may_pass_is_made_again(upload, site, proxy, name, fault):
     """In the end there is one media, and each part was sent once."""
     proxy.faults = {name: [fault]}
 
-    lines = upload(body=SHORT_FILM, multipartThreshold=PART)
+    lines = upload(body=SHORT_VIDEO, multipartThreshold=PART)
 
     assert proxy.inputs("PUT") == [1, 2, 3]
-    ends_well(site, lines, SHORT_FILM)
+    ends_well(site, lines, SHORT_VIDEO)
 
 
 def test_a_refusal_keeps_its_code(upload, proxy):

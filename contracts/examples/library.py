@@ -3,8 +3,6 @@
 from contracts.examples.media import (
     ATTACHED_PHOTO,
     DOWNLOAD_EXPIRES_AT,
-    FILM,
-    FILM_ID,
     PENDING_VIDEO,
     PHOTO_BYTES,
     PHOTO_CDN,
@@ -15,7 +13,9 @@ from contracts.examples.media import (
     POST_ID,
     READY_PHOTO,
     UNKNOWN_ID,
+    VIDEO,
     VIDEO_BYTES,
+    VIDEO_ID,
     Example,
 )
 from contracts.sizes import MIB
@@ -80,10 +80,10 @@ LIBRARY: dict[str, tuple[Example, ...]] = {
         ),
     ),
     "media.retryProcessing": (
-        Example(name="The film is begun anew", input={"mediaId": FILM_ID}, output={"media": FILM}),
+        Example(name="The video is begun anew", input={"mediaId": VIDEO_ID}, output={"media": VIDEO}),
     ),
     "media.cancelProcessing": (
-        Example(name="Nobody needs the film now", input={"mediaId": FILM_ID}, output={"success": True}),
+        Example(name="Nobody needs the video now", input={"mediaId": VIDEO_ID}, output={"success": True}),
     ),
     "media.attachToPost": (
         Example(

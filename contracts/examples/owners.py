@@ -45,7 +45,7 @@ OWNERS: dict[str, tuple[Example, ...]] = {
     ),
     "media.setPlan": (
         Example(
-            name="An event gets room for its guests' films",
+            name="An event gets room for its guests' videos",
             input={"owner": {"type": "event", "id": "42"}, "plan": "pro"},
             output={
                 "used": 0,

@@ -3,10 +3,6 @@
 from contracts.ceilings import DEFAULT_CEILINGS
 from contracts.examples.media import (
     EXPIRES_AT,
-    FILM,
-    FILM_BYTES,
-    FILM_ID,
-    FILM_URL,
     INITIATED_AT,
     PHOTO,
     PHOTO_BYTES,
@@ -15,8 +11,10 @@ from contracts.examples.media import (
     QUAY_ID,
     STAGING,
     TOMORROW,
+    VIDEO,
     VIDEO_BYTES,
     VIDEO_ID,
+    VIDEO_URL,
     Example,
 )
 from contracts.formats import FORMATS
@@ -122,10 +120,10 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
     "media.initiateMultipartUpload": (
         Example(
             name="A long video",
-            input={"filename": "concert.mp4", "contentType": "video/mp4", "size": FILM_BYTES},
+            input={"filename": "concert.mp4", "contentType": "video/mp4", "size": VIDEO_BYTES},
             output={
-                "uploadId": FILM_ID,
-                "mediaId": FILM_ID,
+                "uploadId": VIDEO_ID,
+                "mediaId": VIDEO_ID,
                 "partSize": 8 * MIB,
                 "totalParts": 3,
                 "expiresAt": TOMORROW,
@@ -135,12 +133,12 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
     "media.signParts": (
         Example(
             name="The last part",
-            input={"mediaId": FILM_ID, "partNumbers": [3]},
+            input={"mediaId": VIDEO_ID, "partNumbers": [3]},
             output={
                 "parts": [
                     {
                         "partNumber": 3,
-                        "uploadUrl": f"{FILM_URL}?partNumber=3&uploadId=2~x1&X-Amz-Signature=77aa",
+                        "uploadUrl": f"{VIDEO_URL}?partNumber=3&uploadId=2~x1&X-Amz-Signature=77aa",
                         "method": "PUT",
                         "headers": {},
                         "size": 4 * MIB,
@@ -151,7 +149,7 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
         ),
     ),
     "media.completeMultipartUpload": (
-        Example(name="Every part has arrived", input={"mediaId": FILM_ID}, output={"media": FILM}),
+        Example(name="Every part has arrived", input={"mediaId": VIDEO_ID}, output={"media": VIDEO}),
     ),
     "media.upload": (
         Example(name="A photo through the server", input={"filename": "pier.jpg"}, output={"media": PIER}),
@@ -159,12 +157,12 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
     "media.uploadPart": (
         Example(
             name="The second part, through the server",
-            input={"mediaId": FILM_ID, "partNumber": 2},
+            input={"mediaId": VIDEO_ID, "partNumber": 2},
             output={
                 "partNumber": 2,
                 "size": 8 * MIB,
                 "uploadedBytes": 16 * MIB,
-                "totalBytes": FILM_BYTES,
+                "totalBytes": VIDEO_BYTES,
                 "nextPart": 3,
             },
         ),
@@ -172,15 +170,15 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
     "media.getUploadStatus": (
         Example(
             name="Two of three parts are there",
-            input={"mediaId": FILM_ID},
+            input={"mediaId": VIDEO_ID},
             output={
-                "mediaId": FILM_ID,
-                "uploadId": FILM_ID,
+                "mediaId": VIDEO_ID,
+                "uploadId": VIDEO_ID,
                 "status": "pending",
                 "filename": "concert.mp4",
                 "contentType": "video/mp4",
                 "uploadedBytes": 16 * MIB,
-                "totalBytes": FILM_BYTES,
+                "totalBytes": VIDEO_BYTES,
                 "progress": 80.0,
                 "sha256": None,
                 "partSize": 8 * MIB,
@@ -200,11 +198,11 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
             output={
                 "items": [
                     {
-                        "mediaId": FILM_ID,
-                        "uploadId": FILM_ID,
+                        "mediaId": VIDEO_ID,
+                        "uploadId": VIDEO_ID,
                         "filename": "concert.mp4",
                         "contentType": "video/mp4",
-                        "size": FILM_BYTES,
+                        "size": VIDEO_BYTES,
                         "partSize": 8 * MIB,
                         "totalParts": 3,
                         "uploadedBytes": 16 * MIB,

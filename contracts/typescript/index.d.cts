@@ -18,7 +18,7 @@ export type ISODateTime = Brand<string, 'ISODateTime'>;
 
 export type MediaId = Brand<string, 'MediaId'>;
 
-/** What a recording says of itself. */
+/** What an audio file says of itself. */
 export interface AudioTags {
   title?: string;
   artist?: string;
@@ -123,7 +123,7 @@ export interface Media {
    *
    * An image has `format` (what its file is), `frames` (over 1 when it moves), `placeholder` (a ThumbHash in base64) and
    * `dominantColor` (#rrggbb). A video has `placeholder`, `dominantColor`, `codec` and `bitrate` (bits a second) of its
-   * picture, `fps`, `hasAudio`, `rotation` (by how many degrees clockwise it was turned upright), and `warnings` where
+   * image, `fps`, `hasAudio`, `rotation` (by how many degrees clockwise it was turned upright), and `warnings` where
    * its renditions lack something. Audio has `codec`, `bitrate` and `tags`.
    */
   metadata: { format?: string; frames?: number; placeholder?: string; dominantColor?: string; codec?: string; bitrate?: number; fps?: number; hasAudio?: boolean; rotation?: number; tags?: AudioTags; warnings?: ('sound_unsupported' | 'sound_incomplete')[] };

@@ -252,7 +252,7 @@ async def _soft_delete(ctx: Context, row: MediaRow) -> None:
 def _format(params: Upload, content: Content, detected: str | None, *, is_whole: bool) -> Format:
     """What the bytes are, if that is what was declared. Raises InvalidFileType.
 
-    The tracks of a film may be told at its end: until that has come, it is taken for what was declared.
+    The tracks of a video may be told at its end: until that has come, it is taken for what was declared.
     """
     declared = params.content_type or canonical(content.content_type or "")
     if declared in TOLD_BY_TRACKS and not is_whole and detected in {None, *TOLD_BY_TRACKS}:

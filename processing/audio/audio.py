@@ -1,4 +1,4 @@
-"""A recording, and what is heard of it as far as it can be decoded."""
+"""An audio file, and what is heard of it as far as it can be decoded."""
 
 import math
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ AGREEING = 0.05  # a decoder leaves out what an encoder put before the sound
 
 
 class LastsLonger(Exception):
-    """A recording lasts longer than is wanted of this run: so many seconds at least."""
+    """An audio file lasts longer than is wanted of this run: so many seconds at least."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
@@ -38,7 +38,7 @@ class LastsLonger(Exception):
 
 @dataclass(slots=True)
 class Sound:
-    """An open recording, what its header says of it, and how many bytes have been heard in how many seconds.
+    """An open audio file, what its header says of it, and how many bytes have been heard in how many seconds.
 
     `told` is in bits a second. It `is_incomplete` when there is more to hear than can be read.
     """
@@ -108,7 +108,7 @@ def downmix(layout: AudioLayout) -> str | None:
 
 @contextmanager
 def open_sound(source: Path, mime_type: str) -> Iterator[Sound]:
-    """The first recording of a file; ProcessingFailed when there is none that can be decoded."""
+    """The first audio file of a file; ProcessingFailed when there is none that can be decoded."""
     with refusing(Reason.AUDIO_DAMAGED), open_container(source, mime_type) as (container, patience):
         if not container.streams.audio:
             raise ProcessingFailed(Reason.AUDIO_DAMAGED, "no audio")

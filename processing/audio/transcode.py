@@ -28,7 +28,7 @@ OPTIONS = {"movflags": "faststart", "fflags": "+bitexact"}
 
 
 def process(task: Task, _tell: Tell = unheard) -> Outcome:
-    """Decode the recording once, and encode and measure it as it comes."""
+    """Decode the audio file once, and encode and measure it as it comes."""
     try:
         return _process(task)
     except LastsLonger as longer:
@@ -83,7 +83,7 @@ def _framed(heard: Iterator[AudioFrame], waveform: Waveform, layout: str, rate: 
 
 
 def _converted(heard: Iterator[AudioFrame], layout: str, rate: int) -> Iterator[AudioFrame]:
-    """The recording in the encoder's format; where it changes its own, another filter goes on."""
+    """The audio file in the encoder's format; where it changes its own, another filter goes on."""
     shape, convert, samples = None, None, 0
     for frame in _downmixed(heard):
         if format_of(frame) != shape:
@@ -98,7 +98,7 @@ def _converted(heard: Iterator[AudioFrame], layout: str, rate: int) -> Iterator[
 
 
 def _downmixed(sound: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
-    """The recording with no more channels than there are places for."""
+    """The audio file with no more channels than there are places for."""
     shape, graph = None, None
     for frame in sound:
         mix = downmix(frame.layout)

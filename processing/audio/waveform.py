@@ -1,4 +1,4 @@
-"""How loud a recording is from moment to moment: as numbers for players that draw, and as a picture."""
+"""How loud an audio file is from moment to moment: as numbers for players that draw, and as an image."""
 
 import json
 from array import array
@@ -36,7 +36,7 @@ class Waveform:
 
     def end(self) -> tuple[int, list[Point]]:
         """How many samples a point stands for, and the points."""
-        # A resampler may keep all of the shortest recordings to itself.
+        # A resampler may keep all of the shortest audio files to itself.
         points = [*self.points, _range(self.rest)] if self.rest else self.points or [(0, 0)]
         joined = -(-len(points) // POINTS)
         return joined * SAMPLES, [_span(points[at : at + joined]) for at in range(0, len(points), joined)]
@@ -69,14 +69,14 @@ def write_peaks(samples_per_point: int, points: list[Point], folder: Path) -> Fi
 
 
 def draw(points: list[Point], folder: Path) -> File:
-    """A bar for each point, around the middle, on nothing; the loudest is as high as the picture."""
-    picture = Image.new("RGBA", (WIDTH, HEIGHT), (0, 0, 0, 0))
-    pen = ImageDraw.Draw(picture)
+    """A bar for each point, around the middle, on nothing; the loudest is as high as the image."""
+    image = Image.new("RGBA", (WIDTH, HEIGHT), (0, 0, 0, 0))
+    pen = ImageDraw.Draw(image)
     loudest = max(1, *(max(-low, high) for low, high in points))
     for place, (low, high) in enumerate(points):
         left, right = place * WIDTH // len(points), (place + 1) * WIDTH // len(points) - 1
         top, bottom = (round((0.5 - value / loudest / 2) * (HEIGHT - 1)) for value in (high, low))
         pen.rectangle((left, top, max(left, right), bottom), fill=COLOUR)
     path = folder / f"{WAVEFORM}.webp"
-    picture.save(path, "WEBP", lossless=True, method=2)
+    image.save(path, "WEBP", lossless=True, method=2)
     return File(name=WAVEFORM, path=path, mime_type="image/webp", size=path.stat().st_size, width=WIDTH, height=HEIGHT)

@@ -1,7 +1,7 @@
 """What bytes say that they are: a file is told by its content, whatever it is called or was declared as.
 
 A reader asks for ranges of the file, and is sent them by whoever has it: `detect` for a file at hand, `jobs.publish`
-for an object in storage. Containers are told by what is in them: film or sound by their tracks, wherever these stand.
+for an object in storage. Containers are told by what is in them: video or sound by their tracks, wherever these stand.
 """
 
 import os
@@ -33,8 +33,8 @@ def detect(file: BinaryIO) -> str | None:
 
 def _content_type(size: int) -> Reader[str | None]:
     head = yield 0, 16
-    if picture := _picture(head):
-        return picture
+    if image := _image(head):
+        return image
     if head[:4] in WAVES:
         return "audio/wav" if head[8:12] == b"WAVE" else None
     if head[4:8] in BEGINNINGS:
@@ -46,7 +46,7 @@ def _content_type(size: int) -> Reader[str | None]:
     return (yield from in_frames(size))
 
 
-def _picture(head: bytes) -> str | None:
+def _image(head: bytes) -> str | None:
     if head.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
     if head.startswith(b"\x89PNG\r\n\x1a\n") and head[12:] == b"IHDR":

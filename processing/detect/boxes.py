@@ -12,10 +12,10 @@ BEGINNINGS = UNNAMED | {b"ftyp"}
 
 AVIF = frozenset({b"avif", b"avis"})
 HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
-PICTURES = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})  # of whatever is in them
-FILMS = re.compile(rb"iso[m2-9a-c]|mp4[12]|mp71|avc1|dash|cmf.|M4[VABP] |M4VH|[Ff]4[vVAB] |qt  |3g[2p].|MSNV|NDS.")
+IMAGES = frozenset({b"mif1", b"mif2", b"msf1", b"miaf"})  # of whatever is in them
+VIDEOS = re.compile(rb"iso[m2-9a-c]|mp4[12]|mp71|avc1|dash|cmf.|M4[VABP] |M4VH|[Ff]4[vVAB] |qt  |3g[2p].|MSNV|NDS.")
 SOUNDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
-RAW = b"crx "  # a camera's, with the tracks of a film
+RAW = b"crx "  # a camera's, with the tracks of a video
 HEADER_BYTES = 8
 QUICKTIME = b"qt  "
 
@@ -33,20 +33,20 @@ class Box:
 
 
 def in_boxes(size: int) -> Reader[str | None]:
-    """What a file of boxes is: a picture by its brands, a film or a sound by its tracks."""
+    """What a file of boxes is: an image by its brands, a video or a sound by its tracks."""
     brands = yield from _brands((yield from _box(0, size)))
-    if picture := (yield from _picture(brands, size)):
-        return picture
+    if image := (yield from _image(brands, size)):
+        return image
     boxes = yield from boxes_between(0, size, until=b"moov")
     named = next((box for box in boxes if box.kind == b"ftyp"), None)
     brands = brands or (yield from _brands(named))
     if RAW in brands:
         return None
-    return (yield from _recording(boxes[-1] if boxes else None, brands))
+    return (yield from _audio(boxes[-1] if boxes else None, brands))
 
 
-def _recording(last: Box | None, brands: list[bytes]) -> Reader[str | None]:
-    """A film or a sound by the tracks of its last box, `moov`; by its brands alone when that is not there."""
+def _audio(last: Box | None, brands: list[bytes]) -> Reader[str | None]:
+    """A video or a sound by the tracks of its last box, `moov`; by its brands alone when that is not there."""
     tracks = (yield from _tracks(last)) if last and last.kind == b"moov" else frozenset()
     is_quicktime = not brands or brands[0] == QUICKTIME
     if b"vide" in tracks or b"cmov" in tracks:
@@ -58,7 +58,7 @@ def _recording(last: Box | None, brands: list[bytes]) -> Reader[str | None]:
 
 def _by_brands(brands: list[bytes]) -> str | None:
     """What a file would be that was cut off before its tracks."""
-    if not any(map(FILMS.match, brands)):
+    if not any(map(VIDEOS.match, brands)):
         return None
     if brands[0] in SOUNDS:
         return "audio/mp4"
@@ -110,16 +110,16 @@ def _brands(box: Box | None) -> Reader[list[bytes]]:
     return [held[:4], *(held[at : at + 4] for at in range(8, len(held), 4))]
 
 
-def _picture(brands: list[bytes], size: int) -> Reader[str | None]:
-    """A picture by the first brand that names a codec; by its items when none does. No film is one by the way."""
-    if not brands or FILMS.match(brands[0]):
+def _image(brands: list[bytes], size: int) -> Reader[str | None]:
+    """An image by the first brand that names a codec; by its items when none does. No video is one by the way."""
+    if not brands or VIDEOS.match(brands[0]):
         return None
     for brand in brands:
         if brand in AVIF:
             return "image/avif"
         if brand in HEIC:
             return "image/heic"
-    return (yield from _by_items(size)) if PICTURES.intersection(brands) else None
+    return (yield from _by_items(size)) if IMAGES.intersection(brands) else None
 
 
 def _by_items(size: int) -> Reader[str]:
@@ -132,7 +132,7 @@ def _by_items(size: int) -> Reader[str]:
 
 
 def _items(listed: Box | None) -> Reader[set[bytes]]:
-    """The types of the items that a picture consists of."""
+    """The types of the items that an image consists of."""
     found = set[bytes]()
     if listed is None:
         return found

@@ -46,7 +46,7 @@ class Crop:
 def crop_of(source: Path, track: int, width: int, height: int) -> Crop | None:
     """That of the first video, whose frames have this size; None where all is displayed.
 
-    `track` is its id in MP4 and QuickTime, where others may hold pictures of chapters.
+    `track` is its id in MP4 and QuickTime, where others may hold images of chapters.
     """
     size = source.stat().st_size
     with source.open("rb") as file:

@@ -6,7 +6,7 @@ from processing.detect.reading import Reader
 
 EBML = b"\x1a\x45\xdf\xa3"
 DOC_TYPE, SEGMENT, TRACKS, TRACK, TRACK_TYPE, CODEC = 0x4282, 0x18538067, 0x1654AE6B, 0xAE, 0x83, 0x86
-FILM, SOUND = b"\1", b"\2"
+VIDEO, SOUND = b"\1", b"\2"
 # Those of WebM, and what Chromium's MediaRecorder writes beside them, which it then calls Matroska.
 CODECS = frozenset({
     b"V_VP8", b"V_VP9", b"V_AV1", b"A_VORBIS", b"A_OPUS",
@@ -26,22 +26,22 @@ class Element:
 
 
 def in_ebml(size: int) -> Reader[str | None]:
-    """WebM by its name, or Matroska of which browsers make and play all tracks; film or sound by the tracks."""
+    """WebM by its name, or Matroska of which browsers make and play all tracks; video or sound by the tracks."""
     header = yield from _element(0, size)
     if header is None:
         return None
     doc_type = yield from _text(header, DOC_TYPE)
     tracks = yield from _tracks(header.end, size)
     kinds = {kind for kind, _ in tracks}
-    if doc_type == b"matroska" and not (kinds & {FILM, SOUND} and _is_webm(tracks)):
+    if doc_type == b"matroska" and not (kinds & {VIDEO, SOUND} and _is_webm(tracks)):
         return None
     if doc_type not in {b"webm", b"matroska"}:
         return None
-    return "audio/webm" if SOUND in kinds and FILM not in kinds else "video/webm"
+    return "audio/webm" if SOUND in kinds and VIDEO not in kinds else "video/webm"
 
 
 def _is_webm(tracks: list[tuple[bytes, bytes]]) -> bool:
-    return all(codec in CODECS for kind, codec in tracks if kind in {FILM, SOUND})
+    return all(codec in CODECS for kind, codec in tracks if kind in {VIDEO, SOUND})
 
 
 def _tracks(start: int, end: int) -> Reader[list[tuple[bytes, bytes]]]:

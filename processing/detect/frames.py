@@ -29,7 +29,7 @@ MAX_JUNK = 4096
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The type that a frame's header shows, what all frames of a recording have in common, and its bytes."""
+    """The type that a frame's header shows, what all frames of an audio file have in common, and its bytes."""
 
     content_type: str
     shape: tuple[int, ...]

@@ -3,7 +3,7 @@
 from processing.detect.reading import Reader
 
 SOUNDS = (b"\1vorbis", b"OpusHead", b"\x7fFLAC")
-FILMS = (b"\x80theora", b"BBCD\0", b"OVP80", b"\1video")
+VIDEOS = (b"\x80theora", b"BBCD\0", b"OVP80", b"\1video")
 BEGINS = 2
 FIXED_BYTES = 27  # of a page's header; the last tells how many sizes follow
 MAX_HEADER_BYTES = FIXED_BYTES + 255
@@ -11,7 +11,7 @@ MAX_STREAMS = 32
 
 
 def in_pages(size: int) -> Reader[str | None]:
-    """Sound in Ogg, when a stream of it is sound and none is a film."""
+    """Sound in Ogg, when a stream of it is sound and none is a video."""
     start, streams = 0, list[bytes]()
     while start < size and len(streams) < MAX_STREAMS:
         page = yield start, MAX_HEADER_BYTES
@@ -22,4 +22,4 @@ def in_pages(size: int) -> Reader[str | None]:
         streams.append((yield start, 8))
         start += sum(sizes)
     is_sound = any(stream.startswith(SOUNDS) for stream in streams)
-    return "audio/ogg" if is_sound and not any(stream.startswith(FILMS) for stream in streams) else None
+    return "audio/ogg" if is_sound and not any(stream.startswith(VIDEOS) for stream in streams) else None

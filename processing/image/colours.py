@@ -1,4 +1,4 @@
-"""What the values of a picture mean where no ICC profile says so: by code points (ITU-T H.273), or as a PNG tells."""
+"""What the values of an image mean where no ICC profile says so: by code points (ITU-T H.273), or as a PNG tells."""
 
 import struct
 from collections.abc import Iterator
@@ -34,9 +34,9 @@ Meaning = Space | HighRange
 
 
 def as_shown(image: Image, meaning: Meaning | None) -> Image:
-    """The picture in 8-bit sRGB."""
+    """The image in 8-bit sRGB."""
     if isinstance(meaning, HighRange):
-        from processing.image.tone_mapping import tone_mapped  # noqa: PLC0415 - no other picture needs it
+        from processing.image.tone_mapping import tone_mapped  # noqa: PLC0415 - no other image needs it
 
         return tone_mapped(image, meaning)
     return in_srgb(_told(image, meaning) if meaning else image)

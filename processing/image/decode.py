@@ -1,4 +1,4 @@
-"""Pictures: their headers, held against limits, and the ways from there to pixels that are upright and sRGB."""
+"""Images: their headers, held against limits, and the ways from there to pixels that are upright and sRGB."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from typing import Any
 
 from processing.failures import ProcessingFailed, Reason
 from processing.image.colours import HighRange, Meaning, as_shown, of_png
-from processing.image.image import Picture, in_one_pass
 from processing.image.jpeg import ended, has_many_scans
 from processing.image.libvips import LOADERS, Image, field, refusing_damage, upright
+from processing.image.source_image import SourceImage, in_one_pass
 
 HEIC = frozenset({"image/heic", "image/heif"})
 AVIF = "image/avif"
@@ -34,27 +34,27 @@ class File:
     fail_on: str
 
 
-def open_picture(source: Path, mime_type: str) -> Picture:
+def open_image(source: Path, mime_type: str) -> SourceImage:
     """Read the header and hold it against the limits, before any pixel is decoded."""
     if source.stat().st_size > MAX_BYTES:
         raise ProcessingFailed(Reason.IMAGE_TOO_LARGE)
-    picture = _open_heic(source) if mime_type in HEIC else _open(source, mime_type)
-    if picture.frames > MAX_FRAMES:
+    source_image = _open_heic(source) if mime_type in HEIC else _open(source, mime_type)
+    if source_image.frames > MAX_FRAMES:
         raise ProcessingFailed(Reason.IMAGE_TOO_MANY_FRAMES)
-    if not _has_accepted_size(picture):
+    if not _has_accepted_size(source_image):
         raise ProcessingFailed(Reason.IMAGE_TOO_LARGE)
-    return picture
+    return source_image
 
 
-def _has_accepted_size(picture: Picture) -> bool:
-    pixels = picture.width * picture.height
-    if picture.frames == 1:
+def _has_accepted_size(source_image: SourceImage) -> bool:
+    pixels = source_image.width * source_image.height
+    if source_image.frames == 1:
         return pixels <= MAX_PIXELS
-    longer = max(picture.width, picture.height)
-    return pixels * picture.frames <= MAX_ANIMATED_PIXELS and longer <= MAX_ANIMATED_SIDE
+    longer = max(source_image.width, source_image.height)
+    return pixels * source_image.frames <= MAX_ANIMATED_PIXELS and longer <= MAX_ANIMATED_SIDE
 
 
-def _open(source: Path, mime_type: str) -> Picture:
+def _open(source: Path, mime_type: str) -> SourceImage:
     file = _file(source, mime_type)
     with refusing_damage():
         header = file.opened(access="sequential")
@@ -77,7 +77,7 @@ def _open(source: Path, mime_type: str) -> Picture:
         # libvips has converted CMYK by now.
         return shrunk if header.interpretation == "cmyk" else as_shown(shrunk, meaning)
 
-    picture = Picture(
+    source_image = SourceImage(
         format=mime_type.removeprefix("image/"),
         width=header.height if orientation in TURNED else header.width,
         height=header.width if orientation in TURNED else header.height,
@@ -86,7 +86,7 @@ def _open(source: Path, mime_type: str) -> Picture:
         whole=whole,
         within=within,
     )
-    return in_one_pass(picture) if isinstance(meaning, HighRange) else picture
+    return in_one_pass(source_image) if isinstance(meaning, HighRange) else source_image
 
 
 def _file(source: Path, mime_type: str) -> File:
@@ -132,7 +132,7 @@ def _meaning(source: Path, mime_type: str) -> Meaning | None:
     return None
 
 
-def _open_heic(source: Path) -> Picture:
+def _open_heic(source: Path) -> SourceImage:
     from processing.image.heic import open_heic  # noqa: PLC0415 - no other file needs its decoder
 
     return open_heic(source)

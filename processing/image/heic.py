@@ -8,8 +8,8 @@ import pillow_heif
 
 from processing.failures import ProcessingFailed, Reason
 from processing.image.colours import HighRange, Meaning, as_shown, of_points
-from processing.image.image import Picture, in_one_pass
 from processing.image.libvips import BLOB, Image
+from processing.image.source_image import SourceImage, in_one_pass
 
 # How pillow-heif names what it decoded.
 BANDS = {
@@ -31,7 +31,7 @@ pillow_heif.options.DEPTH_IMAGES = False
 pillow_heif.options.AUX_IMAGES = False
 
 
-def open_heic(source: Path) -> Picture:
+def open_heic(source: Path) -> SourceImage:
     """Read the header of the primary image."""
     with _refusing_damage():
         primary = pillow_heif.open_heif(source)
@@ -52,7 +52,7 @@ def open_heic(source: Path) -> Picture:
     def within(side: int, crop: str) -> Image:
         return as_shown(decoded().thumbnail_image(side, height=side, crop=crop, size="down"), meaning)
 
-    picture = Picture(
+    source_image = SourceImage(
         format="heic",
         width=primary.size[0],
         height=primary.size[1],
@@ -61,7 +61,7 @@ def open_heic(source: Path) -> Picture:
         whole=lambda: as_shown(decoded(), meaning),
         within=within,
     )
-    return in_one_pass(picture) if isinstance(meaning, HighRange) else picture
+    return in_one_pass(source_image) if isinstance(meaning, HighRange) else source_image
 
 
 def meaning_of_avif(source: Path) -> Meaning | None:

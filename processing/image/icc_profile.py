@@ -1,4 +1,4 @@
-"""ICC profiles of colours that a picture tells of in another way: by code points, or by gamma and chromaticities."""
+"""ICC profiles of colours that an image tells of in another way: by code points, or by gamma and chromaticities."""
 
 import struct
 from collections.abc import Sequence

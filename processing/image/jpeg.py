@@ -5,7 +5,7 @@ import re
 SOS, EOI = b"\xff\xda", b"\xff\xd9"  # start of scan, end of image (ITU-T T.81, B.1.1.3)
 # What has a length, and EOI; decoders pass over the rest, as between a scan's bytes.
 MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
-MOST_SCANS = 100  # encoders write up to some ten; each leads a decoder through all blocks of the picture
+MOST_SCANS = 100  # encoders write up to some ten; each leads a decoder through all blocks of the image
 
 
 def ended(body: bytes) -> bytes | None:

@@ -50,7 +50,7 @@ def in_srgb(image: Image) -> Image:
 
 
 def upright(image: Image) -> Image:
-    """The picture as its orientation says; of an animation, whose frames stand below each other, each frame."""
+    """The image as its orientation says; of an animation, whose frames stand below each other, each frame."""
     height = field(image, "page-height", image.height)
     if height == image.height or field(image, "orientation", 1) == 1:
         return image.autorot()

@@ -1,4 +1,4 @@
-"""What stands in for a picture until it is loaded: a ThumbHash and its dominant colour."""
+"""What stands in for an image until it is loaded: a ThumbHash and its dominant colour."""
 
 import base64
 from collections import Counter
@@ -13,7 +13,7 @@ OPAQUE = 128
 
 
 def placeholder(image: Image) -> tuple[str, str]:
-    """The ThumbHash of a small picture, in base64, and its dominant colour as #rrggbb."""
+    """The ThumbHash of a small image, in base64, and its dominant colour as #rrggbb."""
     sample = image.thumbnail_image(SAMPLE, height=SAMPLE, size="down")
     sample = sample if sample.hasalpha() else sample.addalpha()
     pixels = bytes(sample.write_to_memory())

@@ -1,9 +1,9 @@
-"""The processor of images: a file becomes facts, thumbnails and a full size that holds nothing but the picture."""
+"""The processor of images: a file becomes facts, thumbnails and a full size that holds nothing but the image."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 from contracts.renditions import THUMBNAILS
-from processing.image.decode import open_picture
+from processing.image.decode import open_image
 from processing.image.exif import read_capture
 from processing.image.libvips import Image, refusing_damage
 from processing.image.placeholder import placeholder
@@ -12,17 +12,19 @@ from processing.protocol import Facts, Outcome, Shown, Task, Tell, unheard
 
 
 def process(task: Task, _tell: Tell = unheard) -> Outcome:
-    """Decode the picture twice, whole and shrunken, and write what comes of it into the task's folder."""
-    picture = open_picture(task.source, task.mime_type)
+    """Decode the image twice, whole and shrunken, and write what comes of it into the task's folder."""
+    source_image = open_image(task.source, task.mime_type)
     with refusing_damage(), ThreadPoolExecutor(1) as threads:
-        full = threads.submit(lambda: full_size(picture.whole(), task.folder))
-        thumbs = thumbnails(picture.fitted(THUMBNAILS[-1], square=task.square), task.folder)
+        full = threads.submit(lambda: full_size(source_image.whole(), task.folder))
+        thumbs = thumbnails(source_image.fitted(THUMBNAILS[-1], square=task.square), task.folder)
         stand_in, dominant = placeholder(Image.new_from_file(thumbs[0].path))
         files = (*thumbs, full.result())
     facts = Facts(
-        shown=Shown(format=picture.format, frames=picture.frames, placeholder=stand_in, dominant_color=dominant),
-        width=picture.width,
-        height=picture.height,
-        capture=read_capture(picture.exif, keep_location=task.policy.keep_location),
+        shown=Shown(
+            format=source_image.format, frames=source_image.frames, placeholder=stand_in, dominant_color=dominant
+        ),
+        width=source_image.width,
+        height=source_image.height,
+        capture=read_capture(source_image.exif, keep_location=task.policy.keep_location),
     )
     return Outcome(facts=facts, files=files)

@@ -1,4 +1,4 @@
-"""WebP renditions of a picture: thumbnails from one shrunken decode, and the full size from one whole decode."""
+"""WebP renditions of an image: thumbnails from one shrunken decode, and the full size from one whole decode."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ THREADS = 2
 
 
 def thumbnails(largest: Image, folder: Path) -> list[File]:
-    """The thumbnails, smallest first, of a picture that has at most the size of the largest; none is larger than it."""
+    """The thumbnails, smallest first, of an image that has at most the size of the largest; none is larger than it."""
 
     def write(sized: tuple[int, Image]) -> File:
         size, image = sized
@@ -36,7 +36,7 @@ def _shrunken(image: Image) -> Iterator[tuple[int, Image]]:
 
 
 def full_size(image: Image, folder: Path, name: str = FULL) -> File:
-    """The picture with all its pixels and frames, but for sides that a WebP cannot have."""
+    """The image with all its pixels and frames, but for sides that a WebP cannot have."""
     if max(image.width, field(image, "page-height", image.height)) > LARGEST_SIDE:
         image = image.thumbnail_image(LARGEST_SIDE, height=LARGEST_SIDE, size="down")
     return _write(name, image, folder, FULL_QUALITY, FULL_EFFORT)

@@ -1,4 +1,4 @@
-"""Pictures of a high dynamic range in that of every screen, brought there as films are."""
+"""Images of a high dynamic range in that of every screen, brought there as videos are."""
 
 from collections.abc import Iterator
 
@@ -7,15 +7,15 @@ from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, VideoRefo
 
 from processing.image.colours import HighRange
 from processing.image.libvips import Image
-from processing.video.frame import picture_of
+from processing.video.frame import image_of
 
 SCALED = frozenset(map(int, ColorPrimaries))  # primaries that FFmpeg's scaler knows
 ROWS = 512  # at a time
-ALIGNED = 32  # pixels, so that a row is as long in a frame as in a picture
+ALIGNED = 32  # pixels, so that a row is as long in a frame as in an image
 
 
 def tone_mapped(image: Image, meaning: HighRange) -> Image:
-    """The picture in 8-bit sRGB; its opacity stays."""
+    """The image in 8-bit sRGB; its opacity stays."""
     deep = image.colourspace("rgb16")
     opacity = (deep[3] / 257).cast("uchar") if deep.hasalpha() else None
     width, height = deep.width, deep.height
@@ -32,7 +32,7 @@ def _strips(deep: Image, meaning: HighRange) -> Iterator[Image]:
         frame = VideoFrame(strip.width, strip.height, "rgb48le")
         frame.planes[0].update(strip.write_to_memory())
         frame.color_primaries, frame.color_trc, frame.color_range = primaries, meaning.transfer, ColorRange.JPEG
-        yield picture_of(
+        yield image_of(
             convert.reformat(
                 frame, format="rgb24", dst_color_primaries=ColorPrimaries.BT709, dst_color_trc=ColorTrc.IEC61966_2_1
             )

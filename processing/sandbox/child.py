@@ -33,7 +33,7 @@ UNLOCKED_SECONDS = 60  # a folder that is younger may be about to be locked
 MAX_ANSWER_BYTES = 1024 * 1024  # of one line
 MAX_LINES = 50_000  # an encoder tells twice a second how far it is, for hours
 MAX_LOG_BYTES = 4096
-MAX_SEGMENTS = 20_000  # of a playlist, as many as a film of a day has
+MAX_SEGMENTS = 20_000  # of a playlist, as many as a video of a day has
 ROOM_BYTES = 8 * 1024 * 1024  # a disk with less is full: files grow by more at a time
 NAME = re.compile("[A-Za-z0-9._-]{1,100}")  # of a file, which becomes a part of its key
 

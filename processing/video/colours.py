@@ -1,4 +1,4 @@
-"""What the values of a film's frames mean, by their code points (ITU-T H.273), and how every screen shows them."""
+"""What the values of a video's frames mean, by their code points (ITU-T H.273), and how every screen shows them."""
 
 from dataclasses import dataclass
 

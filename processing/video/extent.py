@@ -1,4 +1,4 @@
-"""How much there is of a film. Its packets are read and not decoded: a header may lack the answer, or lie."""
+"""How much there is of a video. Its packets are read and not decoded: a header may lack the answer, or lie."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,15 +11,15 @@ from av.video.stream import VideoStream
 
 from processing.failures import ProcessingFailed, Reason
 from processing.protocol import Policy
-from processing.video.video import MICROSECONDS, MOST_PIXELS, Film
+from processing.video.video import MICROSECONDS, MOST_PIXELS, Video
 
-MOST_FRAMES = 1000  # a second; what is more is no rate of a film
+MOST_FRAMES = 1000  # a second; what is more is no rate of a video
 AGREEING = 0.01  # a header's rate is finer than a clock of milliseconds, if it is about as much
 
 
 @dataclass(slots=True)
 class Extent:
-    """How many seconds there are of a film, how many frames, in how many bytes, and when the first and last begin."""
+    """How many seconds there are of a video, how many frames, in how many bytes, and when the first and last begin."""
 
     seconds: float = 0.0
     frames: int = 0
@@ -29,7 +29,7 @@ class Extent:
 
     @property
     def bitrate(self) -> int | None:
-        """Bits of the picture a second."""
+        """Bits of the video track a second."""
         return round(8 * self.size / self.seconds) if self.seconds else None
 
     @property
@@ -39,7 +39,7 @@ class Extent:
         return (self.frames - 1) / between if self.frames > 1 and between > 0 else None
 
     def see(self, packet: "av.Packet[Any]", begin: float) -> None:
-        """Go on with a packet of the picture."""
+        """Go on with a packet of the video track."""
         if not packet.size or packet.is_discard:
             return
         self.frames += 1
@@ -50,13 +50,13 @@ class Extent:
             self.last = max(self.last, timestamp)
 
 
-def measured(film: Film, policy: Policy) -> Extent:
-    """How much there is of a film just opened; ProcessingFailed when that is longer than films may be."""
-    begin, extent = (film.container.start_time or 0) / MICROSECONDS, Extent()
-    for packet in _packets(film):
+def measured(video: Video, policy: Policy) -> Extent:
+    """How much there is of a video just opened; ProcessingFailed when that is longer than videos may be."""
+    begin, extent = (video.container.start_time or 0) / MICROSECONDS, Extent()
+    for packet in _packets(video):
         extent.seconds = max(extent.seconds, _end(packet) - begin)
-        if packet.stream is film.stream:
-            film.passes_over(packet)
+        if packet.stream is video.stream:
+            video.passes_over(packet)
             extent.see(packet, begin)
         if extent.seconds > policy.video_seconds:
             raise ProcessingFailed(Reason.VIDEO_TOO_LONG)
@@ -71,16 +71,16 @@ def rate_of(stream: VideoStream, extent: Extent) -> float | None:
 
 
 def require_work(extent: Extent, frame: VideoFrame, policy: Policy) -> None:
-    """ProcessingFailed for a film that has more pixels, over all its frames, than the longest may have."""
+    """ProcessingFailed for a video that has more pixels, over all its frames, than the longest may have."""
     if extent.frames * frame.width * frame.height > policy.video_seconds * MOST_PIXELS:
         raise ProcessingFailed(Reason.VIDEO_TOO_LARGE, "too many pixels over all its frames")
 
 
-def _packets(film: Film) -> Iterator["av.Packet[Any]"]:
-    """Those of picture and sound, as far as they can be read."""
-    streams = (film.stream, film.sound) if film.sound else (film.stream,)
+def _packets(video: Video) -> Iterator["av.Packet[Any]"]:
+    """Those of video track and sound, as far as they can be read."""
+    streams = (video.stream, video.sound) if video.sound else (video.stream,)
     with suppress(av.error.FFmpegError):
-        yield from film.patience.with_each(film.container.demux(*streams))
+        yield from video.patience.with_each(video.container.demux(*streams))
 
 
 def _end(packet: "av.Packet[Any]") -> float:

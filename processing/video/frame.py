@@ -1,4 +1,4 @@
-"""A frame of a film as a picture: upright, in square pixels, whole lines, and colours that every screen shows."""
+"""A frame of a video as an image: upright, in square pixels, whole lines, and colours that every screen shows."""
 
 import struct
 from dataclasses import dataclass
@@ -42,9 +42,9 @@ class Placement:
             return 90 if self.across else 270
         return 180 if self.down else 0
 
-    def apply(self, picture: Image) -> Image:
-        """The picture as it is placed."""
-        placed = picture.rot("d90").flip("horizontal") if self.exchanged else picture
+    def apply(self, image: Image) -> Image:
+        """The image as it is placed."""
+        placed = image.rot("d90").flip("horizontal") if self.exchanged else image
         placed = placed.flip("horizontal") if self.across else placed
         return placed.flip("vertical") if self.down else placed
 
@@ -61,15 +61,15 @@ def displayed(frame: VideoFrame, stretch: float) -> tuple[int, int]:
 
 
 def upright(frame: VideoFrame, stretch: float) -> Image:
-    """A frame as a picture in sRGB, placed and stretched as it is displayed."""
-    placed = Placement.of(frame).apply(picture_of(_rgb(frame)))
+    """A frame as an image in sRGB, placed and stretched as it is displayed."""
+    placed = Placement.of(frame).apply(image_of(_rgb(frame)))
     width, height = displayed(frame, stretch)
     same = (width, height) == (placed.width, placed.height)
     return placed if same else placed.thumbnail_image(width, height=height, size="force")
 
 
-def picture_of(frame: VideoFrame) -> Image:
-    """A frame in rgb24 as a picture."""
+def image_of(frame: VideoFrame) -> Image:
+    """A frame in rgb24 as an image."""
     plane = frame.planes[0]
     rows, width = memoryview(plane), frame.width * 3
     body = b"".join(rows[at : at + width] for at in range(0, plane.line_size * frame.height, plane.line_size))

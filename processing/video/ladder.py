@@ -1,4 +1,4 @@
-"""The ladder of a film: one run of ffmpeg that makes an MP4 and an HLS rendition of every quality.
+"""The ladder of a video: one run of ffmpeg that makes an MP4 and an HLS rendition of every quality.
 
 It decodes once. Keyframes stand at the same moments in all of them, so that a player can change the quality at any
 segment (RFC 8216, 6.2.4). What both forms of a quality hold was encoded once.
@@ -18,10 +18,10 @@ SEGMENT_SECONDS = 4
 MOST_THREADS = 12  # of each decoder and encoder: every one holds frames, and there is a bound to their memory
 MIN_RATE, USUAL_RATE, MAX_RATE = 10, 30, 60  # frames a second
 HARDLY_LESS = 0.95
-# The most bits a second of the picture.
+# The most bits a second of the image.
 BITRATES = dict(zip(QUALITIES, (800_000, 2_800_000, 5_000_000, 14_000_000), strict=True))
-# Picture and sound begin and end together and have no holes: a player of segments waits for what is not there.
-STEADY_PICTURE = "start_time=0,tpad=stop=-1:stop_mode=clone"
+# Image and sound begin and end together and have no holes: a player of segments waits for what is not there.
+STEADY_IMAGE = "start_time=0,tpad=stop=-1:stop_mode=clone"
 # What is missing of the sound is silent from a hundredth of a second on, so that it is never that much too early.
 STEADY_SOUND = "aresample=async=1:min_hard_comp=0.01:first_pts=0,apad"
 # What every screen shows, and what players are told of it.
@@ -30,7 +30,7 @@ USUAL_RANGE = f"out_primaries=bt709:out_transfer=bt709:{USUAL_MATRIX}"
 TOLD = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv")
 WHOLE_FRAMES = "bwdif=mode=send_frame:deint=interlaced"
 # Without the captions that may stand between frames.
-PICTURE = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high", "-a53cc", "0")
+IMAGE = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high", "-a53cc", "0")
 # Nowhere else: at no cut, and not after so many frames.
 KEYFRAMES = f"expr:isnan(prev_forced_t)+gte(t,prev_forced_t+{SEGMENT_SECONDS})"
 SOUND = ("-c:a", "aac", "-ac", "2", "-ar", "48000", "-b:a", "128k")
@@ -38,7 +38,7 @@ SOUND = ("-c:a", "aac", "-ac", "2", "-ar", "48000", "-b:a", "128k")
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One quality of a film: even sides in pixels, and bits a second."""
+    """One quality of a video: even sides in pixels, and bits a second."""
 
     side: int
     width: int
@@ -60,7 +60,7 @@ class Rung:
 class Run:
     """One run of ffmpeg: `source` becomes these rungs.
 
-    `picture` and `sound` are the numbers of its streams, `rate` is in frames a second, `seconds` of all of it, `cores`
+    `image` and `sound` are the numbers of its streams, `rate` is in frames a second, `seconds` of all of it, `cores`
     those that it keeps at work. `downmix` is for channels that have no places. Whatever its `colours`, it comes out in
     those that every screen has.
     """
@@ -68,7 +68,7 @@ class Run:
     source: Path
     mime_type: str
     rungs: tuple[Rung, ...]
-    picture: int
+    image: int
     sound: int | None
     rate: Fraction
     seconds: float
@@ -80,7 +80,7 @@ class Run:
 
 
 def rungs(width: int, height: int) -> tuple[Rung, ...]:
-    """Those that a film of this size gets, none larger than it; the lowest in any case, in its own size if smaller."""
+    """Those that a video of this size gets, none larger than it; the lowest in any case, in its own size if smaller."""
     shorter = min(width, height)
     fitting = [side for side in QUALITIES if side <= shorter] or [QUALITIES[0]]
     return tuple(_rung(side, Fraction(min(side, shorter), shorter), width, height) for side in fitting)
@@ -95,7 +95,7 @@ def _even(length: Fraction) -> int:
 
 
 def steady(base: Fraction | None, average: float | None) -> Fraction:
-    """The rate that the frames of a ladder come at; `base` is the one at whose moments those of the film stand.
+    """The rate that the frames of a ladder come at; `base` is the one at whose moments those of the video stand.
 
     Where frames come as they like it can be as fine as a clock, and a slow one would leave no place for keyframes. One
     that is guessed from the first frames may be lower than that of all of them.
@@ -124,7 +124,7 @@ def command(ffmpeg: str, run: Run) -> list[str]:
 
 def _filters(run: Run) -> str:
     inputs = "".join(f"[in{place}]" for place in range(len(run.rungs)))
-    split = f"[0:{run.picture}]{','.join(_steps(run))},split={len(run.rungs)}{inputs}"
+    split = f"[0:{run.image}]{','.join(_steps(run))},split={len(run.rungs)}{inputs}"
     scaled = (
         f"[in{place}]scale={rung.width}:{rung.height}:{USUAL_MATRIX},setsar=1,format=yuv420p[out{place}]"
         for place, rung in enumerate(run.rungs)
@@ -140,7 +140,7 @@ def _steps(run: Run) -> Iterator[str]:
         yield run.crop.filter
     if run.interlaced:
         yield WHOLE_FRAMES
-    yield f"fps={run.rate}:{STEADY_PICTURE}"
+    yield f"fps={run.rate}:{STEADY_IMAGE}"
     if run.colours.are_high:
         yield f"scale={top.width}:{top.height}:{USUAL_RANGE}"
     if run.colours.conversion:
@@ -161,7 +161,7 @@ def _output(place: int, rung: Rung, run: Run) -> list[str]:
     return [
         *("-map", f"[out{place}]", *(() if run.sound is None else ("-map", f"0:{run.sound}"))),
         *("-t", f"{run.seconds:.6f}"),
-        *("-fps_mode", "vfr", *PICTURE, *TOLD),
+        *("-fps_mode", "vfr", *IMAGE, *TOLD),
         *("-maxrate", str(rung.bitrate), "-bufsize", str(2 * rung.bitrate)),
         *("-force_key_frames", KEYFRAMES, "-sc_threshold", "0", "-g", "9999"),
         *(() if run.sound is None else ("-af", _of_sound(run), *SOUND)),

@@ -1,4 +1,4 @@
-"""The processor of films that play: every quality as an MP4, and as a playlist with its segments."""
+"""The processor of videos that play: every quality as an MP4, and as a playlist with its segments."""
 
 import os
 import re
@@ -24,7 +24,7 @@ from processing.video.colours import colours_of
 from processing.video.extent import MOST_FRAMES, measured, require_work
 from processing.video.frame import cropped, displayed
 from processing.video.ladder import Run, Rung, command, rungs, steady
-from processing.video.video import MICROSECONDS, open_film, require_size
+from processing.video.video import MICROSECONDS, open_video, require_size
 
 LAST_LINES = 20
 NICENESS = 10  # whoever waits for a photo comes first
@@ -34,7 +34,7 @@ PROGRESS = re.compile(r"(?:out_time_us=(?P<seconds>\d+)|[a-z0-9_]+=.*)$")
 
 
 def process(task: Task, tell: Tell = unheard) -> Outcome:
-    """Encode those qualities that are not there yet; `tell` hears how much of the film is through."""
+    """Encode those qualities that are not there yet; `tell` hears how much of the video is through."""
     run = _planned(task)
     if run.rungs:
         _encode(run, task.folder, tell)
@@ -45,30 +45,30 @@ def process(task: Task, tell: Tell = unheard) -> Outcome:
 
 def _planned(task: Task) -> Run:
     """What is to be run, in whole frames."""
-    with refusing(Reason.VIDEO_DAMAGED), open_film(task.source, task.mime_type) as film:
-        require_size(film.stream, task.policy)
-        extent = measured(film, task.policy)
-        deque(with_few_changes(film.heard(), Reason.VIDEO_DAMAGED), maxlen=0)
-        first = film.still(0.0)
+    with refusing(Reason.VIDEO_DAMAGED), open_video(task.source, task.mime_type) as video:
+        require_size(video.stream, task.policy)
+        extent = measured(video, task.policy)
+        deque(with_few_changes(video.heard(), Reason.VIDEO_DAMAGED), maxlen=0)
+        first = video.still(0.0)
         require_size(first, task.policy)
-        rate = steady(film.stream.base_rate, extent.fps)
+        rate = steady(video.stream.base_rate, extent.fps)
         require_work(extent, first, task.policy)
-        first = cropped(first, film.crop)
+        first = cropped(first, video.crop)
         frames = max(1, round(extent.seconds * rate))
-        wanted = rungs(*displayed(first, film.stretch))
+        wanted = rungs(*displayed(first, video.stretch))
         return Run(
             source=task.source,
             mime_type=task.mime_type,
             rungs=tuple(rung for rung in wanted if not {rung.mp4, rung.playlist} <= set(task.made)),
-            picture=film.stream.index,
-            sound=film.sound.index if film.sound else None,
+            image=video.stream.index,
+            sound=video.sound.index if video.sound else None,
             rate=rate,
             seconds=float(frames / rate),
             cores=task.cores,
-            downmix=downmix(film.sound.codec_context.layout) if film.sound else None,
+            downmix=downmix(video.sound.codec_context.layout) if video.sound else None,
             colours=colours_of(first),
             interlaced=first.interlaced_frame,
-            crop=film.crop,
+            crop=video.crop,
         )
 
 
@@ -135,9 +135,9 @@ def _files_of(rung: Rung, folder: Path) -> tuple[File, File]:
 
 def _variant(mp4: InputContainer, playlist: Path) -> Variant:
     """What a master playlist says of a quality; its MP4 was encoded in the same way."""
-    picture = mp4.streams.video[0]
-    profile = (picture.codec_context.extradata or b"")[1:4].hex()  # of the AVCDecoderConfigurationRecord
-    rate = round(float(picture.average_rate or 0), 3)
+    image = mp4.streams.video[0]
+    profile = (image.codec_context.extradata or b"")[1:4].hex()  # of the AVCDecoderConfigurationRecord
+    rate = round(float(image.average_rate or 0), 3)
     peak, average = _bits_a_second(playlist)
     return Variant(
         bandwidth=peak,

@@ -1,4 +1,4 @@
-"""A film that is open, and a frame of it."""
+"""A video that is open, and a frame of it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,13 +24,13 @@ DECODERS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", 
 SOUND_DECODERS = DECODERS_OF_SOUND | {"ac3", "eac3", "mp2", "mp2float", "amrnb", "pcm_s16be", "pcm_s24be", "pcm_s32be"}
 MICROSECONDS = 1_000_000
 MOST_STRETCHED = 8
-MOST_PIXELS = 4096 * 2304 * 60  # a second, if it were as long as films may be
+MOST_PIXELS = 4096 * 2304 * 60  # a second, if it were as long as videos may be
 STILL_PIXELS = 4 * MOST_PIXELS  # that are decoded to reach one frame; keyframes are seconds apart
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
-    """An open film. A pixel is `stretch` times as wide as it is high; `is_silenced` has sounds that nobody decodes.
+class Video:
+    """An open video. A pixel is `stretch` times as wide as it is high; `is_silenced` has sounds that nobody decodes.
 
     Of its frames, what `crop` leaves is displayed.
     """
@@ -45,7 +45,7 @@ class Film:
     crop: Crop | None
 
     def still(self, at: float) -> VideoFrame:
-        """The first frame that can be decoded from this second of the film on, or the first of all.
+        """The first frame that can be decoded from this second of the video on, or the first of all.
 
         Where there is no keyframe for long, it is one before, as far as `STILL_PIXELS` lead.
         """
@@ -97,17 +97,17 @@ def _decoded(packet: "av.Packet[VideoStream]") -> list[VideoFrame]:
 
 
 @contextmanager
-def open_film(source: Path, mime_type: str) -> Iterator[Film]:
-    """The first moving picture of a file; ProcessingFailed when there is none that can be decoded."""
+def open_video(source: Path, mime_type: str) -> Iterator[Video]:
+    """The first video track of a file; ProcessingFailed when there is none that can be decoded."""
     with refusing(Reason.VIDEO_DAMAGED), open_container(source, mime_type) as (container, patience):
         moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
         if not moving:
-            raise ProcessingFailed(Reason.VIDEO_DAMAGED, "no moving picture")
+            raise ProcessingFailed(Reason.VIDEO_DAMAGED, "no video track")
         stream = moving[0]
         if stream.codec_context is None or stream.codec_context.name not in DECODERS:
             raise ProcessingFailed(Reason.FORMAT_UNSUPPORTED, "a codec that is not decoded")
         sound = _sound(container)
-        yield Film(
+        yield Video(
             container,
             patience,
             stream,
@@ -134,6 +134,6 @@ def _stretch(stream: VideoStream) -> float:
 
 
 def require_size(shown: VideoStream | VideoFrame, policy: Policy) -> None:
-    """ProcessingFailed for what is larger than films may be: by its header, or by its frames whatever that says."""
+    """ProcessingFailed for what is larger than videos may be: by its header, or by its frames whatever that says."""
     if max(shown.width, shown.height) > policy.video_side:
         raise ProcessingFailed(Reason.VIDEO_TOO_LARGE)

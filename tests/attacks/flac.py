@@ -1,4 +1,4 @@
-"""Recordings and films of FLAC whose frames say each for itself how many samples a second there are (RFC 9639, 9.1)."""
+"""Audio files and videos of FLAC of which each frame names a sample rate of its own (RFC 9639, 9.1)."""
 
 import io
 import struct
@@ -10,14 +10,14 @@ from typing import Any
 import av
 from av.audio.stream import AudioStream
 
-from tests.films import film
+from tests.videos import clip
 
 SAMPLES = 16  # in a frame, the fewest that there may be
 RATE = 48_000
 OTHERS = (47_999, 47_997)
 
 
-def recording_of(rates: Iterable[int]) -> bytes:
+def audio_file_of(rates: Iterable[int]) -> bytes:
     """FLAC in Ogg, one frame of each rate after the other."""
     written = io.BytesIO()
     with av.open(written, "w", format="ogg") as target:
@@ -26,10 +26,13 @@ def recording_of(rates: Iterable[int]) -> bytes:
     return written.getvalue()
 
 
-def film_with(rates: Iterable[int]) -> bytes:
+def clip_with(rates: Iterable[int]) -> bytes:
     """An MP4 with such sound."""
     written = io.BytesIO()
-    with av.open(io.BytesIO(film("mp4", 1.0, (64, 48))), "r") as source, av.open(written, "w", format="mp4") as target:
+    with (
+        av.open(io.BytesIO(clip("mp4", 1.0, (64, 48))), "r") as source,
+        av.open(written, "w", format="mp4") as target,
+    ):
         moving = target.add_stream_from_template(source.streams.video[0])
         packets = _packets(_stream(target), rates)
         for packet in source.demux(video=0):

@@ -1,4 +1,4 @@
-"""Progressive JPEGs of as many scans as one likes, and films of such; they say what another could in a few."""
+"""Progressive JPEGs of as many scans as one likes, and videos of such; they say what another could in a few."""
 
 import io
 import struct
@@ -38,15 +38,15 @@ def baseline(*, segment: bytes = b"", behind: bytes = b"") -> bytes:
     return body[:2] + _segment(0xE5, segment) + body[2:] + behind
 
 
-def film_of(picture: bytes, frames: int = 2, side: int = 64) -> bytes:
-    """Motion JPEG in QuickTime, one picture a second."""
+def video_of(image: bytes, frames: int = 2, side: int = 64) -> bytes:
+    """Motion JPEG in QuickTime, one image a second."""
     written = io.BytesIO()
     with av.open(written, "w", format="mov") as target:
         stream = target.add_stream("mjpeg", rate=1)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = side, side, "yuvj420p"
         for number in range(frames):
-            packet = av.Packet(picture)
+            packet = av.Packet(image)
             packet.stream, packet.time_base = stream, Fraction(1)
             packet.pts = packet.dts = number
             packet.duration, packet.is_keyframe = 1, True

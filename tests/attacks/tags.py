@@ -1,10 +1,10 @@
-"""Recordings and films with as many tags as one likes, no two alike, in each container."""
+"""Audio files and videos with as many tags as one likes, no two alike, in each container."""
 
 import struct
 from collections.abc import Callable
 
-from tests.films import film
-from tests.recordings import recording
+from tests.audio_files import audio_file
+from tests.videos import clip
 
 OF_THREE_LETTERS, SYNCSAFE = 2, 4  # versions of ID3v2
 UNKNOWN_SIZE = b"\x01" + b"\xff" * 7  # of an element of Matroska, in eight bytes
@@ -20,12 +20,12 @@ def mp3(count: int, version: int = 4) -> bytes:
     frames = [_frame(version, title, b"Harbour"), _frame(version, artist, b"The Gulls")]
     frames += [_frame(version, own, b"k%07d\0v" % number) for number in range(count)]
     tag = b"".join(frames)
-    return b"ID3%c\0\0" % version + _syncsafe(len(tag)) + tag + recording("mp3", tags=())
+    return b"ID3%c\0\0" % version + _syncsafe(len(tag)) + tag + audio_file("mp3", tags=())
 
 
 def wav(count: int) -> bytes:
     """A list of INFO before the sound."""
-    body = recording("wav", tags=())
+    body = audio_file("wav", tags=())
     sound = body.index(b"data")
     chunks = b"".join(_letters(number) + struct.pack("<I", 2) + b"v\0" for number in range(count))
     info = b"LIST" + struct.pack("<I", 4 + len(chunks)) + b"INFO" + chunks
@@ -33,20 +33,20 @@ def wav(count: int) -> bytes:
 
 
 def ogg(count: int) -> bytes:
-    """Short recordings one after the other, each with up to five thousand Vorbis comments of its own."""
+    """Short audio files one after the other, each with up to five thousand Vorbis comments of its own."""
     each = min(count, 5000)
     tags = tuple((f"k{number:07}", "v") for number in range(each))
-    return recording("ogg", seconds=0.1, tags=tags) * (count // each)
+    return audio_file("ogg", seconds=0.1, tags=tags) * (count // each)
 
 
 def m4a(count: int) -> bytes:
     """Free-form items of iTunes."""
-    return _with_items(recording("m4a", tags=()), count)
+    return _with_items(audio_file("m4a", tags=()), count)
 
 
 def mp4(count: int) -> bytes:
-    """The same in a film."""
-    return _with_items(film("mp4"), count)
+    """The same in a video."""
+    return _with_items(clip("mp4"), count)
 
 
 def mov(count: int) -> bytes:
@@ -55,12 +55,12 @@ def mov(count: int) -> bytes:
     values = b"".join(_atom(struct.pack(">I", 1 + number), _value()) for number in range(count))
     handler = _atom(b"hdlr", bytes(8) + b"mdta" + bytes(13))
     listed = _atom(b"keys", bytes(4) + struct.pack(">I", count) + keys)
-    return _in_moov(film("mov"), _atom(b"meta", handler + listed + _atom(b"ilst", values)))
+    return _in_moov(clip("mov"), _atom(b"meta", handler + listed + _atom(b"ilst", values)))
 
 
 def webm(count: int) -> bytes:
     """Tags before the first cluster."""
-    body = film("webm")
+    body = clip("webm")
     tags = b"".join(
         _element(SIMPLE_TAG, _element(TAG_NAME, b"K%07d" % number) + _element(TAG_STRING, b"v"))
         for number in range(count)
@@ -70,12 +70,12 @@ def webm(count: int) -> bytes:
     return body[:segment] + UNKNOWN_SIZE + body[segment + len(UNKNOWN_SIZE) : cluster] + told + body[cluster:]
 
 
-RECORDINGS: dict[str, tuple[Callable[[int], bytes], str]] = {
+AUDIOS: dict[str, tuple[Callable[[int], bytes], str]] = {
     "wav": (wav, "audio/wav"),
     "ogg": (ogg, "audio/ogg"),
     "m4a": (m4a, "audio/mp4"),
 }
-FILMS: dict[str, tuple[Callable[[int], bytes], str]] = {
+VIDEOS: dict[str, tuple[Callable[[int], bytes], str]] = {
     "mp4": (mp4, "video/mp4"),
     "mov": (mov, "video/quicktime"),
     "webm": (webm, "video/webm"),

@@ -16,7 +16,7 @@ from tests.attacks.test_answers import QUARTER, called, codes
 from tests.media_files import photo
 from tests.sample_procedures import SAMPLES, Text, serving
 
-FILM = {"filename": "walk.mp4", "contentType": "video/mp4", "size": 500 * MIB, "partSize": 5 * MIB}
+VIDEO = {"filename": "walk.mp4", "contentType": "video/mp4", "size": 500 * MIB, "partSize": 5 * MIB}
 # As long as they may be, in characters that grow when they are written in a URL.
 ODD_USER, ODD_NAME = "\N{GRINNING FACE}" * 64, "\N{GRINNING FACE}" * 251 + ".mp4"
 
@@ -47,7 +47,7 @@ async def samples(ran):
 
 @pytest.fixture
 def batch(http, bearer):
-    """Call a procedure a hundred times in one request as ada, who has room for a film; the response."""
+    """Call a procedure a hundred times in one request as ada, who has room for a video; the response."""
 
     async def send(name: str, **params: Any) -> Any:
         calls = [{"jsonrpc": "2.0", "id": number, "method": name, "params": params} for number in range(100)]
@@ -95,8 +95,10 @@ async def test_a_change_that_fails_takes_nothing_from_others(samples, ran):
 
 
 async def test_many_signed_parts_are_answered_as_far_as_they_fit(batch, bearer, http):
-    film = await http.post("/rpc", json=called("media.initiateMultipartUpload", **FILM), headers=bearer(plan="premium"))
-    media_id = film.json()["result"]["mediaId"]
+    clip = await http.post(
+        "/rpc", json=called("media.initiateMultipartUpload", **VIDEO), headers=bearer(plan="premium")
+    )
+    media_id = clip.json()["result"]["mediaId"]
 
     answer = await batch("media.signParts", mediaId=media_id, partNumbers=list(range(1, 101)))
 
@@ -130,7 +132,7 @@ async def test_no_answer_is_longer_than_the_room_kept_for_it(http, bearer):
         assert len(json.dumps(told.json()["result"])) < table[name].most_bytes(cast("Any", None), given), name
         return told.json()["result"]
 
-    media_id = (await answer("media.initiateMultipartUpload", **FILM | {"filename": ODD_NAME}))["mediaId"]
+    media_id = (await answer("media.initiateMultipartUpload", **VIDEO | {"filename": ODD_NAME}))["mediaId"]
     checksums = [{"partNumber": number, "sha256": "0" * 64} for number in range(1, 101)]
     await answer("media.signParts", mediaId=media_id, partNumbers=list(range(1, 101)), checksums=checksums)
     image = {"filename": ODD_NAME, "contentType": "image/jpeg", "size": len(photo()), "sha256": "0" * 64}

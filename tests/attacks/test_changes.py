@@ -2,12 +2,12 @@
 
 import pytest
 
-from processing.audio import transcode as recordings
+from processing.audio import transcode as audio_files
 from processing.audio.format_changes import MOST_CHANGES
 from processing.failures import ProcessingFailed, Reason
 from processing.protocol import Outcome, Task
 from processing.video import transcode as ladders
-from tests.attacks.flac import alternating, film_with, recording_of
+from tests.attacks.flac import alternating, audio_file_of, clip_with
 
 FRAMES = 20  # of each format: enough to be heard
 
@@ -24,29 +24,29 @@ def task(tmp_path):
     return have
 
 
-def test_a_recording_that_changes_its_format_again_and_again_is_damaged(task):
+def test_an_audio_that_changes_its_format_again_and_again_is_damaged(task):
     with pytest.raises(ProcessingFailed) as failed:
-        recordings.process(task(recording_of(alternating(MOST_CHANGES + 1, FRAMES)), "audio/ogg"))
+        audio_files.process(task(audio_file_of(alternating(MOST_CHANGES + 1, FRAMES)), "audio/ogg"))
 
     assert failed.value.reason == Reason.AUDIO_DAMAGED
     assert "format" in failed.value.detail
 
 
-def test_a_recording_that_changes_its_format_now_and_then_is_heard_to_its_end(task):
+def test_an_audio_that_changes_its_format_now_and_then_is_heard_to_its_end(task):
     rates = alternating(MOST_CHANGES, FRAMES)
 
-    outcome = recordings.process(task(recording_of(rates), "audio/ogg"))
+    outcome = audio_files.process(task(audio_file_of(rates), "audio/ogg"))
 
     assert outcome.facts.duration == pytest.approx(sum(16 / rate for rate in rates), rel=0.05)
 
 
-def test_a_film_whose_sound_changes_its_format_again_and_again_is_damaged(task):
+def test_a_video_whose_sound_changes_its_format_again_and_again_is_damaged(task):
     with pytest.raises(ProcessingFailed) as failed:
-        ladders.process(task(film_with(alternating(MOST_CHANGES + 1, 1)), "video/mp4"))
+        ladders.process(task(clip_with(alternating(MOST_CHANGES + 1, 1)), "video/mp4"))
 
     assert failed.value.reason == Reason.VIDEO_DAMAGED
     assert "format" in failed.value.detail
 
 
-def test_a_film_whose_sound_changes_its_format_now_and_then_plays(task):
-    assert isinstance(ladders.process(task(film_with(alternating(MOST_CHANGES, 1)), "video/mp4")), Outcome)
+def test_a_video_whose_sound_changes_its_format_now_and_then_plays(task):
+    assert isinstance(ladders.process(task(clip_with(alternating(MOST_CHANGES, 1)), "video/mp4")), Outcome)

@@ -23,7 +23,7 @@ from tests.on_a_socket import free_listener, served_on
 MIB = 1024 * 1024
 DEADLINE_SECONDS = 60
 GET = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
-FILM = b"GET /film HTTP/1.1\r\nhost: x\r\n\r\n"
+VIDEO = b"GET /video HTTP/1.1\r\nhost: x\r\n\r\n"
 SLOW = b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n"
 CLOSING = b"\r\nconnection: close\r\n\r\n"
 POST = b"POST /rpc HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n"
@@ -35,7 +35,7 @@ async def healthz(_request: Request) -> PlainTextResponse:
     return PlainTextResponse("ok")
 
 
-async def film(_request: Request) -> StreamingResponse:
+async def clip(_request: Request) -> StreamingResponse:
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(64):
             yield bytes(MIB)
@@ -59,7 +59,7 @@ async def rpc(request: Request) -> PlainTextResponse:
 APP = Starlette(
     routes=[
         Route("/healthz", healthz),
-        Route("/film", film),
+        Route("/video", clip),
         Route("/slow", slow),
         Route("/rpc", rpc, methods=["POST"]),
     ]
@@ -301,7 +301,7 @@ async def test_there_are_no_more_connections_than_the_setting_says(connect, limi
 async def test_an_answer_of_which_nothing_is_taken_is_given_up(connect, monkeypatch):
     """One that is taken slowly is not."""
     monkeypatch.setattr(connections, "STALL_SECONDS", 1.0)
-    (idle,), (slow,) = await connect(1, FILM), await connect(1, FILM)
+    (idle,), (slow,) = await connect(1, VIDEO), await connect(1, VIDEO)
     taken = 0
     for _ in range(30):
         taken += len(await slow[0].readexactly(MIB))
@@ -313,9 +313,9 @@ async def test_an_answer_of_which_nothing_is_taken_is_given_up(connect, monkeypa
 
 async def test_of_those_who_take_nothing_only_so_many_are_waited_for(connect, limits):
     """The one that goes is of the address that has most of them."""
-    (other,) = await connect(1, FILM, "127.0.0.2")
+    (other,) = await connect(1, VIDEO, "127.0.0.2")
     await until(lambda: len(limits._slow) == 1)
-    await connect(2 * MAX_SLOW, FILM)
+    await connect(2 * MAX_SLOW, VIDEO)
     await until(lambda: limits._count == MAX_SLOW)
 
     assert len(limits._slow) == MAX_SLOW

@@ -11,11 +11,11 @@ import pytest
 
 from processing.sandbox.probe import sandbox
 from tests.attacks import decoder
-from tests.films import film
+from tests.videos import clip
 
 pytestmark = pytest.mark.embedded
 
-FILM = film()
+VIDEO = clip()
 
 # Kernels and containers refuse these to everybody, or to ordinary users.
 REFUSED_TO_MANY = {
@@ -59,7 +59,7 @@ def places(reachable: Path) -> Path:
     (reachable / "secret").chmod(0o600)
     (reachable / "public").mkdir()
     (reachable / "victim").write_text("another's")
-    (reachable / "film.mp4").write_bytes(FILM)
+    (reachable / "video.mp4").write_bytes(VIDEO)
     return reachable
 
 
@@ -92,7 +92,7 @@ def test_one_that_was_taken_over_gets_through_nothing(places):
         "IMAGEIO_FFMPEG_EXE": str(places / "ffmpeg"),
         "DATABASE_URL": "postgresql://secret@db/media",
     }
-    command = [sys.executable, "-c", WORKER, str(places / "film.mp4")]
+    command = [sys.executable, "-c", WORKER, str(places / "video.mp4")]
     with subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
         taken_over(places, worker.pid)
         said, _ = worker.communicate("\n", timeout=120)

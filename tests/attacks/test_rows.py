@@ -89,8 +89,8 @@ async def test_what_attaching_and_detaching_writes_has_an_end(rpc, completed_med
 
 async def test_sending_and_signing_the_parts_of_an_upload_leaves_one_record_of_each(call, http, bearer, rpc, sql):
     """The same part again and again, and others, one after the other and at once; the log has what arrived."""
-    film = {"filename": "walk.mp4", "contentType": "video/mp4", "size": 5 * MIB + 3, "partSize": 5 * MIB}
-    media_id = str((await call("media.initiateMultipartUpload", **film)).media_id)
+    clip = {"filename": "walk.mp4", "contentType": "video/mp4", "size": 5 * MIB + 3, "partSize": 5 * MIB}
+    media_id = str((await call("media.initiateMultipartUpload", **clip)).media_id)
     headers = {**bearer("ada"), "content-type": "application/octet-stream"}
 
     async def send(number, content):
@@ -106,7 +106,7 @@ async def test_sending_and_signing_the_parts_of_an_upload_leaves_one_record_of_e
         await at_once(*(send(2, b"end") for _ in range(ROUNDS)), *(sign(1 + n % 2) for n in range(ROUNDS)))
 
     assert sql("select procedure, input from audit order by procedure") == [
-        ("media.initiateMultipartUpload", {name: film[name] for name in ("filename", "contentType", "size")}),
+        ("media.initiateMultipartUpload", {name: clip[name] for name in ("filename", "contentType", "size")}),
         ("media.signParts", {"partNumbers": 1}),
         ("media.uploadPart", {"partNumber": 1}),
     ]

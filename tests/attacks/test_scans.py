@@ -1,17 +1,17 @@
-"""A JPEG may lead its decoder through all its pixels again and again; it is refused before that, and so is a film."""
+"""A JPEG may lead its decoder through all its pixels again and again; it is refused before that, and so is a video."""
 
 from collections.abc import Callable
 
 import pytest
 
 from processing.failures import ProcessingFailed, Reason
-from processing.image import process as pictures
+from processing.image import process as images
 from processing.image.jpeg import MOST_SCANS, has_many_scans
 from processing.protocol import Outcome, Task
-from processing.video import poster as films
+from processing.video import poster as videos
 from processing.video import transcode as ladders
 from tests.attacks.growth import is_linear
-from tests.attacks.scans import baseline, film_of, progressive
+from tests.attacks.scans import baseline, progressive, video_of
 
 
 @pytest.fixture
@@ -30,31 +30,31 @@ def found(tmp_path):
 
 
 def test_a_jpeg_of_many_scans_is_damaged(found):
-    assert found(pictures.process, progressive(MOST_SCANS + 1), "image/jpeg") == Reason.IMAGE_DAMAGED
+    assert found(images.process, progressive(MOST_SCANS + 1), "image/jpeg") == Reason.IMAGE_DAMAGED
 
 
 def test_a_jpeg_of_some_scans_is_decoded(found):
-    assert isinstance(found(pictures.process, progressive(MOST_SCANS), "image/jpeg"), Outcome)
+    assert isinstance(found(images.process, progressive(MOST_SCANS), "image/jpeg"), Outcome)
 
 
 def test_what_is_no_scan_is_not_counted(found):
-    """Pictures within segments have scans of their own, and what follows the picture looks like anything."""
+    """Images within segments have scans of their own, and what follows the image looks like anything."""
     body = baseline(segment=b"\xff\xda" * 1000, behind=b"\xff\xda" * 1000)
 
-    assert isinstance(found(pictures.process, body, "image/jpeg"), Outcome)
+    assert isinstance(found(images.process, body, "image/jpeg"), Outcome)
 
 
-@pytest.mark.parametrize("process", [films.process, ladders.process], ids=["its poster", "its qualities"])
+@pytest.mark.parametrize("process", [videos.process, ladders.process], ids=["its poster", "its qualities"])
 @pytest.mark.parametrize("frames", [1, 3])
-def test_a_film_of_such_pictures_is_damaged(found, process, frames):
-    body = film_of(progressive(MOST_SCANS + 1), frames)
+def test_a_video_of_such_images_is_damaged(found, process, frames):
+    body = video_of(progressive(MOST_SCANS + 1), frames)
 
     assert found(process, body, "video/quicktime") == Reason.VIDEO_DAMAGED
 
 
-@pytest.mark.parametrize("process", [films.process, ladders.process], ids=["its poster", "its qualities"])
-def test_a_film_of_ordinary_pictures_is_shown(found, process):
-    assert isinstance(found(process, film_of(baseline()), "video/quicktime"), Outcome)
+@pytest.mark.parametrize("process", [videos.process, ladders.process], ids=["its poster", "its qualities"])
+def test_a_video_of_ordinary_images_is_shown(found, process):
+    assert isinstance(found(process, video_of(baseline()), "video/quicktime"), Outcome)
 
 
 HIDDEN = {

@@ -126,7 +126,7 @@ async def test_completing_an_image_reads_its_first_mebibyte_and_holds_up_nobody(
 async def test_those_who_wait_for_an_upload_look_at_storage_once_together(call, resources, monkeypatch):
     """Thirty pollers of one caller with two uploads in parts look at each of them no more often than one would."""
     for number in range(2):
-        told = {"filename": f"film-{number}.mp4", "contentType": "video/mp4", "size": 20 * MIB}
+        told = {"filename": f"video-{number}.mp4", "contentType": "video/mp4", "size": 20 * MIB}
         begun = await call("media.initiateMultipartUpload", **told)
         await call("media.signParts", mediaId=str(begun.media_id), partNumbers=[1])
     since = (await call("media.pollEvents", waitSeconds=0)).last_event_id

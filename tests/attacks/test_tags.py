@@ -11,8 +11,8 @@ from processing.protocol import Outcome, Tags
 from processing.registry import LADDERS, Processor
 from processing.sandbox.child import processed
 from tests.attacks import tags
-from tests.attacks.tags import FILMS, RECORDINGS
-from tests.recordings import recording
+from tests.attacks.tags import AUDIOS, VIDEOS
+from tests.audio_files import audio_file
 
 MANY = 100_000
 SECONDS = 5.0  # of the processor's time, of which the child takes one to begin and one is its patience
@@ -61,26 +61,26 @@ async def test_an_mp3_is_heard_whatever_tags_it_has(made, count, version):
     assert outcome.facts.shown.tags == Tags(title="Harbour", artist="The Gulls")
 
 
-@pytest.mark.parametrize("kind", RECORDINGS)
-async def test_a_recording_of_more_tags_than_anybody_reads_is_refused_soon(made, kind):
-    make, mime_type = RECORDINGS[kind]
+@pytest.mark.parametrize("kind", AUDIOS)
+async def test_an_audio_of_more_tags_than_anybody_reads_is_refused_soon(made, kind):
+    make, mime_type = AUDIOS[kind]
 
     assert await made(make(MANY), mime_type) == Reason.TOO_MUCH_WORK
 
 
-@pytest.mark.parametrize("kind", FILMS)
-async def test_a_film_of_more_tags_than_anybody_reads_is_refused_soon(made, kind):
+@pytest.mark.parametrize("kind", VIDEOS)
+async def test_a_video_of_more_tags_than_anybody_reads_is_refused_soon(made, kind):
     """By what makes its poster, and by what would make it play."""
-    make, mime_type = FILMS[kind]
+    make, mime_type = VIDEOS[kind]
     body = make(MANY)
 
     assert await made(body, mime_type) == Reason.TOO_MUCH_WORK
     assert await made(body, mime_type, LADDERS) == Reason.TOO_MUCH_WORK
 
 
-@pytest.mark.parametrize("kind", [*RECORDINGS, *FILMS])
+@pytest.mark.parametrize("kind", [*AUDIOS, *VIDEOS])
 async def test_a_thousand_tags_are_no_harm(made, kind):
-    make, mime_type = {**RECORDINGS, **FILMS}[kind]
+    make, mime_type = {**AUDIOS, **VIDEOS}[kind]
 
     assert isinstance(await made(make(1000), mime_type), Outcome)
 
@@ -97,6 +97,6 @@ ODD = {
 @pytest.mark.parametrize("tag", ODD.values(), ids=ODD)
 async def test_an_odd_tag_is_no_harm(made, tag):
     """The sound behind it is heard, or there is none."""
-    found = await made(tag + recording("mp3", tags=()), "audio/mpeg")
+    found = await made(tag + audio_file("mp3", tags=()), "audio/mpeg")
 
     assert isinstance(found, Outcome) or found == Reason.AUDIO_DAMAGED

@@ -11,7 +11,7 @@ import pytest
 from rpc.app import AppConfig
 from tests import logs
 from tests.raw_requests import answered, connected, head
-from tests.sample_content import AUTH, FORM, part, recording, told
+from tests.sample_content import AUTH, FORM, audio_file, part, told
 from tests.sample_procedures import listening, settled
 
 RESET = struct.pack("ii", 1, 0)
@@ -31,7 +31,7 @@ async def test_a_procedure_is_told_that_its_client_has_left(begin: bytes, how: s
     """It can undo what it began; the log has one line, and no failure."""
     happened: asyncio.Queue[Any] = asyncio.Queue()
     with logs.events() as lines:
-        async with listening([recording(happened)]) as url, connected(url) as (_, writer):
+        async with listening([audio_file(happened)]) as url, connected(url) as (_, writer):
             writer.write(begin)
             assert await happened.get() == b"hello"
             if how == "reset":
@@ -46,7 +46,7 @@ async def test_a_procedure_is_told_that_its_client_has_left(begin: bytes, how: s
 async def test_a_client_that_leaves_among_the_fields_is_logged_the_same() -> None:
     happened: asyncio.Queue[Any] = asyncio.Queue()
     with logs.events() as lines:
-        async with listening([recording(happened)]) as url, connected(url) as (_, writer):
+        async with listening([audio_file(happened)]) as url, connected(url) as (_, writer):
             writer.write(head("content.record", "content-length: 1000", kind=FORM["content-type"]))
             writer.write(part("note", "hello"))
             await writer.drain()
@@ -60,7 +60,7 @@ async def test_a_client_that_says_nothing_for_long_is_answered_that() -> None:
     happened: asyncio.Queue[Any] = asyncio.Queue()
     config = AppConfig(auth=AUTH, content_idle_seconds=0.2)
     with logs.events() as lines:
-        async with listening([recording(happened)], config=config) as url:
+        async with listening([audio_file(happened)], config=config) as url:
             status, headers, body = await answered(url, head("content.record", "content-length: 100"), b"hello")
 
     assert (status, headers["connection"]) == (400, "close")
@@ -85,7 +85,7 @@ async def test_a_client_that_says_nothing_for_long_is_answered_that() -> None:
 async def test_what_is_sent_behind_the_announced_length_is_not_the_content_s() -> None:
     """It would be the next request, and is none."""
     happened: asyncio.Queue[Any] = asyncio.Queue()
-    async with listening([recording(happened)]) as url:
+    async with listening([audio_file(happened)]) as url:
         request = head("content.record", "content-length: 5") + b"hello and more\r\n\r\n"
         status, _, body = await answered(url, request)
 

@@ -16,7 +16,7 @@ from contracts.errors import ValidationFailed
 from rpc.body import Arriving
 from rpc.disposition import Disposition, disposition_of
 from rpc.form import Form
-from tests.sample_content import BOUNDARY, CONTENT, FORM, PLAIN, form, part, recording, told
+from tests.sample_content import BOUNDARY, CONTENT, FORM, PLAIN, audio_file, form, part, told
 from tests.sample_procedures import listening, serving, settled
 
 FILE = part("file", b"bytes", filename="a.bin")
@@ -271,7 +271,7 @@ async def test_a_procedure_hears_at_the_content_s_end_what_is_wrong_behind_it(be
         yield FILE
         yield behind
 
-    async with serving([recording(happened)]) as client:
+    async with serving([audio_file(happened)]) as client:
         await client.post("/rpc/content.record", content=pieces(), headers=FORM)
 
     *chunks, end = told(happened)

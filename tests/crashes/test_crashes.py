@@ -19,11 +19,11 @@ from contracts.posts import PostMedia
 from jobs.sweep import sweep
 from storage.keys import staging_key
 from storage.s3 import ObjectStore
+from tests.audio_files import audio_file
 from tests.callers import SERVICE
 from tests.crashes.crashing import CRASHED, DONE, OF_SERVICES
 from tests.crashes.points import CANCELLED, DELETED, NOWHERE, READY, Ended, points
 from tests.media_files import HTML, photo, video
-from tests.recordings import recording
 from tests.sampling import drawn
 
 FAILED = ["upload.started", "media.processing", "media.failed"]
@@ -42,7 +42,7 @@ BODIES = {
     "html": (HTML, "image/png"),
     "damaged": (photo()[:600], "image/jpeg"),
     "film": (video(), "video/mp4"),
-    "recording": (recording("mp3", 0.2), "audio/mpeg"),
+    "recording": (audio_file("mp3", 0.2), "audio/mpeg"),
 }
 OF_A_POST = ("media.attachToPost", "media.detachFromPost", "media.deletePostMedia")
 
@@ -117,8 +117,8 @@ OPERATIONS = {
         "media.purgeUser", "initiate put complete jobs initiate", Ended("success", [DELETED, CANCELLED], [])
     ),
     "process_media": Operation("jobs", "initiate put complete", ONE_READY),
-    "process a film": Operation("jobs", "film initiate put complete", ONE_READY),
-    "process a recording": Operation("jobs", "recording initiate put complete", ONE_READY),
+    "process a video": Operation("jobs", "video initiate put complete", ONE_READY),
+    "process an audio file": Operation("jobs", "audio file initiate put complete", ONE_READY),
     "purge_media": Operation("jobs", "initiate put complete jobs delete", ONE_DELETED),
     "purge_media past the end": Operation("jobs", "initiate put complete jobs delete", ONE_DELETED, late=True),
     "settle an upload that arrived": Operation("jobs", "digest initiate put sweep", ONE_READY, late=True),

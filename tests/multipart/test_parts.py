@@ -145,7 +145,7 @@ async def test_more_parts_than_a_page_are_listed(store, upload_id):
 
 async def test_a_file_is_written_without_being_held_in_memory(store, upload_id, tmp_path):
     """A file becomes an object, or a part, chunk by chunk."""
-    file = tmp_path / "film.mp4"
+    file = tmp_path / "video.mp4"
     file.write_bytes(FIRST * 8)
     tracemalloc.start()
     try:

@@ -50,7 +50,7 @@ Stage = Literal[
 
 
 class AudioTags(Model):
-    """What a recording says of itself."""
+    """What an audio file says of itself."""
 
     title: str | None = None
     artist: str | None = None

@@ -48,13 +48,13 @@ def made(tmp_path) -> Made:
 
 
 def opened(file: File) -> Image.Image:
-    picture = Image.open(io.BytesIO(file.path.read_bytes()))
-    assert picture.format == "WEBP"
+    image = Image.open(io.BytesIO(file.path.read_bytes()))
+    assert image.format == "WEBP"
     assert file.mime_type == "image/webp"
-    assert picture.size == (file.width, file.height)
+    assert image.size == (file.width, file.height)
     assert file.path.stat().st_size == file.size
-    picture.load()
-    return picture
+    image.load()
+    return image
 
 
 def named(outcome: Outcome, name: str) -> Image.Image:
@@ -68,8 +68,8 @@ def sizes(outcome: Outcome) -> list[tuple[int, int]]:
 @pytest.mark.parametrize("kind", MIME_TYPES)
 def test_every_format_becomes_the_same_renditions(made, kind):
     """Thumbnails fit their boxes uncut, in their order; the full size is the source's; all look like it."""
-    picture = scene(1600, 1000)
-    outcome = made(encoded(picture, kind))
+    image = scene(1600, 1000)
+    outcome = made(encoded(image, kind))
 
     assert [file.name for file in outcome.files] == NAMES
     assert sizes(outcome) == [(150, 94), (300, 188), (600, 375), (1200, 750), (1600, 1000)]
@@ -77,7 +77,7 @@ def test_every_format_becomes_the_same_renditions(made, kind):
     assert "image/" + outcome.facts.shown.format == MIME_TYPES[kind]
     near = 6 if kind == "GIF" else 3  # a GIF has 256 colours
     for file in outcome.files:
-        sized = picture.resize(opened(file).size, Image.Resampling.LANCZOS)
+        sized = image.resize(opened(file).size, Image.Resampling.LANCZOS)
         assert difference(opened(file), sized) < near
         assert likeness(opened(file).convert("RGB"), sized) > (0.9 if kind == "GIF" else 0.97)
 
@@ -89,7 +89,7 @@ def test_every_format_becomes_the_same_renditions(made, kind):
         ("HEIF", [b"hevc", b"heix", b"miaf", b"mif1", b"mif2", b"msf1", b"MiHE"]),
     ],
 )
-def test_a_picture_of_any_brand_is_read(made, kind, brands):
+def test_an_image_of_any_brand_is_read(made, kind, brands):
     """The decoder of AVIF reads more than those that libvips knows it by."""
     body = encoded(scene(), kind)
     for brand in brands:
@@ -123,7 +123,7 @@ def test_no_rendition_is_larger_than_its_source(made, kind, size):
         assert made_height <= height
 
 
-def test_thumbnails_of_a_small_picture_have_its_size(made):
+def test_thumbnails_of_a_small_image_have_its_size(made):
     assert sizes(made(encoded(scene(200, 100)))) == [(150, 75), (200, 100), (200, 100), (200, 100), (200, 100)]
 
 
@@ -137,14 +137,14 @@ def test_square_thumbnails_show_the_middle(made, kind):
     assert difference(named(outcome, "thumb150"), middle) < (6 if kind == "GIF" else 3)
 
 
-def test_square_thumbnails_of_a_turned_picture_are_upright(made):
+def test_square_thumbnails_of_a_turned_image_are_upright(made):
     outcome = made(oriented(6), square=True)
 
     assert sizes(outcome) == [(150, 150), (300, 300), (360, 360), (360, 360), (480, 360)]
     assert difference(named(outcome, "thumb300"), scene().crop((60, 0, 420, 360)).resize((300, 300))) < 3
 
 
-def test_a_picture_longer_than_a_webp_can_be_is_shrunk(made):
+def test_an_image_longer_than_a_webp_can_be_is_shrunk(made):
     outcome = made(encoded(Image.new("RGB", (20, 20_000), (90, 120, 200)), "PNG"))
 
     assert sizes(outcome)[-1] == (16, 16383)
@@ -153,9 +153,9 @@ def test_a_picture_longer_than_a_webp_can_be_is_shrunk(made):
 
 def _tagged(kind: str) -> bytes:
     """A red in Display P3."""
-    picture = Image.new("RGB", (64, 48), P3_RED)
-    profile = vips(picture).icc_transform("p3", input_profile="srgb").get("icc-profile-data")
-    return encoded(picture, kind, icc_profile=profile, **({"chroma": 444} if kind == "HEIF" else {}))
+    image = Image.new("RGB", (64, 48), P3_RED)
+    profile = vips(image).icc_transform("p3", input_profile="srgb").get("icc-profile-data")
+    return encoded(image, kind, icc_profile=profile, **({"chroma": 444} if kind == "HEIF" else {}))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
@@ -182,7 +182,7 @@ def test_cmyk_becomes_rgb(made, keep):
 
 
 def test_a_profile_that_does_not_fit_is_left_aside(made):
-    """A broken one too: the picture is taken for sRGB."""
+    """A broken one too: the image is taken for sRGB."""
     grey = scene().convert("L")
     profile = vips(scene()).icc_transform("p3", input_profile="srgb").get("icc-profile-data")
 
@@ -224,8 +224,8 @@ def test_every_kind_of_pixel_is_read(made, body):
     assert difference(_over_white(found), _over_white(expected)) < 6
 
 
-def _over_white(picture: Image.Image) -> Image.Image:
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA")).convert("RGB")
+def _over_white(image: Image.Image) -> Image.Image:
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF", "HEIF"])
@@ -259,12 +259,12 @@ def test_an_animation_stays_one_in_its_full_size_alone(made, kind):
     assert [_frames(named(outcome, name)) for name in NAMES[:-1]] == [1, 1, 1, 1]
 
 
-def _frames(picture: Image.Image) -> int:
-    return sum(1 for _ in ImageSequence.Iterator(picture))
+def _frames(image: Image.Image) -> int:
+    return sum(1 for _ in ImageSequence.Iterator(image))
 
 
-def test_the_placeholder_is_a_thumb_hash_of_the_picture(made):
-    """It has the picture's shape and mean colour, transparency too."""
+def test_the_placeholder_is_a_thumb_hash_of_the_image(made):
+    """It has the image's shape and mean colour, transparency too."""
     solid = _thumb_hash(made(encoded(Image.new("RGB", (300, 200), (200, 100, 50)), "PNG")))
 
     assert thash.thumb_hash_to_average_rgba(solid) == pytest.approx((200 / 255, 100 / 255, 50 / 255, 1), abs=0.03)
@@ -280,10 +280,10 @@ def _thumb_hash(outcome: Outcome) -> list[int]:
 
 
 def test_the_dominant_colour_is_the_one_that_most_pixels_have(made):
-    picture = Image.new("RGB", (300, 200), (32, 96, 208))
-    picture.paste((250, 250, 250), (0, 0, 300, 60))
+    image = Image.new("RGB", (300, 200), (32, 96, 208))
+    image.paste((250, 250, 250), (0, 0, 300, 60))
 
-    dominant = made(encoded(picture, "PNG")).facts.shown.dominant_color
+    dominant = made(encoded(image, "PNG")).facts.shown.dominant_color
 
     channels = [int(dominant[at : at + 2], 16) for at in (1, 3, 5)]
     assert dominant.startswith("#")
@@ -291,10 +291,10 @@ def test_the_dominant_colour_is_the_one_that_most_pixels_have(made):
 
 
 def test_the_dominant_colour_is_one_that_shows(made):
-    picture = Image.new("RGBA", (300, 200), (255, 0, 0, 0))
-    picture.paste((20, 140, 60, 255), (0, 0, 60, 200))
+    image = Image.new("RGBA", (300, 200), (255, 0, 0, 0))
+    image.paste((20, 140, 60, 255), (0, 0, 60, 200))
 
-    dominant = made(encoded(picture, "PNG")).facts.shown.dominant_color
+    dominant = made(encoded(image, "PNG")).facts.shown.dominant_color
 
     assert [int(dominant[at : at + 2], 16) for at in (1, 3, 5)] == [pytest.approx(v, abs=6) for v in (20, 140, 60)]
 
@@ -341,10 +341,10 @@ def test_a_file_is_read_as_what_it_was_taken_for_or_not_at_all(tmp_path, mime_ty
     assert refused.value.reason == Reason.FORMAT_MISMATCH
 
 
-def test_likeness_tells_pictures_apart():
+def test_likeness_tells_images_apart():
     """It is what renditions are measured by."""
-    picture = scene()
+    image = scene()
 
-    assert likeness(picture, picture) == pytest.approx(1.0, abs=1e-4)
-    assert likeness(picture, picture.rotate(180)) < 0.95
-    assert likeness(picture, Image.effect_noise(picture.size, 80).convert("RGB")) < 0.2
+    assert likeness(image, image) == pytest.approx(1.0, abs=1e-4)
+    assert likeness(image, image.rotate(180)) < 0.95
+    assert likeness(image, Image.effect_noise(image.size, 80).convert("RGB")) < 0.2

@@ -1,4 +1,4 @@
-"""Films in the making: killed, at a standstill, cancelled, cut off from storage. Each is ready in the end, once."""
+"""Videos in the making: killed, at a standstill, cancelled, cut off from storage. Each is ready in the end, once."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ import pytest
 
 from contracts.errors import ServiceUnavailable
 from contracts.renditions import OF_VIDEO
-from jobs import films
+from jobs import videos
 from jobs.process import process_media
 from processing.failures import ProcessingFailed, Reason
 from processing.registry import LADDERS
@@ -33,8 +33,8 @@ def rendered_once() -> None:
     """Every job asks a child of its own: what it makes is the subject here."""
 
 
-def film(path: Path, seconds: int) -> bytes:
-    """A film of two qualities."""
+def clip(path: Path, seconds: int) -> bytes:
+    """A video of two qualities."""
     subprocess.run(
         [
             imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error",
@@ -48,19 +48,19 @@ def film(path: Path, seconds: int) -> bytes:
 
 @pytest.fixture(scope="session")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A film that takes seconds to encode: long enough to be met in the middle."""
-    return film(tmp_path_factory.mktemp("walk") / "walk.mp4", seconds=10)
+    """A video that takes seconds to encode: long enough to be met in the middle."""
+    return clip(tmp_path_factory.mktemp("walk") / "walk.mp4", seconds=10)
 
 
 @pytest.fixture(scope="session")
 def step(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A film that is soon encoded."""
-    return film(tmp_path_factory.mktemp("step") / "step.mp4", seconds=2)
+    """A video that is soon encoded."""
+    return clip(tmp_path_factory.mktemp("step") / "step.mp4", seconds=2)
 
 
 @pytest.fixture
-def film_media(completed_media, walk):
-    """The long film, which nobody has processed yet."""
+def video_media(completed_media, walk):
+    """The long video, which nobody has processed yet."""
 
     async def make():
         return await completed_media(walk, filename="walk.mp4", contentType="video/mp4")
@@ -69,8 +69,8 @@ def film_media(completed_media, walk):
 
 
 @pytest.fixture
-def short_film_media(completed_media, step):
-    """The short film, which nobody has processed yet."""
+def short_video_media(completed_media, step):
+    """The short video, which nobody has processed yet."""
 
     async def make():
         return await completed_media(step, filename="step.mp4", contentType="video/mp4")
@@ -79,7 +79,7 @@ def short_film_media(completed_media, step):
 
 
 def encoders(parent: int) -> list[psutil.Process]:
-    """The ffmpeg processes below a process that are in the middle of a film."""
+    """The ffmpeg processes below a process that are in the middle of a video."""
     found = []
     with suppress(psutil.Error):
         for process in psutil.Process(parent).children(recursive=True):
@@ -90,7 +90,7 @@ def encoders(parent: int) -> list[psutil.Process]:
 
 
 async def encoding(call, media) -> int:
-    """How far a film is, once its encoder is in the middle of it."""
+    """How far a video is, once its encoder is in the middle of it."""
     async with asyncio.timeout(TIMEOUT_SECONDS):
         while True:
             told = await call("media.getProcessingStatus", mediaId=str(media.id))
@@ -100,7 +100,7 @@ async def encoding(call, media) -> int:
 
 
 async def with_poster(job_context, media):
-    """A film that has a poster, and waits to be encoded."""
+    """A video that has a poster, and waits to be encoded."""
     assert await process_media.run(job_context, media.id) == "processing"
     return media
 
@@ -110,7 +110,7 @@ async def shown(call, media):
 
 
 async def is_whole(call, media, unnamed_objects) -> bool:
-    """A film that is ready, each rendition once, and nothing beside what its row names."""
+    """A video that is ready, each rendition once, and nothing beside what its row names."""
     found = await shown(call, media)
     assert (found.status, found.error) == ("ready", None)
     assert [made.name for made in found.renditions] == [*POSTER, *QUALITIES]
@@ -120,8 +120,8 @@ async def is_whole(call, media, unnamed_objects) -> bool:
     return [event.type.value for event in told.events].count("media.ready") == 1
 
 
-async def test_a_poster_is_there_before_the_film_plays(film_media, start, call):
-    media = await film_media()
+async def test_a_poster_is_there_before_the_video_plays(video_media, start, call):
+    media = await video_media()
     with start():
         await encoding(call, media)
         found = await shown(call, media)
@@ -133,9 +133,11 @@ async def test_a_poster_is_there_before_the_film_plays(film_media, start, call):
     assert playing.url == playing.renditions[-1].url
 
 
-async def test_what_a_film_weighs_is_all_that_stands_in_public(short_film_media, run_pending, call, public, resources):
+async def test_what_a_video_weighs_is_all_that_stands_in_public(
+    short_video_media, run_pending, call, public, resources
+):
     """Playlists and segments too; and each kind is kept by caches for as long as it may be."""
-    await short_film_media()
+    await short_video_media()
     await run_pending()
 
     heads = {
@@ -154,8 +156,8 @@ async def test_what_a_film_weighs_is_all_that_stands_in_public(short_film_media,
     }
 
 
-async def test_percent_rises_to_the_end(film_media, run_pending, call):
-    media = await film_media()
+async def test_percent_rises_to_the_end(video_media, run_pending, call):
+    media = await video_media()
     await run_pending()
 
     told = (await call("media.pollEvents", mediaId=str(media.id), since="start", waitSeconds=0)).events
@@ -169,9 +171,9 @@ async def test_percent_rises_to_the_end(film_media, run_pending, call):
 
 
 async def test_a_worker_killed_in_mid_ladder_is_replaced_and_the_poster_is_not_made_again(
-    start, film_media, call, unnamed_objects, database_url, temporary
+    start, video_media, call, unnamed_objects, database_url, temporary
 ):
-    media = await film_media()
+    media = await video_media()
     with start() as worker:
         await encoding(call, media)
         (encoder,) = encoders(worker.pid)
@@ -193,11 +195,11 @@ async def test_a_worker_killed_in_mid_ladder_is_replaced_and_the_poster_is_not_m
 
 
 async def test_an_encoder_at_a_standstill_is_ended_and_begun_anew(
-    film_media, job_context, call, unnamed_objects, monkeypatch
+    video_media, job_context, call, unnamed_objects, monkeypatch
 ):
     hurried = replace(LADDERS, limits=replace(LADDERS.limits, stall_seconds=4.0))
-    monkeypatch.setattr(films, "LADDERS", hurried)
-    media = await with_poster(job_context, await film_media())
+    monkeypatch.setattr(videos, "LADDERS", hurried)
+    media = await with_poster(job_context, await video_media())
     running = asyncio.ensure_future(process_media.run(job_context, media.id))
     await encoding(call, media)
     (encoder,) = encoders(os.getpid())
@@ -207,14 +209,14 @@ async def test_an_encoder_at_a_standstill_is_ended_and_begun_anew(
         await asyncio.wait_for(running, TIMEOUT_SECONDS)
     assert failed.value.reason == Reason.STALLED
     assert psutil.wait_procs([encoder], timeout=TIMEOUT_SECONDS)[0] == [encoder]
-    monkeypatch.setattr(films, "LADDERS", LADDERS)
+    monkeypatch.setattr(videos, "LADDERS", LADDERS)
     assert await process_media.run(job_context, media.id) == "ready"
     assert await is_whole(call, media, unnamed_objects)
 
 
-async def test_cancelling_ends_the_encoder_at_once(start, film_media, call, temporary):
-    """What was shown of the film stays shown."""
-    media = await film_media()
+async def test_cancelling_ends_the_encoder_at_once(start, video_media, call, temporary):
+    """What was shown of the video stays shown."""
+    media = await video_media()
     with start() as worker:
         await encoding(call, media)
         (encoder,) = encoders(worker.pid)
@@ -229,10 +231,10 @@ async def test_cancelling_ends_the_encoder_at_once(start, film_media, call, temp
 
 
 async def test_qualities_that_were_published_are_not_made_again_after_an_outage(
-    short_film_media, resources, job_context, call, unnamed_objects, monkeypatch
+    short_video_media, resources, job_context, call, unnamed_objects, monkeypatch
 ):
     """Storage goes away between the two, for as long as it likes."""
-    media = await with_poster(job_context, await short_film_media())
+    media = await with_poster(job_context, await short_video_media())
     publish, asked = resources.store.public.publish, []
 
     async def cut_off(key, source):
@@ -286,10 +288,10 @@ async def test_a_run_may_die_at_any_object_that_it_publishes(
 
 
 async def test_an_overtaken_run_adds_nothing(
-    short_film_media, job_context, resources, call, unnamed_objects, monkeypatch
+    short_video_media, job_context, resources, call, unnamed_objects, monkeypatch
 ):
-    """Its worker stood still while another took its film over and finished it."""
-    media = await with_poster(job_context, await short_film_media())
+    """Its worker stood still while another took its video over and finished it."""
+    media = await with_poster(job_context, await short_video_media())
     publish = resources.store.public.publish
     half_way, go_on = asyncio.Event(), asyncio.Event()
 
@@ -311,10 +313,10 @@ async def test_an_overtaken_run_adds_nothing(
 
 
 async def test_what_is_deleted_while_it_is_encoded_leaves_nothing(
-    film_media, resources, job_context, call, run_pending, public, objects, after_the_url, monkeypatch
+    video_media, resources, job_context, call, run_pending, public, objects, after_the_url, monkeypatch
 ):
-    """Its encoder goes no further, and makes room for another film."""
-    media = await with_poster(job_context, await film_media())
+    """Its encoder goes no further, and makes room for another video."""
+    media = await with_poster(job_context, await video_media())
     publish, published = resources.store.public.publish, []
 
     async def noted(key, source):
@@ -332,13 +334,13 @@ async def test_what_is_deleted_while_it_is_encoded_leaves_nothing(
     assert (await public(), await objects()) == ([], [])
 
 
-async def test_a_photo_does_not_wait_for_a_film(start, film_media, completed_media, call):
+async def test_a_photo_does_not_wait_for_a_video(start, video_media, completed_media, call):
     """They have lanes of their own, and the encoder gives way."""
-    film = await film_media()
+    clip = await video_media()
     with start(VIDEO_CONCURRENCY="1", IMAGE_CONCURRENCY="1") as worker:
-        await encoding(call, film)
+        await encoding(call, clip)
         (encoder,) = encoders(worker.pid)
         assert encoder.nice() > psutil.Process(worker.pid).nice()
         await ready(call, await completed_media())
-        assert (await shown(call, film)).status == "processing"
-        await ready(call, film)
+        assert (await shown(call, clip)).status == "processing"
+        await ready(call, clip)

@@ -1,4 +1,4 @@
-"""A recording of ten minutes or more is left for a later run, for which none of the shorter ones waits."""
+"""An audio file of ten minutes or more is left for a later run, for which none of the shorter ones waits."""
 
 from contracts.formats import MediaType
 from jobs.turns import LONG_SECONDS, is_long
@@ -7,14 +7,14 @@ from processing.protocol import Outcome
 from processing.registry import Limits, processor_of
 from sql.rows import MediaRow
 
-SECONDS = 120  # that processing a recording may take,
+SECONDS = 120  # that processing an audio file may take,
 SLOWEST = 5  # and one more for so many seconds of it
 CPU_SECONDS = 30  # of the processor,
 CPU_SLOWEST = 20  # and one more for so many; eight channels or 192 kHz take one for 35
 
 
 def longest_run(media: MediaRow) -> float | None:
-    """How many seconds a recording may last to be processed in this run; None once it has waited among long ones."""
+    """How many seconds an audio file may last to be processed in this run; None once it has waited among long ones."""
     return None if is_long(media) else LONG_SECONDS
 
 
@@ -28,7 +28,7 @@ def limits_of(media: MediaRow, mime_type: str) -> Limits:
 
 
 def duration_of_long(media: MediaRow, outcome: Outcome) -> float:
-    """How many seconds a recording lasts that is left for later.
+    """How many seconds an audio file lasts that is left for later.
 
     Raises ProcessingFailed when nothing can be: the child was taken over, and says that there are no renditions.
     """

@@ -1,4 +1,4 @@
-"""What comes out of a film so far: facts, a poster, and its thumbnails."""
+"""What comes out of a video so far: facts, a poster, and its thumbnails."""
 
 import io
 import json
@@ -13,14 +13,25 @@ from processing.failures import ProcessingFailed, Reason
 from processing.protocol import Outcome, Task
 from processing.sandbox.child import processed
 from processing.video.poster import process
-from processing.video.video import open_film
+from processing.video.video import open_video
+from tests.audio_files import audio_file
 from tests.clamd import zipped
-from tests.films import KINDS, MIME_TYPES, MIRRORS, QUARTER_TURNS, film, placed, said_to_last, shown, turned, unsaid
 from tests.images import CORNERS, likeness, scene
 from tests.media_files import HTML, photo
 from tests.played import laddered, mp4
-from tests.recordings import recording
-from tests.test_recordings import CONCAT, PLAYLIST, tried
+from tests.test_audio_files import CONCAT, PLAYLIST, tried
+from tests.videos import (
+    KINDS,
+    MIME_TYPES,
+    MIRRORS,
+    QUARTER_TURNS,
+    clip,
+    placed,
+    said_to_last,
+    shown,
+    turned,
+    unsaid,
+)
 
 BOUND_SECONDS = 60
 Made = Callable[..., Outcome]
@@ -33,7 +44,7 @@ def rendered_once() -> None:
 
 @pytest.fixture
 def made(tmp_path) -> Made:
-    """Process a film."""
+    """Process a video."""
 
     def make(body: bytes, mime_type: str = "video/mp4") -> Outcome:
         source, folder = tmp_path / "source", tmp_path / "made"
@@ -46,14 +57,14 @@ def made(tmp_path) -> Made:
 
 def opened(outcome: Outcome, name: str) -> Image.Image:
     (file,) = (file for file in outcome.files if file.name == name)
-    picture = Image.open(io.BytesIO(file.path.read_bytes()))
-    assert (picture.format, picture.size) == ("WEBP", (file.width, file.height))
-    return picture.convert("RGB")
+    image = Image.open(io.BytesIO(file.path.read_bytes()))
+    assert (image.format, image.size) == ("WEBP", (file.width, file.height))
+    return image.convert("RGB")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_gets_a_poster_and_thumbnails(made, kind):
-    outcome = made(film(kind, 2.0, (640, 480)), MIME_TYPES[kind])
+    outcome = made(clip(kind, 2.0, (640, 480)), MIME_TYPES[kind])
 
     assert [(file.name, file.width, file.height) for file in outcome.files] == [
         ("thumb150", 150, 113),
@@ -69,11 +80,11 @@ def test_every_kind_gets_a_poster_and_thumbnails(made, kind):
     assert likeness(opened(outcome, "poster"), scene(640, 480)) > 0.8
 
 
-def test_the_poster_is_from_a_tenth_of_the_film(made):
+def test_the_poster_is_from_a_tenth_of_the_video(made):
     """The first frame is darker than it, the middle one brighter."""
-    picture = opened(made(film("mp4", 10.0)), "poster")
+    image = opened(made(clip("mp4", 10.0)), "poster")
 
-    grey = sum(picture.convert("L").histogram()[at] * at for at in range(256)) / (320 * 240)
+    grey = sum(image.convert("L").histogram()[at] * at for at in range(256)) / (320 * 240)
     expected = [
         sum(frame.convert("L").histogram()[at] * at for at in range(256)) / (320 * 240)
         for part in (0.0, 0.1, 0.5)
@@ -84,8 +95,8 @@ def test_the_poster_is_from_a_tenth_of_the_film(made):
 
 
 @pytest.mark.parametrize("degrees", QUARTER_TURNS)
-def test_a_film_that_was_turned_is_upright(made, degrees):
-    outcome = made(turned(film("mp4", 1.0), degrees))
+def test_a_video_that_was_turned_is_upright(made, degrees):
+    outcome = made(turned(clip("mp4", 1.0), degrees))
 
     size = (320, 240) if degrees % 180 == 0 else (240, 320)
     assert (outcome.facts.width, outcome.facts.height) == size
@@ -100,44 +111,44 @@ def test_a_film_that_was_turned_is_upright(made, degrees):
 
 
 @pytest.mark.parametrize("degrees", MIRRORS)
-def test_a_film_that_was_mirrored_is_shown_as_it_plays(made, tmp_path, degrees):
-    body = placed(film("mp4", 1.0, (640, 480)), MIRRORS[degrees])
+def test_a_video_that_was_mirrored_is_shown_as_it_plays(made, tmp_path, degrees):
+    body = placed(clip("mp4", 1.0, (640, 480)), MIRRORS[degrees])
     outcome = made(body)
-    first = mp4(laddered(tmp_path / "played", body)).pictures(1)[0]
+    first = mp4(laddered(tmp_path / "played", body)).images(1)[0]
 
     assert outcome.facts.shown.rotation == degrees
     assert likeness(opened(outcome, "poster").resize(first.size), first) > 0.95
 
 
-def test_a_film_of_one_frame_has_a_poster(made):
-    outcome = made(film("mp4", 0.1))
+def test_a_video_of_one_frame_has_a_poster(made):
+    outcome = made(clip("mp4", 0.1))
 
     assert opened(outcome, "poster").size == (320, 240)
 
 
 def test_odd_sizes_are_kept(made):
-    outcome = made(film("webm", 0.5, (323, 241)), "video/webm")
+    outcome = made(clip("webm", 0.5, (323, 241)), "video/webm")
 
     assert opened(outcome, "poster").size == (323, 241)
 
 
-def test_bytes_behind_a_film_change_nothing(made):
-    assert made(film("mp4") + b"\0" * 100_000).facts == made(film("mp4")).facts
+def test_bytes_behind_a_video_change_nothing(made):
+    assert made(clip("mp4") + b"\0" * 100_000).facts == made(clip("mp4")).facts
 
 
-def test_a_film_that_is_too_long_is_refused(made):
-    body = film("mp4", 181.0, (64, 48), fps=1)
+def test_a_video_that_is_too_long_is_refused(made):
+    body = clip("mp4", 181.0, (64, 48), fps=1)
 
     assert tried(lambda: made(body)) == Reason.VIDEO_TOO_LONG
 
 
-def test_a_film_whose_keyframes_are_far_apart_is_shown_by_an_earlier_frame(tmp_path, monkeypatch):
+def test_a_video_whose_keyframes_are_far_apart_is_shown_by_an_earlier_frame(tmp_path, monkeypatch):
     """Nobody waits for a poster behind the thousands of frames that lead to another's."""
     source = tmp_path / "source"
-    source.write_bytes(film("mp4", 20.0, (64, 48)))
+    source.write_bytes(clip("mp4", 20.0, (64, 48)))
 
     def moment() -> float | None:
-        with open_film(source, "video/mp4") as opened:
+        with open_video(source, "video/mp4") as opened:
             return opened.still(10.0).time
 
     assert moment() == 10.0
@@ -145,25 +156,25 @@ def test_a_film_whose_keyframes_are_far_apart_is_shown_by_an_earlier_frame(tmp_p
     assert moment() == pytest.approx(5.0, abs=1.0)
 
 
-def test_a_film_that_is_too_large_is_refused(made):
-    assert tried(lambda: made(film("mp4", 0.1, (4098, 16)))) == Reason.VIDEO_TOO_LARGE
-    assert isinstance(tried(lambda: made(film("mp4", 0.1, (4096, 16)))), Outcome)
+def test_a_video_that_is_too_large_is_refused(made):
+    assert tried(lambda: made(clip("mp4", 0.1, (4098, 16)))) == Reason.VIDEO_TOO_LARGE
+    assert isinstance(tried(lambda: made(clip("mp4", 0.1, (4096, 16)))), Outcome)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("tenths", range(10))
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_film_that_was_cut_off_is_shown_as_far_as_it_goes(made, kind, tenths):
+def test_a_video_that_was_cut_off_is_shown_as_far_as_it_goes(made, kind, tenths):
     """An MP4 has its index at its end."""
-    body = film(kind)
+    body = clip(kind)
     found = tried(lambda: made(body[: len(body) * tenths // 10], MIME_TYPES[kind]))
 
     assert found == Reason.VIDEO_DAMAGED or (kind == "webm" and isinstance(found, Outcome))
 
 
-def test_no_poster_holds_what_a_film_says_of_itself(made):
+def test_no_poster_holds_what_a_video_says_of_itself(made):
     tags = (("location", "+33.8568+151.2153/"), ("title", "secret-7781"), ("artist", "secret-7781"))
-    outcome = made(film("mp4", 1.0, tags=tags))
+    outcome = made(clip("mp4", 1.0, tags=tags))
 
     for file in outcome.files:
         assert b"secret-7781" not in file.path.read_bytes()
@@ -171,14 +182,14 @@ def test_no_poster_holds_what_a_film_says_of_itself(made):
         assert not {name for name in told if "GPS" in name or name in {"Title", "Artist"}}
 
 
-def test_a_film_whose_tags_are_not_utf_8_is_shown(made):
-    named = film("mp4", 1.0, tags=(("title", "Gruesse"),))
+def test_a_video_whose_tags_are_not_utf_8_is_shown(made):
+    named = clip("mp4", 1.0, tags=(("title", "Gruesse"),))
 
     assert made(named.replace(b"Gruesse", b"Gr\xfc\xdfe..")).facts.width == 320
 
 
 def test_what_a_header_does_not_say_is_measured(made):
-    body = film("webm", 4.0)
+    body = clip("webm", 4.0)
     outcome = made(unsaid(body), "video/webm")
 
     assert outcome.facts.duration == pytest.approx(4.0, abs=0.11)
@@ -189,23 +200,23 @@ def test_what_a_header_does_not_say_is_measured(made):
 
 @pytest.mark.parametrize("seconds", [0.5, 3600.0])
 def test_a_duration_that_is_not_so_is_not_believed(made, seconds):
-    outcome = made(said_to_last(film("webm", 4.0), seconds), "video/webm")
+    outcome = made(said_to_last(clip("webm", 4.0), seconds), "video/webm")
 
     assert outcome.facts.duration == pytest.approx(4.0, abs=0.11)
     assert outcome.facts.shown.fps == pytest.approx(10.0, abs=0.01)
 
 
-def test_a_film_is_too_long_whatever_its_header_says(made):
-    body = film("webm", 182.0, (64, 48), fps=1)
+def test_a_video_is_too_long_whatever_its_header_says(made):
+    body = clip("webm", 182.0, (64, 48), fps=1)
 
     assert tried(lambda: made(unsaid(body), "video/webm")) == Reason.VIDEO_TOO_LONG
     assert tried(lambda: made(said_to_last(body, 1.0), "video/webm")) == Reason.VIDEO_TOO_LONG
 
 
-async def test_a_rate_that_no_film_has_is_left_out(tmp_path):
+async def test_a_rate_that_no_video_has_is_left_out(tmp_path):
     """The header tells 10,000 frames a second; its answer is still one that the parent believes."""
     source = tmp_path / "source"
-    source.write_bytes(film("mp4", 0.001, (64, 48), fps=10_000))
+    source.write_bytes(clip("mp4", 0.001, (64, 48), fps=10_000))
 
     async with processed(source, "video/mp4") as outcome:
         assert outcome.facts.shown.fps is None
@@ -214,20 +225,20 @@ async def test_a_rate_that_no_film_has_is_left_out(tmp_path):
 HOSTILE = {
     "nothing": b"",
     "a web page": HTML,
-    "a picture": photo(),
+    "an image": photo(),
     "an archive": zipped(b"x" * 1000),
     "a playlist": PLAYLIST,
     "a concat script": CONCAT,
     "what an MP4 begins with": b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom",
     "a box that is never closed": b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom\x7f\xff\xff\xffmoov",
     "boxes in boxes": b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0\0\xff\xffmoov\0\0\xff\xfetrak" * 2000,
-    "a recording": recording("m4a"),
+    "an audio file": audio_file("m4a"),
 }
 
 
 @pytest.mark.parametrize("mime_type", ["video/mp4", "video/webm"])
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
-async def test_what_is_no_film_is_refused_in_bounded_time(tmp_path, body, mime_type):
+async def test_what_is_no_video_is_refused_in_bounded_time(tmp_path, body, mime_type):
     source, root = tmp_path / "source", tmp_path / "root"
     source.write_bytes(body)
     root.mkdir()
@@ -242,8 +253,8 @@ async def test_what_is_no_film_is_refused_in_bounded_time(tmp_path, body, mime_t
     assert list(root.iterdir()) == []
 
 
-async def test_a_film_is_shown_by_its_poster(ready_media, original):
-    body = film("mp4", 1.0)
+async def test_a_video_is_shown_by_its_poster(ready_media, original):
+    body = clip("mp4", 1.0)
     media = await ready_media(body, filename="walk.mp4", contentType="video/mp4")
 
     assert media.status == "ready"
@@ -257,7 +268,7 @@ async def test_a_film_is_shown_by_its_poster(ready_media, original):
     assert await original(media.id) == body
 
 
-async def test_a_film_that_cannot_be_seen_fails_with_a_reason(ready_media):
-    media = await ready_media(film("mp4")[:4000], filename="walk.mp4", contentType="video/mp4")
+async def test_a_video_that_cannot_be_seen_fails_with_a_reason(ready_media):
+    media = await ready_media(clip("mp4")[:4000], filename="walk.mp4", contentType="video/mp4")
 
     assert (media.status, media.error.code) == ("failed", "video_damaged")

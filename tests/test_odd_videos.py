@@ -1,4 +1,4 @@
-"""Films that are whole, but not as films usually are: their frames, their sound, what else is in the file."""
+"""Videos that are whole, but not as videos usually are: their frames, their sound, what else is in the file."""
 
 import av
 import pytest
@@ -6,11 +6,11 @@ from PIL import Image, ImageChops, ImageStat
 
 from processing.failures import Reason
 from processing.protocol import Outcome, Task
-from processing.video import poster as films
-from tests.films import KINDS, beep, edited, film, shown
+from processing.video import poster as videos
 from tests.images import likeness
 from tests.played import hls, laddered, mp4, named
-from tests.test_recordings import tried
+from tests.test_audio_files import tried
+from tests.videos import KINDS, beep, clip, edited, shown
 
 UNEVEN = tuple(number / 20 + number * 7919 % 97 / 3300 for number in range(40))
 FINE = tuple(number / 30 + number % 3 / 90_000 for number in range(30))
@@ -25,7 +25,7 @@ SLOW = tuple(float(number) for number in range(10))
 )
 def test_frames_that_come_as_they_like_come_evenly(tmp_path, timestamps, seconds):
     """None is missed where the rate allows it, and there is not one for every tick of a clock."""
-    outcome = laddered(tmp_path, film("mp4", timestamps=timestamps, size=(640, 360)))
+    outcome = laddered(tmp_path, clip("mp4", timestamps=timestamps, size=(640, 360)))
 
     variant = named(outcome, "hls-360p").variant
     assert variant
@@ -37,11 +37,11 @@ def test_frames_that_come_as_they_like_come_evenly(tmp_path, timestamps, seconds
         assert played.timestamps == pytest.approx(even, abs=0.002)
         for number in (0, len(timestamps) // 2, len(timestamps) - 1):
             at = min(round(timestamps[number] * variant.frame_rate), len(played.timestamps) - 1)
-            assert likeness(played.pictures(at)[0], shown(number / len(timestamps), (640, 360))) > 0.95
+            assert likeness(played.images(at)[0], shown(number / len(timestamps), (640, 360))) > 0.95
 
 
-def test_no_film_has_more_than_sixty_frames_a_second(tmp_path):
-    outcome = laddered(tmp_path, film("mp4", 1.0, fps=120))
+def test_no_video_has_more_than_sixty_frames_a_second(tmp_path):
+    outcome = laddered(tmp_path, clip("mp4", 1.0, fps=120))
 
     assert mp4(outcome).timestamps == pytest.approx([number / 60 for number in range(60)], abs=0.001)
     variant = named(outcome, "hls-360p").variant
@@ -50,15 +50,15 @@ def test_no_film_has_more_than_sixty_frames_a_second(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_film_may_have_one_frame(tmp_path, kind):
-    outcome = laddered(tmp_path, film(kind, 0.1), kind)
+def test_a_video_may_have_one_frame(tmp_path, kind):
+    outcome = laddered(tmp_path, clip(kind, 0.1), kind)
 
     assert len(mp4(outcome).timestamps) == len(hls(outcome).timestamps) == 1
-    assert likeness(mp4(outcome).pictures(0)[0], shown(0.0)) > 0.95
+    assert likeness(mp4(outcome).images(0)[0], shown(0.0)) > 0.95
 
 
 def assert_steady(outcome: Outcome, seconds: float, beeps: float | None) -> None:
-    """Picture and sound last as long, in both forms, and the sound is heard at its time."""
+    """Image and sound last as long, in both forms, and the sound is heard at its time."""
     assert outcome.facts.duration == pytest.approx(seconds, abs=0.04)
     for played in (mp4(outcome), hls(outcome)):
         assert played.streams == ["h264", "aac"]
@@ -76,25 +76,25 @@ SOUNDS: dict[str, tuple[tuple[str, ...], float, float]] = {
     "nine channels": ((*beep(1.2, 2), "-af", NINE, "-c:a", "pcm_s16le"), 2.0, 1.2),
     "AC-3": ((*beep(1.2, 2), "-c:a", "ac3"), 2.0, 1.2),
     "44.1 kHz": ((*beep(1.2, 2), "-ar", "44100"), 2.0, 1.2),
-    "longer than the picture": (beep(4.5, 5), 5.0, 4.5),
-    "shorter than the picture": (beep(0.5, 0.8), 2.0, 0.5),
+    "longer than the image": (beep(4.5, 5), 5.0, 4.5),
+    "shorter than the image": (beep(0.5, 0.8), 2.0, 0.5),
     "begun later": (("-itsoffset", "0.7", *beep(0.5, 1)), 2.0, 1.2),
 }
 
 
 @pytest.mark.parametrize(("arguments", "seconds", "beeps"), SOUNDS.values(), ids=SOUNDS)
 def test_sound_is_heard_at_its_moment(tmp_path, arguments, seconds, beeps):
-    body = edited(film("mp4", 2.0), *arguments, "-c:v", "copy", kind="mov")
+    body = edited(clip("mp4", 2.0), *arguments, "-c:v", "copy", kind="mov")
 
     outcome = laddered(tmp_path, body, "mov")
     assert_steady(outcome, seconds, beeps)
-    assert likeness(mp4(outcome).pictures(-1)[0], shown(0.95)) > 0.95
+    assert likeness(mp4(outcome).images(-1)[0], shown(0.95)) > 0.95
 
 
 def test_a_hole_in_the_sound_is_silent(tmp_path):
     """What comes after it is heard at its own time."""
     holed = ("-af", "aselect='not(between(t,0.4,1.2))'", "-c:v", "copy", "-c:a", "libopus")
-    body = edited(film("webm", 2.0), *beep(1.5, 2), *holed, kind="webm")
+    body = edited(clip("webm", 2.0), *beep(1.5, 2), *holed, kind="webm")
 
     assert_steady(laddered(tmp_path, body, "webm"), 2.0, 1.5)
 
@@ -103,22 +103,22 @@ def test_a_hole_in_the_sound_is_silent(tmp_path):
 def test_short_holes_in_the_sound_are_silent_too(tmp_path, holes):
     """Some hundredths of a second do not make what comes after them early; those before the beginning are no hole."""
     holed = ("-af", f"aselect='not({holes})'", "-c:v", "copy", "-c:a", "libopus", "-frame_duration", "10")
-    outcome = laddered(tmp_path, edited(film("webm", 2.0), *beep(1.5, 2), *holed, kind="webm"), "webm")
+    outcome = laddered(tmp_path, edited(clip("webm", 2.0), *beep(1.5, 2), *holed, kind="webm"), "webm")
 
     for played in (mp4(outcome), hls(outcome)):
         assert played.beeps == pytest.approx(1.5, abs=0.012)
 
 
 @pytest.mark.parametrize("kind", ["mp4", "webm"])
-def test_a_picture_that_begins_later_than_the_sound_is_there_from_the_beginning(tmp_path, kind):
+def test_an_image_that_begins_later_than_the_sound_is_there_from_the_beginning(tmp_path, kind):
     codecs = ("-c:a", "libopus") if kind == "webm" else ()
-    late = edited(film(kind, 1.0), *beep(1.2, 2), "-c:v", "copy", "-bsf:v", "setts=ts=TS+0.5/TB", *codecs, kind=kind)
+    late = edited(clip(kind, 1.0), *beep(1.2, 2), "-c:v", "copy", "-bsf:v", "setts=ts=TS+0.5/TB", *codecs, kind=kind)
 
     assert_steady(laddered(tmp_path, late, kind), 2.0, 1.2)
 
 
-def test_a_film_without_sound_has_none(tmp_path):
-    outcome = laddered(tmp_path, film())
+def test_a_video_without_sound_has_none(tmp_path):
+    outcome = laddered(tmp_path, clip())
 
     assert mp4(outcome).streams == hls(outcome).streams == ["h264"]
 
@@ -126,7 +126,7 @@ def test_a_film_without_sound_has_none(tmp_path):
 def test_a_sound_that_has_no_beginning_is_silence_or_none(tmp_path):
     """A track of sound is told of, and nothing is in it."""
     body = edited(
-        film("webm", 2.0), *beep(1, 2), "-c:v", "copy", "-c:a", "libopus", "-bsf:a", "noise=drop=1", kind="webm"
+        clip("webm", 2.0), *beep(1, 2), "-c:v", "copy", "-c:a", "libopus", "-bsf:a", "noise=drop=1", kind="webm"
     )
     outcome = laddered(tmp_path, body, "webm")
 
@@ -136,26 +136,26 @@ def test_a_sound_that_has_no_beginning_is_silence_or_none(tmp_path):
 
 def test_the_first_sound_that_can_be_decoded_is_heard(tmp_path):
     """A phone's other track is spatial sound that only it understands."""
-    two = edited(film(), *beep(0.5, 2), *beep(1.5, 2), "-map", "0", "-map", "1", "-map", "2", "-c:v", "copy")
+    two = edited(clip(), *beep(0.5, 2), *beep(1.5, 2), "-map", "0", "-map", "1", "-map", "2", "-c:v", "copy")
     outcome = laddered(tmp_path, two.replace(b"mp4a", b"apac", 1).replace(b"esds", b"free", 1))
 
     assert_steady(outcome, 2.0, 1.5)
 
 
-def test_a_film_whose_sound_nobody_reads_plays_silently_and_says_so(tmp_path):
-    body = edited(film("mov", 2.0), *beep(1.2, 2), "-c:v", "copy", "-c:a", "adpcm_ima_qt", kind="mov")
+def test_a_video_whose_sound_nobody_reads_plays_silently_and_says_so(tmp_path):
+    body = edited(clip("mov", 2.0), *beep(1.2, 2), "-c:v", "copy", "-c:a", "adpcm_ima_qt", kind="mov")
     (tmp_path / "source").write_bytes(body)
-    shown = films.process(Task(source=tmp_path / "source", mime_type="video/quicktime", folder=tmp_path)).facts.shown
+    shown = videos.process(Task(source=tmp_path / "source", mime_type="video/quicktime", folder=tmp_path)).facts.shown
 
     assert (shown.has_audio, shown.warnings) == (False, ("sound_unsupported",))
     assert mp4(laddered(tmp_path / "played", body, "mov")).streams == ["h264"]
 
 
-def test_a_cover_is_no_moving_picture(tmp_path):
+def test_a_cover_is_no_moving_image(tmp_path):
     """Though it comes first in the file."""
-    cover = edited(film("mp4", 0.1, (64, 48)), "-frames:v", "1", kind="png")
+    cover = edited(clip("mp4", 0.1, (64, 48)), "-frames:v", "1", kind="png")
     covered = edited(
-        film(),
+        clip(),
         *("-i", "cover.png", "-map", "1", "-map", "0", "-c", "copy", "-disposition:v:0", "attached_pic"),
         beside={"cover.png": cover},
     )
@@ -163,11 +163,11 @@ def test_a_cover_is_no_moving_picture(tmp_path):
 
     assert mp4(outcome).streams == ["h264"]
     assert len(mp4(outcome).timestamps) == 20
-    assert likeness(mp4(outcome).pictures(10)[0], shown(0.5)) > 0.95
+    assert likeness(mp4(outcome).images(10)[0], shown(0.5)) > 0.95
 
 
-def test_a_film_whose_size_changes_keeps_its_first(tmp_path):
-    first, second = film("webm", 1.0, (640, 480)), film("webm", 1.0, (320, 240))
+def test_a_video_whose_size_changes_keeps_its_first(tmp_path):
+    first, second = clip("webm", 1.0, (640, 480)), clip("webm", 1.0, (320, 240))
     joined = edited(
         b"ffconcat version 1.0\nfile one.webm\nfile two.webm\n",
         *("-c", "copy"),
@@ -176,21 +176,21 @@ def test_a_film_whose_size_changes_keeps_its_first(tmp_path):
     )
     outcome = laddered(tmp_path, joined, "webm")
 
-    pictures = mp4(outcome).pictures(5, 15)
-    assert [picture.size for picture in pictures] == [(480, 360), (480, 360)]
-    assert likeness(pictures[1], shown(0.5, (480, 360))) > 0.9
+    images = mp4(outcome).images(5, 15)
+    assert [image.size for image in images] == [(480, 360), (480, 360)]
+    assert likeness(images[1], shown(0.5, (480, 360))) > 0.9
 
 
 def streamed(kind: str) -> bytes:
-    """A film that can be played while it arrives: its index comes first."""
+    """A video that can be played while it arrives: its index comes first."""
     codecs = ("-c:a", "libopus") if kind == "webm" else ("-movflags", "+faststart")
-    return edited(film(kind, 2.0, (640, 360)), *beep(1, 2), "-c:v", "copy", *codecs, kind=kind)
+    return edited(clip(kind, 2.0, (640, 360)), *beep(1, 2), "-c:v", "copy", *codecs, kind=kind)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("tenths", range(10))
 @pytest.mark.parametrize("kind", ["mp4", "webm"])
-def test_a_film_that_was_cut_off_plays_as_far_as_it_goes(tmp_path, kind, tenths):
+def test_a_video_that_was_cut_off_plays_as_far_as_it_goes(tmp_path, kind, tenths):
     body = streamed(kind)
     found = tried(lambda: laddered(tmp_path, body[: len(body) * tenths // 10], kind))
 
@@ -203,9 +203,9 @@ def test_a_film_that_was_cut_off_plays_as_far_as_it_goes(tmp_path, kind, tenths)
         assert tenths < 3
 
 
-def combed(picture: Image.Image) -> float:
+def combed(image: Image.Image) -> float:
     """How much of it every second line differs from both of its neighbours, 0 to 255."""
-    grey = picture.convert("L")
+    grey = image.convert("L")
     lines = [grey.crop((0, y, grey.width, y + 1)) for y in range(grey.height)]
     apart = [
         ImageStat.Stat(ImageChops.difference(lines[y], lines[y + 1])).mean[0]
@@ -215,10 +215,10 @@ def combed(picture: Image.Image) -> float:
     return sum(apart) / len(apart)
 
 
-def test_an_interlaced_film_is_shown_in_whole_frames(tmp_path):
+def test_an_interlaced_video_is_shown_in_whole_frames(tmp_path):
     """A bar moves between one field and the next."""
     bar = edited(
-        film("mp4", 0.1, (640, 360)),
+        clip("mp4", 0.1, (640, 360)),
         *("-f", "lavfi", "-i", "color=black:s=640x360:r=50:d=2", "-f", "lavfi", "-i", "color=white:s=40x360:r=50:d=2"),
         *("-filter_complex", "[1][2]overlay=x='mod(n*8,600)',interlace[out]", "-map", "[out]"),
         *("-c:v", "libx264", "-flags", "+ilme+ildct", "-pix_fmt", "yuv420p"),
@@ -226,8 +226,8 @@ def test_an_interlaced_film_is_shown_in_whole_frames(tmp_path):
     (tmp_path / "bar.mp4").write_bytes(bar)
     with av.open(str(tmp_path / "bar.mp4")) as container:
         source = [frame.to_image() for frame in container.decode(video=0)]
-    shown = films.process(Task(source=tmp_path / "bar.mp4", mime_type="video/mp4", folder=tmp_path))
+    shown = videos.process(Task(source=tmp_path / "bar.mp4", mime_type="video/mp4", folder=tmp_path))
 
     assert combed(source[5]) > 2
     assert combed(Image.open(named(shown, "poster").path)) < 0.2
-    assert max(map(combed, mp4(laddered(tmp_path / "played", bar)).pictures(5, 20, 40))) < 0.2
+    assert max(map(combed, mp4(laddered(tmp_path / "played", bar)).images(5, 20, 40))) < 0.2

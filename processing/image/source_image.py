@@ -1,4 +1,4 @@
-"""A picture whose header is read."""
+"""An image whose header is read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from processing.image.libvips import Image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class SourceImage:
     """What a header says, and the two ways to decode the rest: whole, with all frames, or one frame made to fit a box.
 
     Width and height are those of one frame as it is displayed.
@@ -28,17 +28,17 @@ class Picture:
         return self.within(side, "centre" if square else "none")
 
 
-def in_one_pass(picture: Picture) -> Picture:
-    """The same, decoded once for both ways, in whatever thread: for a picture of which each decode takes seconds."""
+def in_one_pass(source_image: SourceImage) -> SourceImage:
+    """The same, decoded once for both ways, in whatever thread: for an image of which each decode takes seconds."""
     lock, kept = Lock(), list[Image]()
 
     def whole() -> Image:
         with lock:
             if not kept:
-                kept.append(picture.whole())
+                kept.append(source_image.whole())
         return kept[0]
 
     def within(side: int, crop: str) -> Image:
         return whole().thumbnail_image(side, height=side, crop=crop, size="down")
 
-    return replace(picture, whole=whole, within=within)
+    return replace(source_image, whole=whole, within=within)

@@ -1,4 +1,4 @@
-"""The ladder of a film: ours in its child, beside one plain run of ffmpeg that makes the same files. And its poster."""
+"""The ladder of a video: ours in its child, beside one plain run of ffmpeg with the same outputs. And its poster."""
 
 import asyncio
 import resource
@@ -40,47 +40,47 @@ class Cost:
 Side = Callable[[], Cost]
 
 
-def make_film(path: Path, seconds: int) -> Path:
-    """Something like a film: shapes and colours that move, the noise of a sensor, and a tone."""
-    picture = f"testsrc2=size=1920x1080:rate=30:duration={seconds},noise=alls=8:allf=t"
+def make_video(path: Path, seconds: int) -> Path:
+    """Something like a video: shapes and colours that move, the noise of a sensor, and a tone."""
+    image = f"testsrc2=size=1920x1080:rate=30:duration={seconds},noise=alls=8:allf=t"
     encoded = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -b:v 8M -maxrate 10M -bufsize 20M -c:a aac"
-    sources = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", f"sine=sample_rate=48000:duration={seconds}"]
+    sources = ["-f", "lavfi", "-i", image, "-f", "lavfi", "-i", f"sine=sample_rate=48000:duration={seconds}"]
     subprocess.run([FFMPEG, "-v", "error", *sources, *encoded.split(), path], check=True)  # noqa: S603 - our own
     return path
 
 
-def sides(film: Path, folder: Path) -> dict[str, Side]:
+def sides(video: Path, folder: Path) -> dict[str, Side]:
     """Who makes the ladder."""
-    return {"mediarpc": lambda: ours(film), "ffmpeg": lambda: plain(film, folder / "plain")}
+    return {"mediarpc": lambda: ours(video), "ffmpeg": lambda: plain(video, folder / "plain")}
 
 
-def ours(film: Path) -> Cost:
+def ours(video: Path) -> Cost:
     """As a worker makes it: in a child that may do little, checked, with progress told."""
 
     async def run() -> Cost:
         with _measured() as cost:
-            async with processed(film, "video/mp4", processor=LADDERS) as outcome:
+            async with processed(video, "video/mp4", processor=LADDERS) as outcome:
                 cost.bytes_ = _bytes_in(outcome.files[0].path.parent)
         return cost
 
     return asyncio.run(run())
 
 
-def plain(film: Path, folder: Path) -> Cost:
+def plain(video: Path, folder: Path) -> Cost:
     """As one writes it by hand: each quality is encoded once, and written in both forms."""
     folder.mkdir()
     with _measured() as cost:
-        subprocess.run(plain_command(film), cwd=folder, check=True)  # noqa: S603 - the command is its own
+        subprocess.run(plain_command(video), cwd=folder, check=True)  # noqa: S603 - the command is its own
     cost.bytes_ = _bytes_in(folder)
     shutil.rmtree(folder)
     return cost
 
 
-def plain_command(film: Path) -> list[str]:
+def plain_command(video: Path) -> list[str]:
     """One run of ffmpeg, in the folder that its files go to."""
     split = "[0:v]split=3" + "".join(f"[in{side}]" for side in QUALITIES)
     scaled = [f"[in{side}]scale={size}[out{side}]" for side, (size, *_) in QUALITIES.items()]
-    command = [FFMPEG, "-v", "error", "-i", str(film), "-filter_complex", ";".join([split, *scaled])]
+    command = [FFMPEG, "-v", "error", "-i", str(video), "-filter_complex", ";".join([split, *scaled])]
     for side, (_, rate, buffer) in QUALITIES.items():
         encoded = (
             f"-map [out{side}] -map 0:a -c:v libx264 -preset veryfast -crf 23 -profile:v high -maxrate {rate}"
@@ -120,31 +120,31 @@ def _bytes_in(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir())
 
 
-async def poster(film: Path) -> float:
+async def poster(video: Path) -> float:
     """Seconds from a file to the files of its poster, the child's start among them."""
     began = time.perf_counter()
-    async with processed(film, "video/mp4"):
+    async with processed(video, "video/mp4"):
         return time.perf_counter() - began
 
 
-def posters(uploads: Uploads, film: Path, count: int, folder: Path) -> list[float]:
+def posters(uploads: Uploads, video: Path, count: int, folder: Path) -> list[float]:
     """Seconds from an upload's completion to the URL of its poster, through a worker that waits for it."""
     with worker(uploads.environment, folder):
-        return [_published(uploads.of_another_caller(f"films-{number}"), film) for number in range(count + 1)][1:]
+        return [_published(uploads.of_another_caller(f"videos-{number}"), video) for number in range(count + 1)][1:]
 
 
-def _published(uploads: Uploads, film: Path) -> float:
-    media_id = uploads.bring(film)
+def _published(uploads: Uploads, video: Path) -> float:
+    media_id = uploads.bring(video)
     took = _until(lambda: uploads.call("media.getMedia", mediaId=media_id)["media"]["thumbnailUrl"])
     uploads.call("media.cancelProcessing", mediaId=media_id)
     return took
 
 
-def photos_beside(uploads: Uploads, photo: Path, film: Path, count: int, folder: Path) -> dict[str, list[float]]:
-    """Seconds from a photo's completion to its being ready: alone, and while the same worker encodes a film."""
+def photos_beside(uploads: Uploads, photo: Path, video: Path, count: int, folder: Path) -> dict[str, list[float]]:
+    """Seconds from a photo's completion to its being ready: alone, and while the same worker encodes a video."""
     with worker(uploads.environment, folder):
         alone = [_ready(uploads.of_another_caller(f"alone-{number}"), photo) for number in range(count + 1)][1:]
-        beside = [_ready_beside(uploads.of_another_caller(f"beside-{number}"), photo, film) for number in range(count)]
+        beside = [_ready_beside(uploads.of_another_caller(f"beside-{number}"), photo, video) for number in range(count)]
     return {"alone": alone, "beside": beside}
 
 
@@ -153,15 +153,15 @@ def _ready(uploads: Uploads, photo: Path) -> float:
     return _until(lambda: uploads.call("media.getMedia", mediaId=media_id)["media"]["status"] == "ready")
 
 
-def _ready_beside(uploads: Uploads, photo: Path, film: Path) -> float:
-    media_id = uploads.bring(film)
+def _ready_beside(uploads: Uploads, photo: Path, video: Path) -> float:
+    media_id = uploads.bring(video)
 
     def is_encoded() -> bool:
         return bool(uploads.call("media.getProcessingStatus", mediaId=media_id)["stage"] == "encoding")
 
     _until(is_encoded)
     took = _ready(uploads, photo)
-    require(is_encoded(), "the film was done before the photo")
+    require(is_encoded(), "the video was done before the photo")
     uploads.call("media.cancelProcessing", mediaId=media_id)
     return took
 
@@ -203,8 +203,8 @@ def rows(
         Row("Resident memory of its parent", each(lambda cost: cost.parent), "bounded", " MiB"),
         Row("The poster, in its child", list(alone), "", " s"),
         Row("The poster, from completion to its URL", list(published), "< 5 s", " s"),
-        Row("A photo of 12 MP ready: while a film is encoded / alone", _ratios(photos), ""),
-        Row("A photo of 12 MP ready, while a film is encoded", photos["beside"], "", " s"),
+        Row("A photo of 12 MP ready: while a video is encoded / alone", _ratios(photos), ""),
+        Row("A photo of 12 MP ready, while a video is encoded", photos["beside"], "", " s"),
         Row("A photo of 12 MP ready, alone", photos["alone"], "", " s"),
     ]
 

@@ -1,4 +1,4 @@
-"""What comes out of a recording: facts, the sound alone, and how loud it is from moment to moment."""
+"""What comes out of an audio file: facts, the sound alone, and how loud it is from moment to moment."""
 
 import io
 import json
@@ -18,9 +18,9 @@ from processing.audio.transcode import process
 from processing.failures import ProcessingFailed, Reason
 from processing.protocol import File, Outcome, Tags, Task
 from processing.sandbox.child import processed
+from tests.audio_files import CODECS, MIME_TYPES, TAGS, audio_file
 from tests.clamd import zipped
 from tests.media_files import HTML, photo
-from tests.recordings import CODECS, MIME_TYPES, TAGS, recording
 
 Made = Callable[..., Outcome]
 BOUND_SECONDS = 60
@@ -33,7 +33,7 @@ def rendered_once() -> None:
 
 @pytest.fixture
 def made(tmp_path) -> Made:
-    """Process a recording."""
+    """Process an audio file."""
 
     def make(body: bytes, mime_type: str = "audio/mpeg", most_seconds: float | None = None) -> Outcome:
         source, folder = tmp_path / "source", tmp_path / "made"
@@ -71,8 +71,8 @@ def peaks(outcome: Outcome) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", CODECS)
-def test_every_kind_becomes_aac_a_picture_and_peaks(made, kind):
-    outcome = made(recording(kind), MIME_TYPES[kind])
+def test_every_kind_becomes_aac_an_image_and_peaks(made, kind):
+    outcome = made(audio_file(kind), MIME_TYPES[kind])
 
     assert [(file.name, file.mime_type) for file in outcome.files] == [
         ("full", "audio/mp4"),
@@ -101,7 +101,7 @@ def test_every_kind_becomes_aac_a_picture_and_peaks(made, kind):
     ],
 )
 def test_rates_and_channels_are_those_that_every_player_has(made, rate, layout, expected):
-    outcome = made(recording("wav", 1.0, rate, layout), "audio/wav")
+    outcome = made(audio_file("wav", 1.0, rate, layout), "audio/wav")
 
     with av.open(str(named(outcome, "full").path)) as container:
         context = container.streams.audio[0].codec_context
@@ -110,9 +110,9 @@ def test_rates_and_channels_are_those_that_every_player_has(made, rate, layout, 
 
 
 @pytest.mark.parametrize("kind", CODECS)
-def test_what_a_recording_says_of_itself_is_told_and_not_carried_along(made, kind):
+def test_what_an_audio_says_of_itself_is_told_and_not_carried_along(made, kind):
     """Title, artist and album are facts; no rendition holds them, nor anything else."""
-    outcome = made(recording(kind), MIME_TYPES[kind])
+    outcome = made(audio_file(kind), MIME_TYPES[kind])
 
     assert outcome.facts.shown.tags == Tags(title="Harbour", artist="The Gulls", album="Low tide")
     full = named(outcome, "full").path
@@ -122,7 +122,7 @@ def test_what_a_recording_says_of_itself_is_told_and_not_carried_along(made, kin
 
 
 def test_tags_fit_on_a_line(made):
-    outcome = made(recording("mp3", tags=(("title", "one\ntwo\x07 " + "x" * 5000), ("artist", " \n "))))
+    outcome = made(audio_file("mp3", tags=(("title", "one\ntwo\x07 " + "x" * 5000), ("artist", " \n "))))
 
     assert outcome.facts.shown.tags
     assert outcome.facts.shown.tags.title == ("one two " + "x" * 5000)[:200]
@@ -132,7 +132,7 @@ def test_tags_fit_on_a_line(made):
 def test_tags_in_another_encoding_than_utf_8_are_no_damage(made):
     """WAV has none that it says, and programs write that of their machine."""
     said = b"INFOINAM" + struct.pack("<I", 6) + "Grüße\0".encode("latin-1")
-    wav = recording("wav", tags=())
+    wav = audio_file("wav", tags=())
     body = wav[:12] + b"LIST" + struct.pack("<I", len(said)) + said + wav[12:]
 
     outcome = made(body, "audio/wav")
@@ -142,13 +142,13 @@ def test_tags_in_another_encoding_than_utf_8_are_no_damage(made):
     assert outcome.facts.shown.tags.title == "Gr\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}e"
 
 
-def test_a_recording_without_tags_has_none(made):
-    assert made(recording("mp3", tags=())).facts.shown.tags is None
+def test_an_audio_without_tags_has_none(made):
+    assert made(audio_file("mp3", tags=())).facts.shown.tags is None
 
 
 def test_peaks_are_of_the_form_that_players_read(made):
     """The one that grows louder from beginning to end does so here too."""
-    told = peaks(made(recording("wav"), "audio/wav"))
+    told = peaks(made(audio_file("wav"), "audio/wav"))
 
     assert (told["version"], told["channels"], told["bits"], told["sample_rate"]) == (2, 1, 8, 8000)
     assert len(told["data"]) == 2 * told["length"]
@@ -159,8 +159,8 @@ def test_peaks_are_of_the_form_that_players_read(made):
     assert max(highs) > 100
 
 
-def test_a_long_recording_has_no_more_peaks(made):
-    outcome = made(recording("wav", 400.0, 8000, "mono"), "audio/wav")
+def test_a_long_audio_has_no_more_peaks(made):
+    outcome = made(audio_file("wav", 400.0, 8000, "mono"), "audio/wav")
 
     told = peaks(outcome)
     assert 500 <= told["length"] <= 1000
@@ -168,11 +168,11 @@ def test_a_long_recording_has_no_more_peaks(made):
     assert named(outcome, "peaks").size < 10_000
 
 
-def test_the_picture_shows_what_grows_louder(made):
-    picture = Image.open(io.BytesIO(named(made(recording("wav"), "audio/wav"), "waveform").path.read_bytes()))
+def test_the_image_shows_what_grows_louder(made):
+    image = Image.open(io.BytesIO(named(made(audio_file("wav"), "audio/wav"), "waveform").path.read_bytes()))
 
-    assert (picture.format, picture.size, picture.mode) == ("WEBP", (1200, 240), "RGBA")
-    opaque = picture.getchannel("A").point(lambda value: 255 if value else 0)
+    assert (image.format, image.size, image.mode) == ("WEBP", (1200, 240), "RGBA")
+    opaque = image.getchannel("A").point(lambda value: 255 if value else 0)
     heights = []
     for left in (300, 600, 1150):
         bounds = opaque.crop((left, 0, left + 20, 240)).getbbox()
@@ -182,15 +182,15 @@ def test_the_picture_shows_what_grows_louder(made):
     assert heights[-1] > 220
 
 
-def test_a_recording_that_changes_its_rate_and_channels_midway_is_heard_to_its_end(made):
-    outcome = made(recording("mp3", 1.0, 44_100, "stereo") + recording("mp3", 1.0, 22_050, "mono"))
+def test_an_audio_that_changes_its_rate_and_channels_midway_is_heard_to_its_end(made):
+    outcome = made(audio_file("mp3", 1.0, 44_100, "stereo") + audio_file("mp3", 1.0, 22_050, "mono"))
 
     assert outcome.facts.duration == pytest.approx(2.0, abs=0.2)
     assert min(loudness(named(outcome, "full"))[1::2]) > 1000
 
 
-def test_silence_is_a_recording_too(made):
-    wav = recording("wav")
+def test_silence_is_an_audio_too(made):
+    wav = audio_file("wav")
     told = peaks(made(wav[:200] + b"\0" * (len(wav) - 200), "audio/wav"))
 
     assert set(told["data"][100:]) == {0}
@@ -199,7 +199,7 @@ def test_silence_is_a_recording_too(made):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("rate", [8000, 44_100, 48_000, 384_000])
 @pytest.mark.parametrize("samples", [1, 2, 10, 23, 24, 50, 100, 127, 128])
-def test_the_shortest_recordings_last_some_time_or_are_none(made, rate, samples):
+def test_the_shortest_audios_last_some_time_or_are_none(made, rate, samples):
     """A duration of zero is none: the database would refuse it for ever."""
     found = tried(lambda: made(wav_header(1, rate, 2 * samples) + b"\1\1" * samples, "audio/wav"))
 
@@ -214,9 +214,9 @@ def test_the_shortest_recordings_last_some_time_or_are_none(made, rate, samples)
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("tenths", range(10))
 @pytest.mark.parametrize("kind", CODECS)
-def test_a_recording_that_was_cut_off_is_heard_as_far_as_it_goes(made, kind, tenths):
+def test_an_audio_that_was_cut_off_is_heard_as_far_as_it_goes(made, kind, tenths):
     """Some kinds have their index at their end, everything in their last page, or much before the sound."""
-    body = recording(kind)
+    body = audio_file(kind)
     found = tried(lambda: made(body[: len(body) * tenths // 10], MIME_TYPES[kind]))
 
     if isinstance(found, Reason):
@@ -256,7 +256,7 @@ HOSTILE = {
     "nothing": b"",
     "a byte": b"\xff",
     "a web page": HTML,
-    "a picture": photo(),
+    "an image": photo(),
     "an archive": zipped(b"x" * 1000),
     "a playlist": PLAYLIST,
     "a concat script": CONCAT,
@@ -271,7 +271,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("mime_type", ["audio/mpeg", "audio/wav", "audio/ogg", "audio/mp4"])
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
-async def test_what_is_no_recording_is_refused_in_bounded_time(tmp_path, body, mime_type):
+async def test_what_is_no_audio_is_refused_in_bounded_time(tmp_path, body, mime_type):
     """By its child, which reads no other file, asks nobody, and leaves nothing; noise may sound like noise."""
     source = tmp_path / "source"
     source.write_bytes(body)
@@ -297,31 +297,31 @@ def test_what_never_ends_is_refused(made, monkeypatch):
     monkeypatch.setattr(sound, "MAX_SECONDS", 1.0)
 
     with pytest.raises(ProcessingFailed) as failed:
-        made(recording("mp3"))
+        made(audio_file("mp3"))
     assert failed.value.reason == Reason.AUDIO_TOO_LONG
 
 
 @pytest.mark.parametrize("kind", ["m4a", "mp3", "ogg", "wav"])
 def test_what_lasts_longer_than_a_run_may_is_left_for_later(made, kind):
     """The outcome says how long it is at least."""
-    outcome = made(recording(kind, seconds=3.0), MIME_TYPES[kind], most_seconds=1.0)
+    outcome = made(audio_file(kind, seconds=3.0), MIME_TYPES[kind], most_seconds=1.0)
 
     assert outcome.files == ()
     assert outcome.facts.duration >= 1.0
-    assert len(made(recording(kind), MIME_TYPES[kind], most_seconds=4.0).files) == 3
+    assert len(made(audio_file(kind), MIME_TYPES[kind], most_seconds=4.0).files) == 3
 
 
 def test_what_lasts_longer_than_its_header_says_is_left_for_later_as_well(made):
     """An Ogg that is cut has no last page to tell by."""
-    stream = recording("ogg", seconds=3.0)
-    liar = stream[: stream.rindex(b"OggS")] + recording("ogg", seconds=0.5)[-2000:]
+    stream = audio_file("ogg", seconds=3.0)
+    liar = stream[: stream.rindex(b"OggS")] + audio_file("ogg", seconds=0.5)[-2000:]
 
     outcome = made(liar, "audio/ogg", most_seconds=2.0)
 
     assert outcome.files == ()
 
 
-def test_a_film_without_sound_is_no_recording(made, tmp_path):
+def test_a_video_without_sound_is_no_audio(made, tmp_path):
     path = tmp_path / "silent.mp4"
     with av.open(str(path), "w") as target:
         stream = target.add_stream("mpeg4", rate=10)
@@ -335,8 +335,8 @@ def test_a_film_without_sound_is_no_recording(made, tmp_path):
     assert failed.value.reason == Reason.AUDIO_DAMAGED
 
 
-async def test_a_recording_is_shown_by_what_was_made_of_it(ready_media, resources):
-    media = await ready_media(recording("mp3"), filename="gulls.mp3", contentType="audio/mpeg")
+async def test_an_audio_is_shown_by_what_was_made_of_it(ready_media, resources):
+    media = await ready_media(audio_file("mp3"), filename="gulls.mp3", contentType="audio/mpeg")
 
     assert media.status == "ready"
     assert [made.name for made in media.renditions] == ["full", "waveform", "peaks"]
@@ -350,16 +350,16 @@ async def test_a_recording_is_shown_by_what_was_made_of_it(ready_media, resource
     assert media.renditions[0].duration == media.duration
 
 
-async def test_a_recording_that_cannot_be_heard_fails_with_a_reason(ready_media):
+async def test_an_audio_that_cannot_be_heard_fails_with_a_reason(ready_media):
     media = await ready_media(b"RIFF\x24\0\0\0WAVEfmt " + b"\0" * 40, filename="a.wav", contentType="audio/wav")
 
     assert (media.status, media.error.code) == ("failed", "audio_damaged")
-    assert media.error.reason == "The recording is damaged, or holds no sound."
+    assert media.error.reason == "The audio file is damaged, or holds no sound."
 
 
 def test_the_bits_a_second_are_those_that_are_heard(made):
     """Half a minute is told, and a second is there."""
-    whole = recording("wav", 1.0, layout="mono")
+    whole = audio_file("wav", 1.0, layout="mono")
     longer = whole.replace(struct.pack("<I", 96_000), struct.pack("<I", 2_880_000), 1)
     assert longer != whole
 
@@ -368,14 +368,14 @@ def test_the_bits_a_second_are_those_that_are_heard(made):
 
 @pytest.mark.parametrize("kind", ["ogg", "flac in ogg"])
 def test_a_chained_ogg_is_heard_to_its_end(made, kind):
-    outcome = made(recording(kind, 1.0) + recording(kind, 2.0), "audio/ogg")
+    outcome = made(audio_file(kind, 1.0) + audio_file(kind, 2.0), "audio/ogg")
 
     assert outcome.facts.duration == pytest.approx(3.0, abs=0.1)
     assert outcome.facts.shown.warnings == ()
 
 
 def test_a_chained_ogg_of_other_channels_is_heard_as_far_as_its_first_link_goes(made):
-    outcome = made(recording("ogg", 1.0) + recording("ogg", 2.0, layout="mono"), "audio/ogg")
+    outcome = made(audio_file("ogg", 1.0) + audio_file("ogg", 2.0, layout="mono"), "audio/ogg")
 
     assert outcome.facts.duration == pytest.approx(1.0, abs=0.1)
     assert outcome.facts.shown.warnings == ("sound_incomplete",)

@@ -1,4 +1,4 @@
-"""Films of every kind, made when they are asked for: a scene that grows brighter."""
+"""Videos of every kind, made when they are asked for: a scene that grows brighter."""
 
 import io
 import os
@@ -43,11 +43,11 @@ MIRRORS: dict[int, Matrix] = {
     180: (1, 0, 0, -1),
     270: (0, 1, 1, 0),
 }
-CLOCK = 90_000  # ticks a second of films whose frames come as they like
+CLOCK = 90_000  # ticks a second of videos whose frames come as they like
 
 
 @cache
-def film(
+def clip(
     kind: str = "mp4",
     seconds: float = 2.0,
     size: tuple[int, int] = (320, 240),
@@ -87,12 +87,12 @@ def scheduled_as_ever() -> Iterator[None]:
 
 
 def shown(part: float, size: tuple[int, int] = (320, 240)) -> Image.Image:
-    """What a film shows once a part of it is over."""
+    """What a video shows once a part of it is over."""
     return Image.blend(scene(*size), Image.new("RGB", size, "white"), part / 4)
 
 
 def edited(body: bytes, *arguments: str, kind: str = "mp4", beside: dict[str, bytes] | None = None) -> bytes:
-    """Another film that the ffmpeg program makes of one, and of the files beside it."""
+    """Another video that the ffmpeg program makes of one, and of the files beside it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for beside_name, content in {"source": body, **(beside or {})}.items():

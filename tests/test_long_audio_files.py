@@ -1,17 +1,17 @@
-"""A long recording is processed in a run of its own, for which no short one waits."""
+"""A long audio file is processed in a run of its own, for which no short one waits."""
 
 import psycopg
 import pytest
 from msgspec.structs import replace
 
-from jobs import recordings, turns
-from jobs.recordings import limits_of
+from jobs import long_audio, turns
+from jobs.long_audio import limits_of
 from jobs.turns import LONG_AUDIO
 from sql.rows import MediaRow
-from tests.attacks.flac import RATE, recording_of
-from tests.recordings import recording
+from tests.attacks.flac import RATE, audio_file_of
+from tests.audio_files import audio_file
 
-RECORDING = {"filename": "talk.m4a", "contentType": "audio/mp4"}
+AUDIO = {"filename": "talk.m4a", "contentType": "audio/mp4"}
 SECONDS = 3.0
 
 
@@ -22,10 +22,10 @@ def rendered_once() -> None:
 
 @pytest.fixture
 def long_from(monkeypatch):
-    """Have recordings of so many seconds be long."""
+    """Have audio files of so many seconds be long."""
 
     def have(seconds):
-        for module in (recordings, turns):
+        for module in (long_audio, turns):
             monkeypatch.setattr(module, "LONG_SECONDS", seconds)
 
     return have
@@ -33,14 +33,14 @@ def long_from(monkeypatch):
 
 @pytest.fixture
 def computed_quickly(monkeypatch):
-    """Have a recording take two seconds of the processor at the most."""
-    monkeypatch.setattr(recordings, "CPU_SECONDS", 1)
-    monkeypatch.setattr(recordings, "CPU_SLOWEST", 1_000_000)
+    """Have an audio file take two seconds of the processor at the most."""
+    monkeypatch.setattr(long_audio, "CPU_SECONDS", 1)
+    monkeypatch.setattr(long_audio, "CPU_SLOWEST", 1_000_000)
 
 
 @pytest.fixture
 def runs(database_url):
-    """In which lanes recordings have been processed, how often."""
+    """In which lanes audio files have been processed, how often."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
             "create table runs (queue text);"
@@ -52,9 +52,9 @@ def runs(database_url):
         yield lambda: [queue for (queue,) in connection.execute("select queue from runs").fetchall()]
 
 
-async def test_a_long_recording_waits_for_its_turn_among_such(completed_media, run_pending, call, long_from, runs):
+async def test_a_long_audio_waits_for_its_turn_among_such(completed_media, run_pending, call, long_from, runs):
     long_from(SECONDS - 1)
-    media = await completed_media(recording("m4a", seconds=SECONDS), **RECORDING)
+    media = await completed_media(audio_file("m4a", seconds=SECONDS), **AUDIO)
 
     await run_pending()
 
@@ -68,7 +68,7 @@ async def test_a_long_recording_waits_for_its_turn_among_such(completed_media, r
 
 async def test_a_short_one_is_ready_after_one_run(completed_media, run_pending, call, long_from, runs):
     long_from(SECONDS + 1)
-    media = await completed_media(recording("m4a", seconds=SECONDS), **RECORDING)
+    media = await completed_media(audio_file("m4a", seconds=SECONDS), **AUDIO)
 
     await run_pending()
 
@@ -82,7 +82,7 @@ async def test_a_child_that_leaves_it_for_later_again_has_failed(
     """One that was taken over would have it processed for ever."""
     long_from(SECONDS - 1)
     monkeypatch.setattr("jobs.process.longest_run", lambda media: SECONDS - 1)
-    media = await completed_media(recording("m4a", seconds=SECONDS), **RECORDING)
+    media = await completed_media(audio_file("m4a", seconds=SECONDS), **AUDIO)
 
     await run_pending()
 
@@ -95,7 +95,7 @@ async def test_a_short_one_that_takes_too_much_computing_is_not_tried_again(
     completed_media, run_pending, call, jobs, computed_quickly
 ):
     """Two hundred thousand frames, of a minute, for which others would wait."""
-    media = await completed_media(recording_of([RATE] * 200_000), filename="talk.oga", contentType="audio/ogg")
+    media = await completed_media(audio_file_of([RATE] * 200_000), filename="talk.oga", contentType="audio/ogg")
 
     await run_pending()
 
@@ -105,10 +105,10 @@ async def test_a_short_one_that_takes_too_much_computing_is_not_tried_again(
 
 
 @pytest.mark.parametrize(("seconds", "computing"), [(None, 60), (600, 60), (3600, 210), (4 * 3600, 600)])
-async def test_a_recording_has_computing_time_in_proportion_to_what_is_heard(
+async def test_an_audio_has_computing_time_in_proportion_to_what_is_heard(
     completed_media, resources, seconds, computing
 ):
-    media = await completed_media(recording("m4a"), **RECORDING)
+    media = await completed_media(audio_file("m4a"), **AUDIO)
     row = await resources.db.one(MediaRow, "read_media", id=media.id)
 
     assert limits_of(replace(row, duration=seconds), "audio/mp4").cpu_seconds == computing

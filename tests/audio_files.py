@@ -1,4 +1,4 @@
-"""Recordings of every kind, made when they are asked for: a tone that grows louder, with tags."""
+"""Audio files of every kind, made when they are asked for: a tone that grows louder, with tags."""
 
 import io
 import math
@@ -41,7 +41,7 @@ TAGS = {
 
 
 @cache
-def recording(
+def audio_file(
     kind: str,
     seconds: float = 2.0,
     rate: int = 48_000,

@@ -1,4 +1,4 @@
-"""A film that is shown by its poster is made to play, quality by quality.
+"""A video that is shown by its poster is made to play, quality by quality.
 
 What is published is in the row at once: a run that takes over from one that died makes only what is not there.
 """
@@ -18,11 +18,11 @@ from sql.rows import MediaRow
 from storage.playlists import MAX_BYTES, PlaylistDamaged, master_playlist, read_own
 
 ENCODED_AT = BEGUN_AT[Stage.PUBLISHING]
-ENCODING_SECONDS, SLOWEST = 120, 30  # what encoding a film may take, and for each second of it besides
+ENCODING_SECONDS, SLOWEST = 120, 30  # what encoding a video may take, and for each second of it besides
 
 
 async def make_it_play(ctx: JobContext, media: MediaRow, source: Path, mime_type: str) -> None:
-    """Publish the qualities that a film lacks, and make it ready. Raises Overtaken."""
+    """Publish the qualities that a video lacks, and make it ready. Raises Overtaken."""
     await note(ctx, media, Stage.ENCODING)
     async with processed(
         source,
@@ -69,7 +69,7 @@ async def _publish_qualities(ctx: JobContext, media: MediaRow, outcome: Outcome)
 
 
 def _require_own(files: tuple[File, ...]) -> None:
-    """Have no player sent elsewhere: a child that a film took over can have written any playlist."""
+    """Have no player sent elsewhere: a child that a video took over can have written any playlist."""
     try:
         for file in files:
             if file.variant:
@@ -104,6 +104,6 @@ def _names(media: MediaRow) -> tuple[str, ...]:
 
 
 def _place(made: Told) -> tuple[int, int]:
-    """The fixed order: pictures, MP4s from the lowest, then what makes up HLS."""
+    """The fixed order: images, MP4s from the lowest, then what makes up HLS."""
     name = made["name"]
     return (OF_VIDEO.index(name) if name in OF_VIDEO else len(OF_VIDEO), made["height"] or 0)

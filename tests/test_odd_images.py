@@ -1,4 +1,4 @@
-"""Pictures that are whole, but not as pictures usually are: their end, their turn."""
+"""Images that are whole, but not as images usually are: their end, their turn."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from processing.failures import Reason
 from processing.image.process import process
 from processing.protocol import Outcome, Task
 from tests.images import STORED, difference, encoded, scene
-from tests.test_recordings import tried
+from tests.test_audio_files import tried
 
 
 @pytest.fixture
 def made(tmp_path):
-    """Process a picture."""
+    """Process an image."""
 
     def make(body: bytes, mime_type: str) -> Outcome:
         source, folder = tmp_path / "source", tmp_path / "made"
