@@ -18,7 +18,7 @@ BEGUN_AT = {Stage.SCANNING: 10, Stage.RENDERING: 20, Stage.ENCODING: 30, Stage.P
 Told = dict[str, Any]
 
 # What is known of a file stays as it is.
-NO_FACTS: Told = dict.fromkeys(("metadata", "capture", "width", "height", "duration"))
+NO_FACTS: Told = dict.fromkeys(("metadata", "exif", "width", "height", "duration"))
 
 
 class Overtaken(Exception):
@@ -48,7 +48,7 @@ def facts_of(facts: Facts) -> Told:
     """What is known of a file, as the statements take it."""
     return {
         "metadata": msgspec.json.encode(facts.shown).decode(),
-        "capture": msgspec.json.encode(facts.capture).decode(),
+        "exif": msgspec.json.encode(facts.exif).decode(),
         "width": facts.width,
         "height": facts.height,
         "duration": facts.duration,

@@ -94,7 +94,7 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Capture:
+class Exif:
     """How a photo was taken, for its owner alone. `captured_at` is ISO 8601, with an offset if the camera knew one."""
 
     make: Text | None = None
@@ -147,7 +147,7 @@ class Facts:
     width: Pixels | None = None
     height: Pixels | None = None
     duration: Seconds | None = None
-    capture: Capture | None = None
+    exif: Exif | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

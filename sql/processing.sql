@@ -28,7 +28,7 @@ update media set failures = failures + 1 where id = %(id)s and run = %(run)s;
 update media set
     renditions = renditions || %(renditions)s::jsonb, stage = null, attempts = attempts - 1, failures = 0,
     progress = greatest(progress, %(progress)s::smallint), updated_at = %(now)s,
-    metadata = coalesce(%(metadata)s::jsonb, metadata), capture = coalesce(%(capture)s::jsonb, capture),
+    metadata = coalesce(%(metadata)s::jsonb, metadata), exif = coalesce(%(exif)s::jsonb, exif),
     width = coalesce(%(width)s, width), height = coalesce(%(height)s, height), duration = coalesce(%(duration)s, duration)
 where id = %(id)s and state = 'processing' and run = %(run)s
 returning {media};
@@ -44,7 +44,7 @@ returning {media};
 update media set
     state = 'ready', stage = null, progress = 100, updated_at = %(now)s,
     renditions = %(renditions)s::jsonb,
-    metadata = coalesce(%(metadata)s::jsonb, metadata), capture = coalesce(%(capture)s::jsonb, capture),
+    metadata = coalesce(%(metadata)s::jsonb, metadata), exif = coalesce(%(exif)s::jsonb, exif),
     width = coalesce(%(width)s, width), height = coalesce(%(height)s, height), duration = coalesce(%(duration)s, duration)
 where id = %(id)s and state = 'processing' and run = %(run)s
 returning {media};

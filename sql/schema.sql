@@ -27,7 +27,7 @@ CREATE TABLE media (
     duration double precision,
     renditions jsonb DEFAULT '[]'::jsonb NOT NULL,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    capture jsonb,
+    exif jsonb,
     stage text,
     progress smallint DEFAULT 0 NOT NULL,
     attempts smallint DEFAULT 0 NOT NULL,

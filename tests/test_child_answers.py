@@ -71,7 +71,7 @@ def test_an_answer_that_is_none_is_a_crash(tmp_path, text):
         ({"duration": 0.0}, {}),
         ({"shown": {"tags": {"title": "a\0b"}}}, {}),
         ({"shown": {"bitrate": -1}}, {}),
-        ({"capture": {"make": "a\0b"}}, {}),
+        ({"exif": {"make": "a\0b"}}, {}),
         ({}, {"name": "a\0b"}),
         ({}, {"path": "{folder}/\0.webp"}),
         ({}, {"path": "{folder}/" + "x" * 5000 + ".webp"}),

@@ -85,7 +85,7 @@ def test_no_rendition_holds_metadata(tmp_path, kind):
         assert {tag for tag in after if tag.startswith("Composite:")} <= COMPOSED
         assert after["File:MIMEType"] == "image/webp"
     assert not any(SECRET.encode() in file.path.read_bytes() for file in outcome.files)
-    assert kind == "GIF" or (outcome.facts.capture and outcome.facts.capture.location)
+    assert kind == "GIF" or (outcome.facts.exif and outcome.facts.exif.location)
 
 
 def test_an_upright_rendition_tells_no_orientation(tmp_path):

@@ -12,7 +12,7 @@ from PIL import Image, ImageSequence, ImageStat
 from processing.detect import detect
 from processing.failures import ProcessingFailed, Reason
 from processing.image.process import process
-from processing.protocol import Capture, File, Location, Outcome, Policy, Task
+from processing.protocol import Exif, File, Location, Outcome, Policy, Task
 from tests.images import (
     MIME_TYPES,
     animation,
@@ -305,26 +305,26 @@ def test_nothing_dominates_where_nothing_shows(made):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
 def test_camera_and_time_are_told_and_the_place_is_not(made, kind):
-    told = made(encoded(scene(), kind, exif=capture_exif())).facts.capture
+    told = made(encoded(scene(), kind, exif=capture_exif())).facts.exif
 
-    assert told == Capture(
+    assert told == Exif(
         make="Maker", model="Model 7", lens="50 mm", captured_at="2024-05-06T07:08:09+02:00", location=None
     )
 
 
 def test_the_place_is_told_when_it_is_to_be_kept(made):
-    told = made(encoded(scene(), exif=capture_exif()), policy=Policy(keep_location=True)).facts.capture
+    told = made(encoded(scene(), exif=capture_exif()), policy=Policy(keep_location=True)).facts.exif
 
     assert told.location == Location(latitude=-33.856917, longitude=151.209333, altitude=58.0)
 
 
 def test_a_camera_without_offset_tells_local_time(made):
-    assert made(encoded(scene(), exif=capture_exif(offset=None))).facts.capture.captured_at == "2024-05-06T07:08:09"
+    assert made(encoded(scene(), exif=capture_exif(offset=None))).facts.exif.captured_at == "2024-05-06T07:08:09"
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b"Exif\0\0" + b"\xff" * 500])
 def test_unreadable_exif_is_left_out(made, exif):
-    assert made(encoded(scene(), exif=exif)).facts.capture == Capture()
+    assert made(encoded(scene(), exif=exif)).facts.exif == Exif()
 
 
 @pytest.mark.parametrize(

@@ -41,12 +41,12 @@ def seen(resources):
 
 
 @pytest.fixture
-def capture(database_url):
+def exif(database_url):
     """What is kept privately of a media."""
 
     def read(media_id):
         with psycopg.connect(database_url) as connection:
-            ((kept,),) = connection.execute("select capture from media where id = %s", [media_id]).fetchall()
+            ((kept,),) = connection.execute("select exif from media where id = %s", [media_id]).fetchall()
         return kept
 
     return read
@@ -129,19 +129,19 @@ async def test_a_rendition_is_downloaded_by_its_name(ready_media, call):
         await call("media.getDownloadUrl", mediaId=str(media.id), rendition="mp4-360p")
 
 
-async def test_the_camera_is_kept_privately_and_the_place_is_not(ready_media, capture):
+async def test_the_camera_is_kept_privately_and_the_place_is_not(ready_media, exif):
     media = await ready_media(encoded(scene(), exif=capture_exif()))
 
-    kept = capture(media.id)
+    kept = exif(media.id)
     assert (kept["make"], kept["location"]) == ("Maker", None)
     assert "Maker" not in media.model_dump_json()
 
 
-async def test_the_place_is_kept_when_it_is_asked_for(completed_media, run_pending, capture):
+async def test_the_place_is_kept_when_it_is_asked_for(completed_media, run_pending, exif):
     media = await completed_media(encoded(scene(), exif=capture_exif()))
     await run_pending(policy=Policy(keep_location=True))
 
-    assert capture(media.id)["location"]["latitude"] == pytest.approx(-33.856917)
+    assert exif(media.id)["location"]["latitude"] == pytest.approx(-33.856917)
 
 
 async def test_deletion_takes_the_renditions_along(ready_media, call, run_pending, public):

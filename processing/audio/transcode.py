@@ -1,4 +1,4 @@
-"""The processor of audio: a file becomes facts, a rendition that holds nothing but the sound, and its waveform."""
+"""The processor of audio: a file becomes facts, a re-encoded rendition without metadata, and its waveform."""
 
 from array import array
 from collections.abc import Iterator

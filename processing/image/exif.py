@@ -5,24 +5,24 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
-from PIL.Image import Exif
 
-from processing.protocol import Capture, Location
+from processing.protocol import Exif, Location
 
 MAX_CHARACTERS = 100
 
 
-def read_capture(exif: bytes, *, keep_location: bool) -> Capture:
+def read_exif(exif: bytes, *, keep_location: bool) -> Exif:
     """What an EXIF block says; where, only when that is to be kept."""
     try:
-        block = Exif()
+        block = Image.Exif()
         block.load(exif)
         details = block.get_ifd(IFD.Exif)
         places = block.get_ifd(IFD.GPSInfo) if keep_location else {}
     except Exception:  # noqa: BLE001 - Pillow's reader raises whatever the bytes make it stumble over
-        return Capture()
-    return Capture(
+        return Exif()
+    return Exif(
         make=_text(block.get(Base.Make)),
         model=_text(block.get(Base.Model)),
         lens=_text(details.get(Base.LensModel)),

@@ -1,10 +1,10 @@
-"""The processor of images: a file becomes facts, thumbnails and a full size that holds nothing but the image."""
+"""The processor of images: a file becomes facts, re-encoded thumbnails and a full size, without metadata."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 from contracts.renditions import THUMBNAILS
 from processing.image.decode import open_image
-from processing.image.exif import read_capture
+from processing.image.exif import read_exif
 from processing.image.libvips import Image, refusing_damage
 from processing.image.placeholder import placeholder
 from processing.image.renditions import full_size, thumbnails
@@ -25,6 +25,6 @@ def process(task: Task, _tell: Tell = unheard) -> Outcome:
         ),
         width=source_image.width,
         height=source_image.height,
-        capture=read_capture(source_image.exif, keep_location=task.policy.keep_location),
+        exif=read_exif(source_image.exif, keep_location=task.policy.keep_location),
     )
     return Outcome(facts=facts, files=files)

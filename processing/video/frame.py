@@ -54,16 +54,16 @@ def cropped(frame: VideoFrame, crop: Crop | None) -> VideoFrame:
     return _filtered(frame, (crop.filter,)) if crop else frame
 
 
-def displayed(frame: VideoFrame, stretch: float) -> tuple[int, int]:
+def displayed(frame: VideoFrame, sample_aspect_ratio: float) -> tuple[int, int]:
     """Width and height of a frame as it is displayed, in square pixels."""
-    width, height = max(1, round(frame.width * stretch)), frame.height
+    width, height = max(1, round(frame.width * sample_aspect_ratio)), frame.height
     return (height, width) if Placement.of(frame).exchanged else (width, height)
 
 
-def upright(frame: VideoFrame, stretch: float) -> Image:
+def upright(frame: VideoFrame, sample_aspect_ratio: float) -> Image:
     """A frame as an image in sRGB, placed and stretched as it is displayed."""
     placed = Placement.of(frame).apply(image_of(_rgb(frame)))
-    width, height = displayed(frame, stretch)
+    width, height = displayed(frame, sample_aspect_ratio)
     same = (width, height) == (placed.width, placed.height)
     return placed if same else placed.thumbnail_image(width, height=height, size="force")
 

@@ -23,7 +23,7 @@ def process(task: Task, _tell: Tell = unheard) -> Outcome:
         frame = video.still(POSTER_AT * extent.seconds)
         require_size(frame, task.policy)
         frame = cropped(frame, video.crop)
-        image = upright(frame, video.stretch).copy_memory()
+        image = upright(frame, video.sample_aspect_ratio).copy_memory()
     thumbs = thumbnails(image.thumbnail_image(LARGEST, height=LARGEST, size="down"), task.folder)
     facts = Facts(
         shown=_shown(video, extent, Placement.of(frame).turn, placeholder(Image.new_from_file(thumbs[0].path))),
@@ -34,8 +34,8 @@ def process(task: Task, _tell: Tell = unheard) -> Outcome:
     return Outcome(facts=facts, files=(*thumbs, full_size(image, task.folder, POSTER)))
 
 
-def _shown(video: Video, extent: Extent, rotation: int, appearance: tuple[str, str]) -> Shown:
-    stand_in, dominant = appearance
+def _shown(video: Video, extent: Extent, rotation: int, placeholder: tuple[str, str]) -> Shown:
+    stand_in, dominant = placeholder
     return Shown(
         codec=video.codec,
         bitrate=extent.bitrate,

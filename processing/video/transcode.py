@@ -55,7 +55,7 @@ def _planned(task: Task) -> Run:
         require_work(extent, first, task.policy)
         first = cropped(first, video.crop)
         frames = max(1, round(extent.seconds * rate))
-        wanted = rungs(*displayed(first, video.stretch))
+        wanted = rungs(*displayed(first, video.sample_aspect_ratio))
         return Run(
             source=task.source,
             mime_type=task.mime_type,

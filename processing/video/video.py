@@ -30,9 +30,9 @@ STILL_PIXELS = 4 * MOST_PIXELS  # that are decoded to reach one frame; keyframes
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """An open video. A pixel is `stretch` times as wide as it is high; `is_silenced` has sounds that nobody decodes.
+    """An open video. A pixel is `sample_aspect_ratio` times as wide as it is high.
 
-    Of its frames, what `crop` leaves is displayed.
+    `is_silenced` has sounds that nobody decodes. Of its frames, what `crop` leaves is displayed.
     """
 
     container: InputContainer
@@ -41,7 +41,7 @@ class Video:
     codec: str
     sound: AudioStream | None
     is_silenced: bool
-    stretch: float
+    sample_aspect_ratio: float
     crop: Crop | None
 
     def still(self, at: float) -> VideoFrame:
@@ -114,7 +114,7 @@ def open_video(source: Path, mime_type: str) -> Iterator[Video]:
             codec=stream.codec_context.codec.canonical_name,
             sound=sound,
             is_silenced=sound is None and bool(container.streams.audio),
-            stretch=_stretch(stream),
+            sample_aspect_ratio=_sample_aspect_ratio(stream),
             crop=crop_of(source, stream.id, stream.width, stream.height),
         )
 
@@ -128,7 +128,7 @@ def _is_heard(stream: AudioStream) -> bool:
     return stream.codec_context is not None and stream.codec_context.name in SOUND_DECODERS
 
 
-def _stretch(stream: VideoStream) -> float:
+def _sample_aspect_ratio(stream: VideoStream) -> float:
     told = float(stream.sample_aspect_ratio or 1)
     return told if 1 / MOST_STRETCHED < told < MOST_STRETCHED else 1.0
 

@@ -51,7 +51,7 @@ create table media (
     -- What is safe for everybody to read.
     metadata jsonb not null default '{}',
     -- When and with which device it was taken; no caller reads it.
-    capture jsonb,
+    exif jsonb,
 
     -- The step that a worker is at, its progress in percent, and the number of the attempt.
     stage text constraint media_stage_is_known check (

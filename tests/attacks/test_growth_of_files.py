@@ -9,7 +9,7 @@ import pytest
 
 from processing.detect import detect
 from processing.image.dimensions import dimensions
-from processing.image.exif import read_capture
+from processing.image.exif import read_exif
 from processing.inspection import is_rendition
 from processing.protocol import File
 from processing.sandbox.child import _read
@@ -79,7 +79,7 @@ EXIF: dict[str, Made] = {
 
 @pytest.mark.parametrize("exif", EXIF.values(), ids=EXIF)
 def test_exif_is_read_in_linear_time(exif):
-    assert is_linear(lambda block: read_capture(block, keep_location=True), exif)
+    assert is_linear(lambda block: read_exif(block, keep_location=True), exif)
 
 
 @pytest.fixture
