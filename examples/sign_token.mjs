@@ -7,4 +7,6 @@ export function signToken(user, secret, more = {}) {
   return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
 }
 
-console.log(signToken('ada', process.env.AUTH_JWT_SECRET, { plan: 'pro' }));
+if (process.argv[1]?.endsWith('sign_token.mjs')) {
+  console.log(signToken('ada', process.env.AUTH_JWT_SECRET, { plan: 'pro' }));
+}

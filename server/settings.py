@@ -194,7 +194,10 @@ class Settings:
         "The cookie that may hold the token instead of the Authorization header.", default=None, parse=_text
     )
     cors_origins: tuple[str, ...] = setting(
-        "The web origins that may call from a browser, separated by commas.", default=(), parse=_origins
+        "The web origins that may call from a browser, separated by commas. Where it is not set: for `mediarpc dev` "
+        "those of any port of this machine, else none.",
+        default=(),
+        parse=_origins,
     )
     max_body_bytes: int = setting(
         "The largest request body that is parsed, in bytes.", default=1024 * 1024, parse=_number(1024, 64 * 1024**2)

@@ -11,8 +11,9 @@ from tests.node import PACKAGE
 from tests.test_typescript import watch
 from tests.web_app import COMPILERS
 
-MODULES = ["beginnings", "call", "endpoint", "errors", "gate", "input", "outage", "parts", "persistence", "progress"]
-MODULES += ["ready", "resume", "retry", "s3", "send", "slots", "trpc", "types", "upload", "uppy", "urls", "whole"]
+MODULES = ["beginnings", "call", "endpoint", "errors", "gate", "input", "live", "outage", "parts", "persistence"]
+MODULES += ["progress", "ready", "resume", "retry", "s3", "send", "slots", "token", "trpc", "types"]
+MODULES += ["upload", "uppy", "urls", "whole"]
 
 
 def test_the_package_holds_what_is_needed_and_nothing_else(web_app):
@@ -21,7 +22,11 @@ def test_the_package_holds_what_is_needed_and_nothing_else(web_app):
         names = sorted(name.removeprefix("package/") for name in packed.getnames())
 
     built = [f"{folder}/{name}{end}" for folder in ("cjs", "esm") for name in MODULES for end in (".d.ts", ".js")]
-    named = ["LICENSE", "README.md", *(f"{at}package.json" for at in ("", "cjs/", "trpc/", "upload/", "uppy/"))]
+    named = [
+        "LICENSE",
+        "README.md",
+        *(f"{at}package.json" for at in ("", "cjs/", "live/", "trpc/", "upload/", "uppy/")),
+    ]
     generated = ["index.cjs", "index.d.cts", "index.d.ts", "index.js"]
     assert names == sorted([*named, *generated, *built])
 
@@ -42,7 +47,14 @@ def test_the_types_are_right_for_every_way_to_import(web_app):
     answer = json.loads(asked.stdout)
     assert asked.returncode == 0, asked.stdout
     assert answer["analysis"]["problems"] == []
-    assert sorted(answer["analysis"]["entrypoints"]) == [".", "./package.json", "./trpc", "./upload", "./uppy"]
+    assert sorted(answer["analysis"]["entrypoints"]) == [
+        ".",
+        "./live",
+        "./package.json",
+        "./trpc",
+        "./upload",
+        "./uppy",
+    ]
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
@@ -111,6 +123,9 @@ def test_the_examples_compile(web_app):
     of_package = (PACKAGE / "README.md").read_text(encoding="utf-8")
     given = "declare const session: { token: string };\ndeclare const bar: { value: number };\n"
     given += "declare const file: File, video: File, files: File[];\ndeclare const controller: AbortController;\n"
+    given += (
+        "declare function useSyncExternalStore<T>(subscribe: (told: () => void) => () => void, read: () => T): T;\n"
+    )
     shown = re.findall(r"^```ts\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     shown += [given + "\n".join(re.findall(r"^```ts\n(.*?)^```$", of_package, re.MULTILINE | re.DOTALL))]
     assert len(shown) == 2

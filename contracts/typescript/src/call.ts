@@ -1,5 +1,5 @@
 import { ErrorCode, type MediaProcedures, type RpcErrorData } from 'mediarpc';
-import { bearer, type Endpoint } from './endpoint.js';
+import { bearer, isRenewable, type Endpoint } from './endpoint.js';
 import { MediaRpcError, MediaTransportError } from './errors.js';
 
 interface Procedures {
@@ -23,8 +23,26 @@ interface Reply {
 
 const CALL_TIMEOUT = 60_000; // milliseconds
 
-/** Call a procedure once over JSON-RPC. */
+/** Call a procedure once over JSON-RPC, and with another token once more when the server refuses the first. */
 export async function call<Name extends keyof Procedures>(
+  endpoint: Endpoint,
+  method: Name,
+  params: Procedures[Name]['input'],
+  signal?: AbortSignal,
+): Promise<Procedures[Name]['output']> {
+  try {
+    return await callOnce(endpoint, method, params, signal);
+  } catch (error) {
+    if (!isRefusedToken(error) || !isRenewable(endpoint)) throw error;
+    return callOnce(endpoint, method, params, signal);
+  }
+}
+
+function isRefusedToken(error: unknown): boolean {
+  return error instanceof MediaRpcError && (error.is(ErrorCode.SESSION_EXPIRED) || error.is(ErrorCode.INVALID_TOKEN));
+}
+
+async function callOnce<Name extends keyof Procedures>(
   endpoint: Endpoint,
   method: Name,
   params: Procedures[Name]['input'],

@@ -1,6 +1,6 @@
 import type { TRPCClientError } from '@trpc/client';
 import { ErrorCode, type AppRouter } from 'mediarpc';
-import { tokenOf, type Endpoint } from './endpoint.js';
+import { isRenewable, tokenOf, type Endpoint } from './endpoint.js';
 
 type ClientError = TRPCClientError<AppRouter>;
 
@@ -39,7 +39,7 @@ export class Persistence {
     if (performance.now() - this.#began > LIVED) this.#failures = 0;
     this.#failures += 1;
     this.#asked = error.data?.rpcCode === ErrorCode.RATE_LIMIT_EXCEEDED ? error.data.details.retryAfter : 0;
-    if (hasEnded(error)) return typeof this.endpoint.token === 'function' && this.#failures <= MOST_TOKENS;
+    if (hasEnded(error)) return isRenewable(this.endpoint) && this.#failures <= MOST_TOKENS;
     return PASSING.has(error.data?.rpcCode);
   }
 

@@ -1,8 +1,10 @@
 import { httpBatchLink, httpLink, httpSubscriptionLink, isNonJsonSerializable, retryLink, splitLink } from '@trpc/client';
 import type { TRPCLink } from '@trpc/client';
 import type { AppRouter } from 'mediarpc';
-import { bearer, type Endpoint } from './endpoint.js';
+import { bearer, isRenewable, type Endpoint } from './endpoint.js';
 import { hasEnded, Persistence } from './persistence.js';
+
+export { cachedToken } from './token.js';
 
 export interface MediaLinksOptions extends Endpoint {
   /** The EventSource to use in place of the platform's; Node.js has none. */
@@ -27,9 +29,8 @@ export function mediaLinks(options: MediaLinksOptions): TRPCLink<AppRouter>[] {
 }
 
 /** Makes a call once more whose token had ended. */
-function askingAgain({ token }: MediaLinksOptions): TRPCLink<AppRouter> {
-  const canAsk = typeof token === 'function';
-  return retryLink({ retry: ({ attempts, error }) => canAsk && attempts === 1 && hasEnded(error) });
+function askingAgain(options: MediaLinksOptions): TRPCLink<AppRouter> {
+  return retryLink({ retry: ({ attempts, error }) => hasEnded(error) && isRenewable(options) && attempts === 1 });
 }
 
 function calling(options: MediaLinksOptions): TRPCLink<AppRouter> {

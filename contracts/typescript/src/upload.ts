@@ -13,6 +13,7 @@ import { orAborted, retriesOf, retrying, type Retries, type RetryOptions, type U
 import { Slots } from './slots.js';
 import { beginWhole, deliverWhole, type Whole } from './whole.js';
 
+export { cachedToken } from './token.js';
 export { MediaProcessingError, MediaRpcError, MediaTransportError };
 export type { ProcessingProgress, UploadProgress, UploadWait };
 
