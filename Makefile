@@ -65,7 +65,7 @@ clean: ## remove the environment and the data of `make run`
 	@$(INSTALL) -r requirements/run.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@$(PIP) check
-	@$(BIN)/python -m compileall -q contracts jobs procedures processing rpc server sql storage
+	@$(BIN)/python -m compileall -q contracts jobs media procedures processing rpc server sql storage
 	@touch $@
 
 .venv/test: requirements/test.txt .venv/run

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -133,6 +134,7 @@ Filename = Annotated[StrictStr, AfterValidator(_filename)]
 ContentType = Annotated[StrictStr, AfterValidator(_content_type)]
 Sha256 = Annotated[StrictStr, AfterValidator(_sha256)]
 IdempotencyKey = Annotated[StrictStr, Field(min_length=1, max_length=255), AfterValidator(_idempotency_key)]
+IDEMPOTENCY_KEYS_KEPT = timedelta(hours=24)
 MediaIds = Annotated[list[MediaId], Field(min_length=1, max_length=MAX_IDS)]
 PostId = Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(_post_id)]
 Search = Annotated[StrictStr, Field(min_length=1, max_length=MAX_FILENAME_CHARACTERS), AfterValidator(_search)]

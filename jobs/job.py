@@ -1,7 +1,6 @@
 """What a job is: a plain function whose caller is the database, written next to the work it does.
 
-`@job` declares it to the queue (procrastinate, in the same Postgres); `enqueue` adds a run inside the transaction that
-causes it, so that the run exists exactly when its cause is committed.
+`@job` declares it to the queue (`media/queue.py`), where it is enqueued by its name.
 """
 
 import random
@@ -10,29 +9,23 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import structlog
-from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate import JobContext as TaskContext
-from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job as QueuedJob
 from procrastinate.tasks import Task
 
 from contracts.errors import ServiceUnavailable
 from jobs.scan import Scanner
+from media.queue import QUEUE
 from processing.protocol import Policy
-from sql.database import Database, Transaction
+from sql.database import Database
 from storage.s3 import ObjectStore
 
-if TYPE_CHECKING:
-    from procrastinate.types import JSONValue
-
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.job")
-
-# Declares the tasks; a worker runs them over a connector of its own.
-QUEUE = App(connector=PsycopgConnector())
 
 ATTEMPTS = 12  # together about an hour, then the sweeper takes over; outages are waited out
 LONGEST_WAIT_SECONDS = 600
@@ -100,15 +93,3 @@ def job(run: Run) -> Job:
 def utc_now() -> datetime:
     """The time, where no test sets another."""
     return datetime.now(UTC)
-
-
-async def enqueue(tx: Transaction, job: Job, *media_ids: UUID, queue: str = "default", priority: int = 0) -> None:
-    """Add a run of `job` per media, to be started once the transaction commits; the higher the priority, the sooner."""
-    if not media_ids:
-        return
-    deferrer = job.task.configure(connection=tx.open_connection, queue=queue, priority=priority)
-    try:
-        runs: list[dict[str, JSONValue]] = [{"media_id": str(media_id)} for media_id in media_ids]
-        await deferrer.batch_defer_async(*runs)
-    except ConnectorException as error:
-        raise (error.__cause__ or error) from None  # the driver's own, which the transaction translates

@@ -1,7 +1,7 @@
 """An audio file of ten minutes or more is left for a later run, for which none of the shorter ones waits."""
 
 from contracts.formats import MediaType
-from jobs.turns import LONG_SECONDS, is_long
+from media.turns import LONG_SECONDS, is_long
 from processing.failures import ProcessingFailed, Reason
 from processing.protocol import Outcome
 from processing.registry import Limits, processor_of

@@ -15,16 +15,15 @@ from contracts.media import Purpose
 from contracts.processing import Stage
 from jobs.job import JobContext, job
 from jobs.long_audio import duration_of_long, limits_of, longest_run
-from jobs.purge import tidy
 from jobs.renditions import BEGUN_AT, NO_FACTS, Overtaken, Told, as_json, facts_of, note, publish
-from jobs.turns import SHORT, enqueue_in_turn, has_poster, lane_of, turn
 from jobs.videos import make_it_play
+from media.cleanup import tidy
+from media.turns import SHORT, enqueue_processing, has_poster, lane_of, turn
 from processing.detect import detect
 from processing.failures import ProcessingFailed, Reason
 from processing.protocol import Outcome
 from processing.registry import VIDEOS
 from processing.sandbox.child import own_folder, processed
-from sql.database import Transaction
 from sql.rows import MediaIdRow, MediaRow
 from storage.bucket import ObjectMissing
 
@@ -40,15 +39,10 @@ async def process_media(ctx: JobContext, media_id: UUID) -> str:
     """Make a completed media ready, or failed with a reason; then what its row does not name goes from storage."""
     media = await ctx.db.one(MediaRow, "begin_processing", id=media_id, run=uuid4(), now=ctx.now)
     if media is not None:
-        async with turn(ctx, media):
+        async with turn(ctx.db, media):
             await _process(ctx, media)
-    left = await tidy(ctx, media_id)
+    left = await tidy(ctx.db, ctx.store, media_id)
     return left.state if left else "gone"
-
-
-async def enqueue_processing(tx: Transaction, media: MediaRow) -> None:
-    """Have a media processed when it is its owner's turn."""
-    await enqueue_in_turn(tx, process_media, media)
 
 
 async def enqueue_lost(ctx: JobContext, media: MediaRow) -> bool:

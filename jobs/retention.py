@@ -6,10 +6,10 @@ Media rows have an end of their own (`jobs/sweep.py`), and a number that no owne
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from contracts.media import IDEMPOTENCY_KEYS_KEPT
 from sql.database import Database
 from sql.rows import CountRow
 
-IDEMPOTENCY_KEYS_KEPT = timedelta(hours=24)
 FAILED_JOBS_KEPT = timedelta(days=7)  # for whoever runs the server to look at
 
 

@@ -11,10 +11,13 @@ from uuid import UUID
 from contracts.errors import DigestDiffers, InvalidFileType, PartDiffers, PartsMissing, SizeDiffers, UploadIncomplete
 from contracts.media import MediaState
 from contracts.processing import INFECTED
-from jobs.job import JobContext, enqueue, job
+from jobs.job import JobContext, job
 from jobs.process import enqueue_lost
-from jobs.publish import complete_upload, soft_delete_ended_upload
-from jobs.purge import PURGE_TIME, purge_media, tidy
+from jobs.purge import purge_media
+from media.cleanup import tidy
+from media.completion import complete_upload, soft_delete_ended_upload
+from media.deletion import PURGE_TIME
+from media.queue import PURGE_MEDIA, SETTLE_MEDIA, enqueue
 from sql.database import Database
 from sql.rows import MediaIdRow, MediaRow, Transfer
 
@@ -31,7 +34,7 @@ async def sweep(db: Database, now: datetime) -> int:
     while True:
         async with db.transaction() as tx:
             due = await tx.many(MediaIdRow, "lease_due_media", now=now, leased_until=now + LEASE, limit=BATCH_ROWS)
-            await enqueue(tx, settle_media, *(row.id for row in due))
+            await enqueue(tx, SETTLE_MEDIA, *(row.id for row in due))
         swept += len(due)
         if len(due) < BATCH_ROWS:
             return swept
@@ -75,7 +78,7 @@ async def _soft_delete(ctx: JobContext, upload: MediaRow) -> str:
 
 
 async def _settle(ctx: JobContext, media: MediaRow) -> str:
-    await tidy(ctx, media.id)
+    await tidy(ctx.db, ctx.store, media.id)
     if await ctx.db.one(MediaIdRow, "settle_media", id=media.id, now=ctx.now):
         return "settled"
     return await _keep_or_delete(ctx, media)
@@ -88,7 +91,7 @@ async def _keep_or_delete(ctx: JobContext, failed: MediaRow) -> str:
         if await tx.one(
             MediaIdRow, "soft_delete_failed", id=failed.id, kept=kept, now=ctx.now, look_at=ctx.now + PURGE_TIME
         ):
-            await enqueue(tx, purge_media, failed.id)
+            await enqueue(tx, PURGE_MEDIA, failed.id)
             return "deleted"
     await ctx.db.run("keep_failed", id=failed.id, kept=kept)
     return "kept"

@@ -11,10 +11,11 @@ from procrastinate.exceptions import ConnectorException
 
 from contracts.errors import ServiceUnavailable
 from jobs import JOBS
-from jobs.job import QUEUE, JobContext, utc_now
+from jobs.job import JobContext, utc_now
 from jobs.retention import Retention, forget
 from jobs.sweep import sweep
-from jobs.turns import LANES
+from media.queue import QUEUE
+from media.turns import LANES
 from processing.sandbox.child import sweep_folders
 from sql.database import Database
 from sql.migrate import missing

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from contracts.accounts import PurgeUser
 from contracts.owners import USER, Owner
-from jobs.purge import purge_user
+from media.deletion import purge_user
 from rpc.dispatch import new_request_id, recorded
 from server.settings import Settings
 from sql.database import Database

@@ -5,8 +5,8 @@ from datetime import timedelta
 from jobs.job import JobContext, utc_now
 from jobs.retention import Retention
 from jobs.scan import Scanner
-from jobs.turns import AUDIO, IMAGE, LONG_AUDIO, POSTERS, VIDEO
 from jobs.worker import CONCURRENCY, WorkPolicy, run_worker
+from media.turns import AUDIO, IMAGE, LONG_AUDIO, POSTERS, VIDEO
 from processing.protocol import Policy
 from rpc.context import Resources
 from server.lanes import Lanes

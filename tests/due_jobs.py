@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from jobs.job import QUEUE, JobContext, utc_now
+from jobs.job import JobContext, utc_now
 from jobs.worker import run_jobs
+from media.queue import QUEUE
 
 
 async def run_due_jobs(job_context: Callable[[], JobContext]) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from contracts.errors import ServiceOnly, StorageLimitExceeded, ValidationFailed
 from contracts.plans import Plan
-from jobs import purge
 from jobs.sweep import sweep
+from media import deletion
 from rpc.auth import Caller
 from rpc.limits import RateLimits
 from tests.at_once import at_once
@@ -234,7 +234,7 @@ async def test_a_user_with_thousands_of_media_is_purged_in_steps(call, many_medi
 @pytest.mark.usefixtures("unhurried")
 async def test_fifty_purges_at_once_delete_each_media_once(call, many_media, fetch, monkeypatch):
     """Whoever comes to a media first counts it; one event and one job come of it."""
-    monkeypatch.setattr(purge, "BATCH_MEDIA", 10)
+    monkeypatch.setattr(deletion, "BATCH_MEDIA", 10)
     many_media(200, "grace-of-tests")
 
     purged = await at_once(*(call("media.purgeUser", caller=SERVICE, userId=GRACE.id) for _ in range(50)))
@@ -258,7 +258,7 @@ async def test_fifty_plans_at_once_are_one_plan(call, fetch):
 
 async def test_what_a_purge_that_died_did_not_get_to_the_next_one_does(call, many_media, fetch, monkeypatch, admin):
     """What was committed stays done, and has the record of the call that died."""
-    monkeypatch.setattr(purge, "BATCH_MEDIA", 10)
+    monkeypatch.setattr(deletion, "BATCH_MEDIA", 10)
     many_media(25, "grace-of-tests")
     admin(
         "create function fail() returns trigger language plpgsql as $$ begin"

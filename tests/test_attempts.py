@@ -11,9 +11,9 @@ import pytest
 from contracts.renditions import OF_IMAGES
 from jobs.job import JobContext
 from jobs.process import process_media
-from jobs.purge import tidy
 from jobs.sweep import sweep
 from jobs.worker import open_queue, run_jobs
+from media.cleanup import tidy
 from sql.rows import MediaRow
 
 
@@ -57,7 +57,7 @@ async def test_what_is_published_while_another_attempt_tidies_up_stays(
         return found
 
     resources.store.public.keys_under = listed_before_another_attempt
-    await tidy(job_context, media.id)
+    await tidy(job_context.db, job_context.store, media.id)
 
     shown = (await call("media.getMedia", mediaId=str(media.id))).media
     assert shown.status == "ready"
@@ -73,7 +73,7 @@ async def test_nothing_goes_while_another_attempt_publishes(completed_media, cal
         resources.store._client.put_object, Bucket=resources.store.public.name, Key=key, Body=b"half of it"
     )
 
-    await tidy(job_context, media.id)
+    await tidy(job_context.db, job_context.store, media.id)
 
     assert await public() == [key]
 

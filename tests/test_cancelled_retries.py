@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from contracts.errors import MediaNotFound, StorageLimitExceeded, UploadIncomplete, UploadNotFound
-from jobs.purge import remove_objects
 from jobs.sweep import sweep
+from media.cleanup import remove_objects
 from sql.rows import MediaRow
 from tests.at_once import at_once
 from tests.media_files import padded, video

@@ -8,12 +8,12 @@ import pytest
 from contracts.errors import InvalidFileType, MediaNotFound, UploadExpired, UploadIncomplete, UploadNotFound
 from contracts.media import MediaState
 from jobs import JOBS
-from jobs.job import QUEUE, JobContext, enqueue
+from jobs.job import JobContext
 from jobs.process import process_media
-from jobs.publish import publish
-from jobs.purge import purge_media
 from jobs.sweep import settle_media, sweep
 from jobs.worker import open_queue, rescue_stalled
+from media.completion import publish
+from media.queue import PURGE_MEDIA, QUEUE, enqueue
 from sql.rows import MediaRow
 from tests.at_once import at_once
 from tests.media_files import HTML, padded, photo
@@ -288,7 +288,7 @@ async def test_an_enqueued_job_is_gone_with_its_transaction(ready_media, resourc
 
     async def enqueue_and_fail():
         async with resources.db.transaction() as tx:
-            await enqueue(tx, purge_media, media.id)
+            await enqueue(tx, PURGE_MEDIA, media.id)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -305,7 +305,7 @@ async def test_a_job_that_fails_is_tried_again(completed_media, resources, run_p
         await tx.one(
             MediaRow, "delete_media", ids=[media.id], owners=["ada"], now=datetime.now(UTC), look_at=datetime.now(UTC)
         )
-        await enqueue(tx, purge_media, media.id)
+        await enqueue(tx, PURGE_MEDIA, media.id)
     await run_pending()
 
     assert waiting() == [("purge_media", str(media.id), "todo")]

@@ -4,9 +4,10 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 
-from jobs import long_audio, turns
+from jobs import long_audio
 from jobs.long_audio import limits_of
-from jobs.turns import LONG_AUDIO
+from media import turns
+from media.turns import LONG_AUDIO
 from sql.rows import MediaRow
 from tests.attacks.flac import RATE, audio_file_of
 from tests.audio_files import audio_file

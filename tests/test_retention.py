@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from contracts.errors import MediaNotFound
-from jobs.job import QUEUE
 from jobs.retention import Retention, forget
+from media.queue import QUEUE
 from procedures import PROCEDURES
 from rpc.auth import Caller
 from rpc.limits import DEFAULT_LIMITS

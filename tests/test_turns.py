@@ -10,11 +10,10 @@ import psycopg
 import pytest
 
 from contracts.formats import MediaType
-from jobs import turns
-from jobs.job import QUEUE
-from jobs.process import process_media
-from jobs.turns import AUDIO, IMAGE, LONG_AUDIO, LONG_SECONDS, VIDEO, enqueue_in_turn, turn
 from jobs.worker import open_queue
+from media import turns
+from media.queue import QUEUE
+from media.turns import AUDIO, IMAGE, LONG_AUDIO, LONG_SECONDS, VIDEO, enqueue_processing, turn
 from rpc.auth import Caller
 from sql.rows import MediaRow
 from tests.processes import TIMEOUT_SECONDS
@@ -38,7 +37,7 @@ def enqueued(pending_upload, resources):
         if audio_seconds is not None:
             media = msgspec.structs.replace(media, type=MediaType.AUDIO, duration=audio_seconds)
         async with resources.db.transaction() as tx:
-            await enqueue_in_turn(tx, process_media, media)
+            await enqueue_processing(tx, media)
         return media
 
     return wait
@@ -143,7 +142,7 @@ async def test_what_took_longer_than_expected_is_counted(enqueued, fetched, job_
         await enqueued(owner)
         _, _, media = await fetched()
         lasting(seconds)
-        async with turn(job_context, media):
+        async with turn(job_context.db, media):
             pass
     for owner in ("ada", "ben", "ben", "ben"):
         await enqueued(owner)
@@ -157,7 +156,7 @@ async def test_what_is_repeated_goes_behind_the_others(enqueued, fetched, job_co
     await enqueued("ben")
     lasting(A_MINUTE)
     with pytest.raises(ZeroDivisionError):
-        async with turn(job_context, media):
+        async with turn(job_context.db, media):
             raise ZeroDivisionError
     await QUEUE.job_manager.retry_job(job)
 
@@ -169,7 +168,7 @@ async def test_nobody_saves_up_turns(enqueued, fetched, job_context):
     for _ in range(5):
         await enqueued("ada")
         _, _, media = await fetched()
-        async with turn(job_context, media):
+        async with turn(job_context.db, media):
             pass
     for owner in ("ada", "ben", "ben", "ben"):
         await enqueued(owner)

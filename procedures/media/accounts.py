@@ -3,7 +3,7 @@
 from contracts.accounts import Purged, PurgeUser, SetPlan
 from contracts.errors import ServiceOnly
 from contracts.media import StorageUsage
-from jobs.purge import purge_user as purge
+from media.deletion import purge_user as purge
 from procedures.media.usage import shown
 from rpc.context import Context
 from rpc.procedure import mutation

@@ -28,9 +28,9 @@ from contracts.errors import (
 from contracts.formats import FORMATS, TOLD_BY_TRACKS, Format, canonical
 from contracts.media import Filename, InitiateUpload, MediaAnswer, MediaState
 from contracts.multipart import DEFAULT_PART_BYTES
-from jobs.parts import is_assembled
-from jobs.publish import complete_upload, refuse_upload
-from jobs.purge import remove_objects
+from media.cleanup import remove_objects
+from media.completion import complete_upload, refuse_upload
+from media.parts import is_assembled
 from procedures.media.answer import answer
 from procedures.media.outcome import outcome
 from procedures.media.releases import with_releases

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from contracts.errors import MediaNotFound
 from contracts.media import Deletion, Deletions, MediaReference, MediaReferences, Refusal, Success
-from jobs.job import enqueue
-from jobs.purge import PURGE_TIME, purge_media
+from media.deletion import PURGE_TIME
+from media.queue import PURGE_MEDIA, enqueue
 from rpc.budget import ITEM_BYTES
 from rpc.context import Context
 from rpc.procedure import mutation
@@ -55,7 +55,7 @@ async def _soft_delete(ctx: Context, tx: Transaction, media_ids: Collection[UUID
     )
     deleted = [row.id for row in rows]
     tx.changed(deleted)
-    await enqueue(tx, purge_media, *deleted)
+    await enqueue(tx, PURGE_MEDIA, *deleted)
     return deleted
 
 

@@ -30,7 +30,7 @@ from contracts.multipart import (
     SignParts,
 )
 from contracts.sizes import MIB
-from jobs.parts import ATTEMPTS, is_assembled, size_of_part, stored_parts, total_parts
+from media.parts import ATTEMPTS, is_assembled, size_of_part, stored_parts, total_parts
 from procedures.media.reservation import (
     OVER_LIMIT,
     Plan,

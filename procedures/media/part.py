@@ -12,7 +12,7 @@ from contracts.errors import (
     UploadExpired,
     UploadNotFound,
 )
-from jobs.parts import ATTEMPTS, missing_parts, size_of_part
+from media.parts import ATTEMPTS, missing_parts, size_of_part
 from procedures.media.multipart import begun, check_number, extend_parts, find_in_parts
 from procedures.media.spooled_upload import SpooledUpload, waiting_room
 from rpc.content import Content

@@ -14,8 +14,8 @@ from contracts.errors import (
 )
 from contracts.media import Success
 from contracts.posts import DeletedPostMedia, FoundPostMedia, MediaOfPost, PostMedia, PostReference
-from jobs.job import enqueue
-from jobs.purge import PURGE_TIME, purge_media
+from media.deletion import PURGE_TIME
+from media.queue import PURGE_MEDIA, enqueue
 from procedures.media.answer import last_event, shown
 from procedures.media.deletion import missing
 from rpc.budget import MEDIA_BYTES
@@ -97,5 +97,5 @@ async def delete_post_media(ctx: Context, params: PostReference) -> DeletedPostM
         )
         deleted = [row.id for row in rows]
         tx.changed(deleted)
-        await enqueue(tx, purge_media, *deleted)
+        await enqueue(tx, PURGE_MEDIA, *deleted)
     return DeletedPostMedia(deleted=len(rows))

@@ -5,7 +5,8 @@ from datetime import timedelta
 from contracts.errors import MediaInfected, MediaNotFound, MediaProcessed, RateLimitExceeded, UploadPending
 from contracts.media import MediaAnswer, MediaReference, MediaState, Success
 from contracts.processing import INFECTED, ProcessingStatus
-from jobs.process import enqueue_processing, process_media
+from media.queue import PROCESS_MEDIA
+from media.turns import enqueue_processing
 from procedures.media.answer import answer, failure
 from procedures.media.library import find_media
 from rpc.context import Context
@@ -81,7 +82,7 @@ async def cancel_processing(ctx: Context, params: MediaReference) -> Success:
     asked = {"id": params.media_id, "owners": ctx.owners, "now": ctx.now, "look_at": ctx.now + CANCEL_TIME}
     async with ctx.db.transaction() as tx:
         if await tx.one(MediaRow, "cancel_processing", **asked, **CANCELLED):
-            await tx.run("abort_jobs", id=params.media_id, task=process_media.name)
+            await tx.run("abort_jobs", id=params.media_id, task=PROCESS_MEDIA)
         elif (await _find_completed(ctx, tx, params)).state == MediaState.READY:
             raise MediaProcessed
     return Success()

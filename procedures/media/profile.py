@@ -3,8 +3,8 @@
 from contracts.errors import ForeignOwner, MediaNotFound, MediaUnusable, NoImage, OtherPurpose
 from contracts.media import MediaAnswer, MediaReference, MediaState, OfOwner
 from contracts.posts import ProfileImage
-from jobs.job import enqueue
-from jobs.purge import PURGE_TIME, purge_media
+from media.deletion import PURGE_TIME
+from media.queue import PURGE_MEDIA, enqueue
 from procedures.media.answer import answer, shown
 from rpc.context import Context
 from rpc.procedure import mutation, query
@@ -28,7 +28,7 @@ async def set_profile_image(ctx: Context, params: MediaReference) -> MediaAnswer
             look_at=ctx.now + PURGE_TIME,
         )
         tx.changed([row.id for row in rows if row.updated_at == ctx.now])
-        await enqueue(tx, purge_media, *(row.id for row in rows if row.state == MediaState.DELETED))
+        await enqueue(tx, PURGE_MEDIA, *(row.id for row in rows if row.state == MediaState.DELETED))
     (image,) = (row for row in rows if row.state != MediaState.DELETED)
     return answer(ctx, image)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from contracts.errors import ForeignOwner, ServiceUnavailable, UploadNotFound
 from contracts.media import MediaReference, MediaState
 from contracts.multipart import ListUploads, StoredPart, UnfinishedUpload, UploadPage, UploadStatus
-from jobs.parts import is_assembled, missing_parts, stored_parts, total_parts
+from media.parts import is_assembled, missing_parts, stored_parts, total_parts
 from procedures.media.answer import last_event
 from procedures.media.reservation import find_upload
 from rpc.context import Context

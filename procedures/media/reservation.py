@@ -18,8 +18,7 @@ from contracts.errors import (
     UploadNotFound,
 )
 from contracts.formats import FORMATS
-from contracts.media import InitiateUpload, MediaState
-from jobs.retention import IDEMPOTENCY_KEYS_KEPT
+from contracts.media import IDEMPOTENCY_KEYS_KEPT, InitiateUpload, MediaState
 from procedures.media.releases import with_releases
 from rpc.context import Context
 from sql.database import RULES

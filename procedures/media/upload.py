@@ -32,9 +32,9 @@ from contracts.media import (
     Success,
     UploadTicket,
 )
-from jobs.job import enqueue
-from jobs.publish import complete_upload as publish_upload
-from jobs.purge import purge_media, release_parts, remove_objects
+from media.cleanup import release_parts, remove_objects
+from media.completion import complete_upload as publish_upload
+from media.queue import PURGE_MEDIA, enqueue
 from procedures.media.answer import answer
 from procedures.media.outcome import outcome
 from procedures.media.reservation import (
@@ -125,7 +125,7 @@ async def _cancel(ctx: Context, params: MediaReference) -> MediaRow | None:
     async with ctx.db.transaction() as tx:
         cancelled = await tx.one(MediaRow, "cancel_upload", id=params.media_id, owners=ctx.owners, now=ctx.now)
         if cancelled is not None:
-            await enqueue(tx, purge_media, cancelled.id)
+            await enqueue(tx, PURGE_MEDIA, cancelled.id)
         elif await tx.one(MediaRow, "find_media", id=params.media_id, owners=ctx.owners):
             raise UploadCompleted
         elif not await tx.one(DeletionRow, "find_deletion", id=params.media_id, owners=ctx.owners):

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from contracts.errors import RateLimitExceeded, UploadIncomplete
-from jobs import publish
+from media import completion
 from processing.image.dimensions import dimensions
 from rpc.concurrency import ConcurrencyLimits
 from rpc.in_flight import InFlight
@@ -92,13 +92,13 @@ async def test_what_is_kept_for_a_while_is_good_for_who_comes_soon():
 async def test_completions_of_one_media_at_once_read_it_once(call, arrived_upload, resources, monkeypatch):
     """All get the same answer, and so does who comes after them."""
     ticket, published = await arrived_upload(), []
-    real = publish.publish
+    real = completion.publish
 
     async def counted(*arguments: Any) -> Any:
         published.append(arguments)
         return await real(*arguments)
 
-    monkeypatch.setattr(publish, "publish", counted)
+    monkeypatch.setattr(completion, "publish", counted)
     answers = await asyncio.gather(*(call("media.completeUpload", mediaId=str(ticket.media_id)) for _ in range(12)))
 
     assert len(published) == 1
@@ -114,7 +114,7 @@ async def test_completing_an_image_reads_its_first_mebibyte_and_holds_up_nobody(
         looked.append(len(head))
         return dimensions(head)
 
-    monkeypatch.setattr(publish, "dimensions", look)
+    monkeypatch.setattr(completion, "dimensions", look)
     ticket = await arrived_upload(many_segments(9 * MIB))
 
     media = (await call("media.completeUpload", mediaId=str(ticket.media_id))).media

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 
 from contracts.formats import MediaType
 from contracts.renditions import POSTER
-from jobs.job import Job, JobContext, enqueue
-from sql.database import Transaction
+from media.queue import PROCESS_MEDIA, enqueue
+from sql.database import Database, Transaction
 from sql.rows import MediaRow, TurnRow
 
 IMAGE, AUDIO, LONG_AUDIO, POSTERS, VIDEO = LANES = ("image", "audio", "long-audio", "poster", "video")
@@ -42,19 +42,19 @@ def is_long(media: MediaRow) -> bool:
     return (media.duration or 0) >= LONG_SECONDS
 
 
-async def enqueue_in_turn(tx: Transaction, job: Job, media: MediaRow) -> None:
-    """Add a run of `job` for a media to its lane, once it is its owner's turn there."""
+async def enqueue_processing(tx: Transaction, media: MediaRow) -> None:
+    """Have a media processed in its lane, when it is its owner's turn there."""
     lane = lane_of(media)
     row = await tx.one(TurnRow, "take_turn", queue=lane, owner_id=media.owner_id, seconds=_expected_seconds(media))
     assert row
-    await enqueue(tx, job, media.id, queue=lane, priority=-min(row.turn, LATEST_TURN))
+    await enqueue(tx, PROCESS_MEDIA, media.id, queue=lane, priority=-min(row.turn, LATEST_TURN))
 
 
 @asynccontextmanager
-async def turn(ctx: JobContext, media: MediaRow) -> AsyncIterator[None]:
+async def turn(db: Database, media: MediaRow) -> AsyncIterator[None]:
     """The turn of a media, and what it takes: all of it when it fails, since it may be repeated."""
     place = {"id": media.id, "queue": lane_of(media)}
-    await ctx.db.run("begin_turn", **place)
+    await db.run("begin_turn", **place)
     began, expected = time.monotonic(), _expected_seconds(media)
     try:
         yield
@@ -63,7 +63,7 @@ async def turn(ctx: JobContext, media: MediaRow) -> AsyncIterator[None]:
         raise
     finally:
         seconds = max(0, math.ceil(time.monotonic() - began) - expected)
-        await ctx.db.run("end_turn", **place, owner_id=media.owner_id, seconds=seconds)
+        await db.run("end_turn", **place, owner_id=media.owner_id, seconds=seconds)
 
 
 def _expected_seconds(media: MediaRow) -> int:

@@ -15,10 +15,9 @@ from contracts.errors import DigestDiffers, InvalidFileType, SizeDiffers, Upload
 from contracts.formats import FORMATS, MediaType
 from contracts.sizes import MIB
 from contracts.wire import iso_milliseconds
-from jobs.job import enqueue
-from jobs.parts import assemble
-from jobs.process import enqueue_processing
-from jobs.purge import purge_media
+from media.parts import assemble
+from media.queue import PURGE_MEDIA, enqueue
+from media.turns import enqueue_processing
 from processing.detect import WINDOW_BYTES, sniff
 from processing.image.dimensions import dimensions
 from sql.database import Database, Transaction
@@ -99,7 +98,7 @@ async def _leave_tombstone(tx: Transaction, deleted: MediaRow | None) -> MediaRo
     """
     if deleted is None:
         return None
-    await enqueue(tx, purge_media, deleted.id)
+    await enqueue(tx, PURGE_MEDIA, deleted.id)
     if deleted.transfer == Transfer.CONTENT:
         await tx.run("free_idempotency_key", id=deleted.id)
     return deleted
