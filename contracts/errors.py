@@ -430,7 +430,7 @@ class IdempotencyKeyTaken(RpcError):
     """The key named another input before, or an upload that was deleted since."""
 
     code = ErrorCode.CONFLICT
-    sentence = "The idempotency key names another upload"
+    sentence = "The idempotency key was used for another upload, or for one that was deleted"
 
 
 @dataclass(kw_only=True)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rpc.introspection import Introspection  # its HTTP client takes a fifth of a process's start
     from rpc.jwks import Jwks
 
+IN_MILLISECONDS = 1e11  # what no `exp` in seconds reaches before the year 5138, and each in milliseconds has passed
 LEEWAY_SECONDS = 10
 MAX_TRUST_SECONDS = 300  # a key that is withdrawn from the JWKS stops counting after so long
 MAX_INTROSPECTED_SECONDS = 60  # a session that is ended elsewhere is good here for no longer
@@ -68,7 +69,7 @@ class Claims(Struct, frozen=True):
     """What a token says of its caller; what else it says is for others. `exp` is in seconds since 1970."""
 
     sub: Annotated[str, Meta(min_length=1, max_length=MAX_USER_ID_CHARACTERS)]
-    exp: float = math.inf
+    exp: Annotated[float, Meta(lt=IN_MILLISECONDS)] = math.inf
     plan: Plan | None = None
     scope: str = ""
     owners: tuple[Annotated[str, Meta(pattern=":")], ...] = ()

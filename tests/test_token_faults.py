@@ -36,6 +36,7 @@ FAULTS = {
         by_hand(HS256, claims(**MEANT, exp="soon")),
         by_hand(HS256, claims(**MEANT, nbf="soon")),
         by_hand(HS256, claims(**MEANT, iat=[])),
+        by_hand(HS256, claims(**MEANT, exp=int(time.time() * 1000))),
         by_hand(HS256, b'{"sub":"ada","exp":1e999,"iss":"https://id.example","aud":"media"}'),
     ],
     "bad_sub": [by_hand(HS256, claims(**MEANT, sub=7)), token(**MEANT, sub="a" * 65), token(**MEANT, sub="ada\n")],

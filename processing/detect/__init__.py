@@ -1,7 +1,8 @@
 """What bytes say that they are: a file is told by its content, whatever it is called or was declared as.
 
-A reader asks for ranges of the file, and is sent them by whoever has it: `detect` for a file at hand, `media.completion`
-for an object in storage. Containers are told by what is in them: video or sound by their tracks, wherever these stand.
+A reader asks for ranges of the file, and is sent them by whoever has it: `detect` for a file at hand,
+`media.completion` for an object in storage. Containers are told by what is in them: video or sound by their tracks,
+wherever these stand.
 """
 
 import os
