@@ -12,7 +12,16 @@ import pytest
 
 from contracts.errors import ServiceUnavailable
 from contracts.examples import EXAMPLES, Example
-from contracts.examples.media import PHOTO_BYTES, PHOTO_ID, PIER_ID, PORTRAIT_ID, QUAY_ID, VIDEO_BYTES, VIDEO_ID
+from contracts.examples.media import (
+    CONCERT_BYTES,
+    CONCERT_ID,
+    PHOTO_BYTES,
+    PHOTO_ID,
+    PIER_ID,
+    PORTRAIT_ID,
+    QUAY_ID,
+    VIDEO_ID,
+)
 from contracts.media import Purpose
 from contracts.wire import NoInput
 from procedures import PROCEDURES
@@ -28,7 +37,7 @@ from tests.steps import steps
 __all__ = ["steps"]
 
 PHOTO = padded(photo(640, 480), PHOTO_BYTES)
-VIDEO = padded(video(), VIDEO_BYTES)
+CONCERT = padded(video(), CONCERT_BYTES)
 PART = 8 * 1024**2
 OF_ONE_MEDIA = (
     *("media.getMedia", "media.getDownloadUrl", "media.cancelUpload", "media.deleteMedia", "media.setProfileImage"),
@@ -198,7 +207,7 @@ async def test_every_example_is_what_the_application_answers(
     for name in ("media.setPlan", "media.listAudit", "media.purgeUser"):
         await service.tell(name)
 
-    assert set(story.ids) == {PHOTO_ID, VIDEO_ID, VIDEO_ID, PIER_ID, PORTRAIT_ID, QUAY_ID}
+    assert set(story.ids) == {PHOTO_ID, VIDEO_ID, CONCERT_ID, PIER_ID, PORTRAIT_ID, QUAY_ID}
     untold = [
         example.name for known in EXAMPLES.values() for example in known if example not in story.told + service.told
     ]
@@ -210,12 +219,14 @@ async def tell_of_the_video(story: Story, http: httpx.AsyncClient, headers: Json
     clip = await story.tell("media.initiateMultipartUpload")
     begun = await story.ask("media.signParts", mediaId=clip["mediaId"], partNumbers=[1])
     (first,) = begun["result"]["parts"]
-    assert (await client.put(first["uploadUrl"], content=VIDEO[:PART], headers=first["headers"])).status_code == 200
-    await story.bring(http, headers, "media.uploadPart", VIDEO[PART : 2 * PART])
+    assert (await client.put(first["uploadUrl"], content=CONCERT[:PART], headers=first["headers"])).status_code == 200
+    await story.bring(http, headers, "media.uploadPart", CONCERT[PART : 2 * PART])
     await story.tell("media.getUploadStatus")
     await story.tell("media.listUploads")
     (last,) = (await story.tell("media.signParts"))["parts"]
-    assert (await client.put(last["uploadUrl"], content=VIDEO[2 * PART :], headers=last["headers"])).status_code == 200
+    assert (
+        await client.put(last["uploadUrl"], content=CONCERT[2 * PART :], headers=last["headers"])
+    ).status_code == 200
     await story.tell("media.completeMultipartUpload")
     await story.tell("media.cancelProcessing")
     await story.tell("media.retryProcessing")

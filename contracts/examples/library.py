@@ -2,6 +2,8 @@
 
 from contracts.examples.media import (
     ATTACHED_PHOTO,
+    CONCERT,
+    CONCERT_ID,
     DOWNLOAD_EXPIRES_AT,
     PENDING_VIDEO,
     PHOTO_BYTES,
@@ -13,9 +15,7 @@ from contracts.examples.media import (
     POST_ID,
     READY_PHOTO,
     UNKNOWN_ID,
-    VIDEO,
     VIDEO_BYTES,
-    VIDEO_ID,
     Example,
 )
 from contracts.sizes import MIB
@@ -80,10 +80,10 @@ LIBRARY: dict[str, tuple[Example, ...]] = {
         ),
     ),
     "media.retryProcessing": (
-        Example(name="The video is begun anew", input={"mediaId": VIDEO_ID}, output={"media": VIDEO}),
+        Example(name="The video is begun anew", input={"mediaId": CONCERT_ID}, output={"media": CONCERT}),
     ),
     "media.cancelProcessing": (
-        Example(name="Nobody needs the video now", input={"mediaId": VIDEO_ID}, output={"success": True}),
+        Example(name="Nobody needs the video now", input={"mediaId": CONCERT_ID}, output={"success": True}),
     ),
     "media.attachToPost": (
         Example(

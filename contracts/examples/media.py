@@ -23,8 +23,8 @@ PORTRAIT_ID = "019a2b6e-7c20-7b1f-a3d8-0e6f4c9b2d57"
 POST_ID = "harbour-walk"
 PHOTO_BYTES = 262_144
 VIDEO_BYTES = 8 * MIB
-VIDEO_ID = "019a2b6e-7b20-7d11-a5f3-0c4d92e1b8a7"
-VIDEO_BYTES = 20 * MIB
+CONCERT_ID = "019a2b6e-7b20-7d11-a5f3-0c4d92e1b8a7"
+CONCERT_BYTES = 20 * MIB
 QUAY_ID = "019a2b6e-8a31-7c02-9e4d-61b0f3c7d2a5"
 PIER_ID = "019a2b6e-8d44-7a90-b6c1-2f5d7e3a9c08"
 
@@ -39,7 +39,7 @@ COMPLETED_AT = "2026-01-02T03:04:09.012Z"
 READY_AT = "2026-01-02T03:04:10.345Z"
 EXPIRES_AT = "2026-01-02T03:19:05.678Z"
 TOMORROW = "2026-01-03T03:04:05.678Z"
-VIDEO_URL = f"{STORAGE}/users/ada/posts/{VIDEO_ID}_8d21f0b4c6e95a7301bd4f28_concert.mp4"
+CONCERT_URL = f"{STORAGE}/users/ada/posts/{CONCERT_ID}_8d21f0b4c6e95a7301bd4f28_concert.mp4"
 DOWNLOAD_EXPIRES_AT = "2026-01-02T03:30:00.000Z"
 
 
@@ -119,12 +119,12 @@ PENDING_VIDEO = {
     "height": None,
     "updatedAt": INITIATED_AT,
 }
-VIDEO = {
+CONCERT = {
     **PENDING_VIDEO,
-    "id": VIDEO_ID,
+    "id": CONCERT_ID,
     "status": "processing",
     "filename": "concert.mp4",
-    "size": VIDEO_BYTES,
+    "size": CONCERT_BYTES,
     "updatedAt": COMPLETED_AT,
 }
 

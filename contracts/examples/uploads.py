@@ -2,6 +2,10 @@
 
 from contracts.ceilings import DEFAULT_CEILINGS
 from contracts.examples.media import (
+    CONCERT,
+    CONCERT_BYTES,
+    CONCERT_ID,
+    CONCERT_URL,
     EXPIRES_AT,
     INITIATED_AT,
     PHOTO,
@@ -11,10 +15,8 @@ from contracts.examples.media import (
     QUAY_ID,
     STAGING,
     TOMORROW,
-    VIDEO,
     VIDEO_BYTES,
     VIDEO_ID,
-    VIDEO_URL,
     Example,
 )
 from contracts.formats import FORMATS
@@ -120,10 +122,10 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
     "media.initiateMultipartUpload": (
         Example(
             name="A long video",
-            input={"filename": "concert.mp4", "contentType": "video/mp4", "size": VIDEO_BYTES},
+            input={"filename": "concert.mp4", "contentType": "video/mp4", "size": CONCERT_BYTES},
             output={
-                "uploadId": VIDEO_ID,
-                "mediaId": VIDEO_ID,
+                "uploadId": CONCERT_ID,
+                "mediaId": CONCERT_ID,
                 "partSize": 8 * MIB,
                 "totalParts": 3,
                 "expiresAt": TOMORROW,
@@ -133,12 +135,12 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
     "media.signParts": (
         Example(
             name="The last part",
-            input={"mediaId": VIDEO_ID, "partNumbers": [3]},
+            input={"mediaId": CONCERT_ID, "partNumbers": [3]},
             output={
                 "parts": [
                     {
                         "partNumber": 3,
-                        "uploadUrl": f"{VIDEO_URL}?partNumber=3&uploadId=2~x1&X-Amz-Signature=77aa",
+                        "uploadUrl": f"{CONCERT_URL}?partNumber=3&uploadId=2~x1&X-Amz-Signature=77aa",
                         "method": "PUT",
                         "headers": {},
                         "size": 4 * MIB,
@@ -149,7 +151,7 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
         ),
     ),
     "media.completeMultipartUpload": (
-        Example(name="Every part has arrived", input={"mediaId": VIDEO_ID}, output={"media": VIDEO}),
+        Example(name="Every part has arrived", input={"mediaId": CONCERT_ID}, output={"media": CONCERT}),
     ),
     "media.upload": (
         Example(name="A photo through the server", input={"filename": "pier.jpg"}, output={"media": PIER}),
@@ -157,12 +159,12 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
     "media.uploadPart": (
         Example(
             name="The second part, through the server",
-            input={"mediaId": VIDEO_ID, "partNumber": 2},
+            input={"mediaId": CONCERT_ID, "partNumber": 2},
             output={
                 "partNumber": 2,
                 "size": 8 * MIB,
                 "uploadedBytes": 16 * MIB,
-                "totalBytes": VIDEO_BYTES,
+                "totalBytes": CONCERT_BYTES,
                 "nextPart": 3,
             },
         ),
@@ -170,15 +172,15 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
     "media.getUploadStatus": (
         Example(
             name="Two of three parts are there",
-            input={"mediaId": VIDEO_ID},
+            input={"mediaId": CONCERT_ID},
             output={
-                "mediaId": VIDEO_ID,
-                "uploadId": VIDEO_ID,
+                "mediaId": CONCERT_ID,
+                "uploadId": CONCERT_ID,
                 "status": "pending",
                 "filename": "concert.mp4",
                 "contentType": "video/mp4",
                 "uploadedBytes": 16 * MIB,
-                "totalBytes": VIDEO_BYTES,
+                "totalBytes": CONCERT_BYTES,
                 "progress": 80.0,
                 "sha256": None,
                 "partSize": 8 * MIB,
@@ -198,11 +200,11 @@ UPLOADS: dict[str, tuple[Example, ...]] = {
             output={
                 "items": [
                     {
-                        "mediaId": VIDEO_ID,
-                        "uploadId": VIDEO_ID,
+                        "mediaId": CONCERT_ID,
+                        "uploadId": CONCERT_ID,
                         "filename": "concert.mp4",
                         "contentType": "video/mp4",
-                        "size": VIDEO_BYTES,
+                        "size": CONCERT_BYTES,
                         "partSize": 8 * MIB,
                         "totalParts": 3,
                         "uploadedBytes": 16 * MIB,
