@@ -27,7 +27,7 @@ from storage.s3 import ObjectStore
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.job")
 
-ATTEMPTS = 12  # together about an hour, then the sweeper takes over; outages are waited out
+JOB_ATTEMPTS = 12  # together about an hour, then the sweeper takes over; outages are waited out
 LONGEST_WAIT_SECONDS = 600
 
 
@@ -65,9 +65,9 @@ class Backoff(BaseRetryStrategy):
 
     def get_retry_decision(self, *, exception: BaseException, job: QueuedJob) -> RetryDecision | None:
         """When to try again; None when it is not to be."""
-        if job.attempts + 1 >= ATTEMPTS and not isinstance(exception, ServiceUnavailable):
+        if job.attempts + 1 >= JOB_ATTEMPTS and not isinstance(exception, ServiceUnavailable):
             return None
-        longest = min(2.0 ** min(job.attempts + 1, ATTEMPTS), LONGEST_WAIT_SECONDS)
+        longest = min(2.0 ** min(job.attempts + 1, JOB_ATTEMPTS), LONGEST_WAIT_SECONDS)
         wait = longest * random.uniform(0.5, 1)  # noqa: S311 - no secret
         return RetryDecision(retry_at=utc_now() + timedelta(seconds=wait))
 

@@ -29,7 +29,7 @@ from storage.bucket import ObjectMissing
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.process")
 
-ATTEMPTS = 3  # at what may pass by itself: a run that took too long, or crashed
+PROCESSING_ATTEMPTS = 3  # at what may pass by itself: a run that took too long, or crashed
 ATTEMPTS_IN_SHORT_LANES = 2  # at what took too long, though others wait
 ATTEMPTS_WHEN_KILLED = 6  # until the others that needed the memory have ended, further apart each time
 
@@ -71,7 +71,7 @@ def _attempts(media: MediaRow, reason: Reason) -> int:
     if reason == Reason.KILLED:
         return ATTEMPTS_WHEN_KILLED
     is_held_up = reason == Reason.TIMED_OUT and lane_of(media) in SHORT
-    return ATTEMPTS_IN_SHORT_LANES if is_held_up else ATTEMPTS
+    return ATTEMPTS_IN_SHORT_LANES if is_held_up else PROCESSING_ATTEMPTS
 
 
 async def _make(ctx: JobContext, media: MediaRow) -> None:

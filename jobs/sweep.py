@@ -15,7 +15,7 @@ from jobs.job import JobContext, job
 from jobs.process import enqueue_lost
 from jobs.purge import purge_media
 from media.cleanup import tidy
-from media.completion import complete_upload, soft_delete_ended_upload
+from media.completion import publish_upload, soft_delete_ended_upload
 from media.deletion import PURGE_TIME
 from media.queue import PURGE_MEDIA, SETTLE_MEDIA, enqueue
 from sql.database import Database
@@ -65,7 +65,7 @@ async def _finish_or_delete(ctx: JobContext, upload: MediaRow) -> str:
     if upload.transfer == Transfer.CONTENT:
         return await _soft_delete(ctx, upload)
     try:
-        await complete_upload(ctx.db, ctx.store, upload, ctx.now)
+        await publish_upload(ctx.db, ctx.store, upload, ctx.now)
     except _UNFINISHED:
         if await ctx.db.one(MediaIdRow, "await_parts", id=upload.id, now=ctx.now):
             return "waits for its parts"

@@ -41,7 +41,7 @@ class Published:
     height: int | None
 
 
-async def complete_upload(db: Database, store: ObjectStore, upload: MediaRow, now: datetime) -> MediaRow | None:
+async def publish_upload(db: Database, store: ObjectStore, upload: MediaRow, now: datetime) -> MediaRow | None:
     """Publish a pending upload, then state, event and job in one transaction; None when it was pending no more.
 
     Raises UploadIncomplete, PartsMissing, PartDiffers, SizeDiffers and DigestDiffers, which leave it pending, and
@@ -50,7 +50,7 @@ async def complete_upload(db: Database, store: ObjectStore, upload: MediaRow, no
     """
     by_put = upload.transfer == Transfer.PUT
     try:
-        published = await (publish(store, upload) if by_put else _assembled(store, upload))
+        published = await (publish_put(store, upload) if by_put else _assembled(store, upload))
     except InvalidFileType as mismatch:
         await refuse_upload(db, upload, now, code=mismatch.code.name, reason=mismatch.reason)
         raise
@@ -104,7 +104,7 @@ async def _leave_tombstone(tx: Transaction, deleted: MediaRow | None) -> MediaRo
     return deleted
 
 
-async def publish(store: ObjectStore, upload: MediaRow) -> Published:
+async def publish_put(store: ObjectStore, upload: MediaRow) -> Published:
     """Copy the staged bytes to a write-once key and verify them there; a copy that fails is removed again."""
     try:
         key = await _copy(store, upload)

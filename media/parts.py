@@ -11,7 +11,7 @@ from storage.bucket import ObjectMissing
 from storage.multipart import Part, PartsChanged, UploadGone
 from storage.s3 import ObjectStore
 
-ATTEMPTS = 3
+STORE_ATTEMPTS = 3
 
 
 def total_parts(upload: MediaRow) -> int:
@@ -59,7 +59,7 @@ async def assemble(store: ObjectStore, upload: MediaRow) -> None:
 
     Raises PartsMissing and PartDiffers, and nothing is assembled; ServiceUnavailable when parts keep changing.
     """
-    for _ in range(ATTEMPTS):
+    for _ in range(STORE_ATTEMPTS):
         try:
             parts = await stored_parts(store, upload)
             check_parts(upload, parts)

@@ -33,7 +33,7 @@ from rpc.context import Context, Resources
 from rpc.issues import sentence_of
 from rpc.json import Written, encode, written
 from rpc.limits import RateLimit
-from rpc.procedure import Kind, Procedure
+from rpc.procedure import Procedure, ProcedureKind
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger("mediarpc.call")
 
@@ -42,7 +42,7 @@ Open = Callable[[type[Wire]], Awaitable[tuple[Any, Content]]]
 Answered = tuple[Written | None, str | None]
 
 # Looked up once: an enum takes 0.4 us to find a member of its own.
-QUERY, MUTATION, SUBSCRIPTION = Kind.QUERY, Kind.MUTATION, Kind.SUBSCRIPTION
+QUERY, MUTATION, SUBSCRIPTION = ProcedureKind.QUERY, ProcedureKind.MUTATION, ProcedureKind.SUBSCRIPTION
 MAX_MEMBERS = 1_000  # of an object in an input
 MAX_ITEMS = 10_000  # of an array in it
 MAX_ISSUES = 20  # of an input, that are told
@@ -72,7 +72,7 @@ class Call(Struct, kw_only=True):
     request_id: str = field(default_factory=new_request_id)
 
 
-class Outcome(Struct, kw_only=True):
+class CallOutcome(Struct, kw_only=True):
     """What came of a call: the answer as JSON text, or an error.
 
     One event of a subscription has its id beside it; a subscription that has nothing to tell says so now and then, by
@@ -104,7 +104,7 @@ class Dispatcher:
         self._concurrency = concurrency
         self._rpc_path = rpc_path
 
-    async def dispatch(self, call: Call) -> Outcome:
+    async def dispatch(self, call: Call) -> CallOutcome:
         """The outcome of one call of a query or a mutation; never raises but for cancellation."""
         started, facts = time.perf_counter(), _facts(call)
         outcome = await _outcome(call, facts, self._answer(call, facts))
@@ -112,7 +112,7 @@ class Dispatcher:
         log.bind().info("call", **facts, milliseconds=_milliseconds_since(started))
         return outcome
 
-    async def subscribe(self, call: Call) -> AsyncGenerator[Outcome, None]:
+    async def subscribe(self, call: Call) -> AsyncGenerator[CallOutcome, None]:
         """An outcome for each event of a subscription, the last one perhaps an error; closing it ends the procedure."""
         started, facts, events = time.perf_counter(), _facts(call), 0
         try:
@@ -185,7 +185,7 @@ def _milliseconds_since(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 2)
 
 
-async def _outcome(call: Call, facts: Facts, answering: Awaitable[Answered]) -> Outcome:
+async def _outcome(call: Call, facts: Facts, answering: Awaitable[Answered]) -> CallOutcome:
     try:
         value, event_id = await answering
     except RpcError as error:
@@ -193,12 +193,12 @@ async def _outcome(call: Call, facts: Facts, answering: Awaitable[Answered]) -> 
             facts.update(service=error.service, **cause_of(error))
         elif isinstance(error, InvalidToken):
             facts.update(fault=error.fault)
-        outcome = Outcome(request_id=call.request_id, error=error)
+        outcome = CallOutcome(request_id=call.request_id, error=error)
     except Exception:
         log.exception("unforeseen", **facts)
-        outcome = Outcome(request_id=call.request_id, error=InternalError())
+        outcome = CallOutcome(request_id=call.request_id, error=InternalError())
     else:
-        outcome = Outcome(request_id=call.request_id, value=value, event_id=event_id)
+        outcome = CallOutcome(request_id=call.request_id, value=value, event_id=event_id)
     facts["outcome"] = _logged(outcome.error)
     return outcome
 

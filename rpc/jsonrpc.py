@@ -22,7 +22,7 @@ from contracts.errors import (
 )
 from rpc.batch import side_by_side
 from rpc.budget import AnswerBudget
-from rpc.dispatch import Authenticate, Call, Dispatcher, Outcome
+from rpc.dispatch import Authenticate, Call, CallOutcome, Dispatcher
 from rpc.procedure import Procedure
 
 PARSE_ERROR = -32700
@@ -113,7 +113,7 @@ def _is_id(value: Any) -> bool:
     return value is None or (isinstance(value, _ID) and not isinstance(value, bool))
 
 
-def _raise(error: RpcError, outcome: Outcome) -> NoReturn:
+def _raise(error: RpcError, outcome: CallOutcome) -> NoReturn:
     data: dict[str, Any] = {"rpcCode": int(error.code), "requestId": outcome.request_id}
     if isinstance(error, UnknownProcedure):
         raise JsonRpcError(METHOD_NOT_FOUND, _SENTENCES[METHOD_NOT_FOUND], {**data, "method": error.name[:100]})

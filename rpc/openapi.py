@@ -13,7 +13,7 @@ from contracts.examples import EXAMPLES, Example
 from contracts.wire import Wire
 from rpc.form import FILE_FIELD
 from rpc.openrpc import VERSION
-from rpc.procedure import Kind, Procedure
+from rpc.procedure import Procedure, ProcedureKind
 from rpc.schemas import Schemas
 from rpc.trpc.content import members_without_text
 from rpc.trpc.failure import Failure, failure_of
@@ -103,12 +103,12 @@ class Operations:
             **self._request(procedure),
             "responses": self._responses(procedure),
         }
-        return {"post" if procedure.kind is Kind.MUTATION else "get": operation}
+        return {"post" if procedure.kind is ProcedureKind.MUTATION else "get": operation}
 
     def _request(self, procedure: Procedure) -> Json:
         if procedure.takes_content:
             return self._request_with_bytes(procedure)
-        if procedure.kind is Kind.MUTATION:
+        if procedure.kind is ProcedureKind.MUTATION:
             return {"requestBody": {"required": True, "content": {JSON: self._input(procedure)}}}
         return {"parameters": self._parameters(procedure)}
 
@@ -116,7 +116,7 @@ class Operations:
         schema = self.schemas.definition(procedure.input)
         needed = bool(schema.get("required"))
         asked = {"name": "input", "in": "query", "required": needed, "content": {JSON: self._input(procedure)}}
-        resumed = [_LAST_EVENT_ID] if procedure.kind is Kind.SUBSCRIPTION else []
+        resumed = [_LAST_EVENT_ID] if procedure.kind is ProcedureKind.SUBSCRIPTION else []
         return [*([asked] if schema["properties"] else []), *resumed]
 
     def _input(self, procedure: Procedure) -> Json:
@@ -146,7 +146,7 @@ class Operations:
             "description": "A request that no procedure is told of.",
             "content": _json(self.schemas.answered(Failure)),
         }
-        if procedure.kind is Kind.SUBSCRIPTION:
+        if procedure.kind is ProcedureKind.SUBSCRIPTION:
             event = {"type": "string", "x-data": self.schemas.answered(procedure.output)}
             return {"200": {"description": _EVENTS, "content": {_EVENT_STREAM: {"schema": event}}}, "default": refused}
         return {"200": self._success(procedure), **self._refusals(procedure), "default": refused}

@@ -15,7 +15,7 @@ from contracts.errors import JSONRPC_INTERNAL_ERROR, JSONRPC_INVALID_PARAMS, Rpc
 from contracts.examples import EXAMPLES, Example
 from contracts.wire import NoInput, Wire
 from rpc.context import Context
-from rpc.procedure import Kind, Procedure, query
+from rpc.procedure import Procedure, ProcedureKind, query
 from rpc.schemas import Schemas, data_of
 
 _OF_THE_SPEC = {
@@ -60,7 +60,7 @@ class OpenRpc(Wire):
 @cache
 def describe(procedures: tuple[Procedure, ...], url: str = "http://127.0.0.1:8000/rpc") -> OpenRpc:
     """The document of every procedure that answers once; made once for the same procedures at the same `url`."""
-    answering = [procedure for procedure in procedures if procedure.kind is not Kind.SUBSCRIPTION]
+    answering = [procedure for procedure in procedures if procedure.kind is not ProcedureKind.SUBSCRIPTION]
     # To mypy a class is hashed as its instances are.
     data = {error: data_of(error) for procedure in answering for error in procedure.errors}  # type: ignore[arg-type]
     schemas = Schemas(

@@ -39,7 +39,7 @@ _OF_BATCHES = (AnswersTooLarge,)
 _OF_ALL = (ValidationFailed, ServiceUnavailable, InternalError)
 
 
-class Kind(StrEnum):
+class ProcedureKind(StrEnum):
     """What a call does, in tRPC's words."""
 
     QUERY = "query"  # reads
@@ -63,7 +63,7 @@ class Procedure:
     """
 
     name: str
-    kind: Kind
+    kind: ProcedureKind
     public: bool
     counts_itself: bool
     audits_once: bool
@@ -86,7 +86,7 @@ class Procedure:
         """Every error that a call may be answered with."""
         of_callers = () if self.public else _OF_CALLERS
         of_content = (ContentStalled,) if self.takes_content else ()
-        of_batches = () if self.takes_content or self.kind is Kind.SUBSCRIPTION else _OF_BATCHES
+        of_batches = () if self.takes_content or self.kind is ProcedureKind.SUBSCRIPTION else _OF_BATCHES
         return tuple(dict.fromkeys((*of_callers, *self.raises, *of_content, *of_batches, *_OF_ALL)))
 
 
@@ -94,7 +94,7 @@ def query(
     name: str, *, public: bool = False, alone: bool = False, raises: tuple[type[RpcError], ...] = ()
 ) -> Callable[[Call[Input, Output]], Procedure]:
     """Make a function that reads callable as `name`; its annotations and its docstring are the contract."""
-    return partial(_declare, name, Kind.QUERY, public=public, alone=alone, raises=raises)
+    return partial(_declare, name, ProcedureKind.QUERY, public=public, alone=alone, raises=raises)
 
 
 def mutation(
@@ -110,7 +110,7 @@ def mutation(
     return partial(
         _declare,
         name,
-        Kind.MUTATION,
+        ProcedureKind.MUTATION,
         public=public,
         counts_itself=counts_itself,
         audits_once=audits_once,
@@ -126,12 +126,12 @@ def subscription(
 
     It yields None when it has had nothing to tell for a while, so that whoever watches knows that it lives.
     """
-    return partial(_declare, name, Kind.SUBSCRIPTION, public=public, raises=raises)
+    return partial(_declare, name, ProcedureKind.SUBSCRIPTION, public=public, raises=raises)
 
 
 def _declare(
     name: str,
-    kind: Kind,
+    kind: ProcedureKind,
     function: Callable[..., Any],
     *,
     public: bool,
@@ -145,7 +145,7 @@ def _declare(
     context, params, *content = inspect.signature(function).parameters
     assert hints[context] is Context
     assert [hints[parameter] for parameter in content] in ([], [Content])
-    assert not content or kind is Kind.MUTATION
+    assert not content or kind is ProcedureKind.MUTATION
     answered = hints["return"]
     return Procedure(
         name=name,
@@ -158,7 +158,7 @@ def _declare(
         most_bytes=most_bytes,
         raises=raises,
         input=hints[params],
-        output=_event_model(answered) if kind is Kind.SUBSCRIPTION else answered,
+        output=_event_model(answered) if kind is ProcedureKind.SUBSCRIPTION else answered,
         run=function,
         summary=inspect.getdoc(function) or "",
     )

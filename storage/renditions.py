@@ -14,35 +14,35 @@ MANIFEST_CACHING = "public, max-age=3600"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class RenditionKind:
     """The headers that an object is served with."""
 
     content_type: str
     cache_control: str
 
 
-KINDS: dict[str, Kind] = {
-    "webp": Kind("image/webp", IMAGE_CACHING),
-    "avif": Kind("image/avif", IMAGE_CACHING),
-    "jpg": Kind("image/jpeg", IMAGE_CACHING),
-    "jpeg": Kind("image/jpeg", IMAGE_CACHING),
-    "png": Kind("image/png", IMAGE_CACHING),
-    "gif": Kind("image/gif", IMAGE_CACHING),
-    "mp4": Kind("video/mp4", STREAM_CACHING),
-    "m4s": Kind("video/iso.segment", STREAM_CACHING),
-    "ts": Kind("video/mp2t", STREAM_CACHING),
-    "webm": Kind("video/webm", STREAM_CACHING),
-    "m4a": Kind("audio/mp4", STREAM_CACHING),
-    "aac": Kind("audio/aac", STREAM_CACHING),
-    "mp3": Kind("audio/mpeg", STREAM_CACHING),
-    "ogg": Kind("audio/ogg", STREAM_CACHING),
-    "wav": Kind("audio/wav", STREAM_CACHING),
-    "json": Kind("application/json", IMAGE_CACHING),
-    "m3u8": Kind("application/vnd.apple.mpegurl", MANIFEST_CACHING),
+KINDS: dict[str, RenditionKind] = {
+    "webp": RenditionKind("image/webp", IMAGE_CACHING),
+    "avif": RenditionKind("image/avif", IMAGE_CACHING),
+    "jpg": RenditionKind("image/jpeg", IMAGE_CACHING),
+    "jpeg": RenditionKind("image/jpeg", IMAGE_CACHING),
+    "png": RenditionKind("image/png", IMAGE_CACHING),
+    "gif": RenditionKind("image/gif", IMAGE_CACHING),
+    "mp4": RenditionKind("video/mp4", STREAM_CACHING),
+    "m4s": RenditionKind("video/iso.segment", STREAM_CACHING),
+    "ts": RenditionKind("video/mp2t", STREAM_CACHING),
+    "webm": RenditionKind("video/webm", STREAM_CACHING),
+    "m4a": RenditionKind("audio/mp4", STREAM_CACHING),
+    "aac": RenditionKind("audio/aac", STREAM_CACHING),
+    "mp3": RenditionKind("audio/mpeg", STREAM_CACHING),
+    "ogg": RenditionKind("audio/ogg", STREAM_CACHING),
+    "wav": RenditionKind("audio/wav", STREAM_CACHING),
+    "json": RenditionKind("application/json", IMAGE_CACHING),
+    "m3u8": RenditionKind("application/vnd.apple.mpegurl", MANIFEST_CACHING),
 }
-UNKNOWN = Kind("application/octet-stream", "no-cache")
+UNKNOWN = RenditionKind("application/octet-stream", "no-cache")
 
 
-def kind_of(key: str) -> Kind:
+def kind_of(key: str) -> RenditionKind:
     """What an object is by the end of its key; any other one is plain bytes, which a cache asks about each time."""
     return KINDS.get(key.rpartition(".")[2].lower(), UNKNOWN)

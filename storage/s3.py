@@ -22,7 +22,7 @@ from storage.timestamps import timestamp
 
 CONNECT_TIMEOUT_SECONDS = 3
 READ_TIMEOUT_SECONDS = 20
-ATTEMPTS = 2
+REQUEST_ATTEMPTS = 2
 CHECK_TIMEOUT_SECONDS = 2.5
 THREADS = 32
 
@@ -73,7 +73,7 @@ def create_client(config: StoreConfig, endpoint: str | None, *, timeout_seconds:
             },
             connect_timeout=timeout_seconds or CONNECT_TIMEOUT_SECONDS,
             read_timeout=timeout_seconds or READ_TIMEOUT_SECONDS,
-            retries={"total_max_attempts": 1 if timeout_seconds else ATTEMPTS, "mode": "standard"},
+            retries={"total_max_attempts": 1 if timeout_seconds else REQUEST_ATTEMPTS, "mode": "standard"},
             max_pool_connections=THREADS,
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",

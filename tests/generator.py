@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from procedures import PROCEDURES
-from rpc.procedure import Kind
+from rpc.procedure import ProcedureKind
 
 LONGEST_IN_A_URL = 8_000
 WAIT = "waitSeconds"  # a call that takes it waits for 25 s when it is told nothing
@@ -25,7 +25,7 @@ TEXTS = [
 ]
 NUMBERS: list[Any] = [0, -1, 1, 2**53, 2**63, 10**400, -(10**400), 0.5, 1e308, -0.0]
 FIELDS = {"pageTitle": "a", "pages": "3", "ratio": "0.5", "isDraft": "true", "tags": "[]", "note": "é"}
-CALLABLE = [procedure for procedure in PROCEDURES if procedure.kind is not Kind.SUBSCRIPTION]
+CALLABLE = [procedure for procedure in PROCEDURES if procedure.kind is not ProcedureKind.SUBSCRIPTION]
 
 
 class Generator:

@@ -10,13 +10,13 @@ import pytest
 
 from procedures import PROCEDURES
 from rpc.auth import Caller
-from rpc.procedure import Kind
+from rpc.procedure import ProcedureKind
 from tests import logs
 from tests.at_once import at_once
 from tests.callers import SERVICE
 from tests.media_files import HTML, photo, video
 
-MUTATIONS = [procedure.name for procedure in PROCEDURES if procedure.kind is Kind.MUTATION]
+MUTATIONS = [procedure.name for procedure in PROCEDURES if procedure.kind is ProcedureKind.MUTATION]
 PHOTO = {"filename": "photo.jpg", "contentType": "image/jpeg", "size": len(photo())}
 VIDEO = {"filename": "walk.mp4", "contentType": "video/mp4", "size": len(video())}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

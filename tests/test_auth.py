@@ -9,7 +9,7 @@ import pytest
 
 from procedures import PROCEDURES
 from rpc.auth import AuthConfig
-from rpc.procedure import Kind, Procedure
+from rpc.procedure import Procedure, ProcedureKind
 from tests.sample_procedures import serving
 from tests.tokens import OTHER_SECRET, SECRET, by_hand, claims, token
 
@@ -182,7 +182,7 @@ def named(procedure: Procedure) -> str:
     return procedure.name
 
 
-ANSWERED = {Kind.QUERY, Kind.MUTATION}
+ANSWERED = {ProcedureKind.QUERY, ProcedureKind.MUTATION}
 
 
 def test_only_one_procedure_is_public() -> None:

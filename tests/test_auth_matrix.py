@@ -13,7 +13,7 @@ from contracts.errors import ServiceOnly
 from procedures import PROCEDURES
 from rpc.auth import Caller
 from rpc.dispatch import validate
-from rpc.procedure import Kind, Procedure
+from rpc.procedure import Procedure, ProcedureKind
 from tests.authorization_server import authorization_server
 from tests.deployment import SECRET
 from tests.tokens import OTHER_SECRET, by_hand, claims, token
@@ -148,7 +148,7 @@ def codes(http):
             brought = await http.post(f"/rpc/{name}", params=query, content=b"bytes", headers=sent)
             return {brought.json().get("error", NO_ERROR)["data"]["rpcCode"]}
         trpc = await http.post(f"/rpc/{name}", json=params, headers=headers)
-        if procedure.kind is Kind.SUBSCRIPTION:
+        if procedure.kind is ProcedureKind.SUBSCRIPTION:
             told = trpc.text.partition("event: serialized-error\ndata: ")[2].partition("\n")[0]
             return {json.loads(told)["data"]["rpcCode"]}
         document = {"jsonrpc": "2.0", "id": 1, "method": name, "params": params}

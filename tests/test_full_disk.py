@@ -16,7 +16,7 @@ from testcontainers.community.minio import MinioContainer
 from contracts.disk import DiskFull, writing_to_disk
 from contracts.errors import ServiceUnavailable, cause_of
 from jobs.job import Backoff
-from jobs.process import ATTEMPTS, process_media
+from jobs.process import PROCESSING_ATTEMPTS, process_media
 from server.embedded import Secrets
 from server.embedded_s3 import s3
 from storage.s3 import ObjectStore
@@ -78,7 +78,7 @@ async def test_what_finds_no_room_is_ready_once_there_is_some(
         assert await process_media.run(job_context, media.id) == "processing"  # it has its poster
     filler = fill(len(body) + ROOM)
 
-    for _ in range(ATTEMPTS + 1):
+    for _ in range(PROCESSING_ATTEMPTS + 1):
         with pytest.raises(DiskFull):
             await process_media.run(job_context, media.id)
     assert (await call("media.getMedia", mediaId=str(media.id))).media.status == "processing"

@@ -14,7 +14,7 @@ import imageio_ffmpeg
 import psutil
 import pytest
 
-from jobs.process import ATTEMPTS, process_media
+from jobs.process import PROCESSING_ATTEMPTS, process_media
 from processing.failures import ProcessingFailed, Reason
 from processing.protocol import Outcome, Policy
 from processing.registry import LADDERS, Processor, processor_of
@@ -235,7 +235,7 @@ async def test_a_playlist_that_leads_elsewhere_is_not_published(
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(taken_over))
     assert await process_media.run(job_context, media.id) == "processing"
 
-    for _ in range(ATTEMPTS - 1):
+    for _ in range(PROCESSING_ATTEMPTS - 1):
         with pytest.raises(ProcessingFailed, match="playlist"):
             await process_media.run(job_context, media.id)
     assert await process_media.run(job_context, media.id) == "failed"

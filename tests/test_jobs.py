@@ -12,7 +12,7 @@ from jobs.job import JobContext
 from jobs.process import process_media
 from jobs.sweep import settle_media, sweep
 from jobs.worker import open_queue, rescue_stalled
-from media.completion import publish
+from media.completion import publish_put
 from media.queue import PURGE_MEDIA, QUEUE, enqueue
 from sql.rows import MediaRow
 from tests.at_once import at_once
@@ -183,7 +183,7 @@ async def test_bytes_swapped_during_completion_are_not_published(
 
     monkeypatch.setattr(resources.store, "copy", swapped_first)
     with pytest.raises(InvalidFileType):
-        await publish(resources.store, await row(ticket.media_id))
+        await publish_put(resources.store, await row(ticket.media_id))
 
     async def swapped_after(source, target, **told):
         await copy(source, target, **told)
@@ -191,7 +191,7 @@ async def test_bytes_swapped_during_completion_are_not_published(
 
     assert (await put(ticket, body)).status_code == 200
     monkeypatch.setattr(resources.store, "copy", swapped_after)
-    published = await publish(resources.store, await row(ticket.media_id))
+    published = await publish_put(resources.store, await row(ticket.media_id))
     assert await resources.store.read(published.key, 0, len(body)) == body
 
 

@@ -14,7 +14,7 @@ from contracts.examples import EXAMPLES
 from procedures import PROCEDURES
 from rpc.openapi import describe
 from rpc.openrpc import describe as openrpc
-from rpc.procedure import Kind
+from rpc.procedure import ProcedureKind
 from tests.described import Json, objects_in
 from tests.processes import TLS, mediarpc
 from tests.sample_procedures import serving
@@ -83,7 +83,7 @@ def test_every_procedure_is_a_path_and_nothing_else_is():
     """Queries and subscriptions are GETs, mutations are POSTs."""
     methods = {path.removeprefix("/"): list(item) for path, item in DOCUMENT["paths"].items()}
     assert methods == {
-        procedure.name: ["post" if procedure.kind is Kind.MUTATION else "get"] for procedure in PROCEDURES
+        procedure.name: ["post" if procedure.kind is ProcedureKind.MUTATION else "get"] for procedure in PROCEDURES
     }
 
 
@@ -105,7 +105,7 @@ def test_every_schema_is_one():
 def test_every_error_of_a_procedure_is_documented(subtests):
     """Under the status that tRPC answers it with; those that share one are told apart by their numbers."""
     for procedure in PROCEDURES:
-        if procedure.kind is Kind.SUBSCRIPTION:
+        if procedure.kind is ProcedureKind.SUBSCRIPTION:
             continue
         with subtests.test(name=procedure.name):
             _, told = operation(procedure.name)

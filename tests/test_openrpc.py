@@ -16,11 +16,11 @@ from contracts.wire import Wire
 from procedures import PROCEDURES
 from rpc.context import Context
 from rpc.dispatch import validate
-from rpc.procedure import Kind, query, subscription
+from rpc.procedure import ProcedureKind, query, subscription
 from tests.described import Described, objects_in
 from tests.sample_content import keep
 
-METHODS = {procedure.name: procedure for procedure in PROCEDURES if procedure.kind is not Kind.SUBSCRIPTION}
+METHODS = {procedure.name: procedure for procedure in PROCEDURES if procedure.kind is not ProcedureKind.SUBSCRIPTION}
 DESCRIBED = Described.of(*PROCEDURES)
 DOCUMENT = DESCRIBED.document
 EVERY_EXAMPLE = [(name, example) for name in EXAMPLES for example in EXAMPLES[name]]

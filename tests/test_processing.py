@@ -13,7 +13,7 @@ from contracts.errors import (
     UploadPending,
 )
 from contracts.renditions import OF_IMAGES
-from jobs.process import ATTEMPTS, ATTEMPTS_IN_SHORT_LANES, process_media
+from jobs.process import ATTEMPTS_IN_SHORT_LANES, PROCESSING_ATTEMPTS, process_media
 from processing import registry as processors
 from rpc.auth import Caller
 from tests.media_files import photo
@@ -122,7 +122,7 @@ async def test_outages_use_up_none_of_the_attempts(
     media = await completed_media()
     with monkeypatch.context() as outage:
         outage.setattr(resources.store.public, "name", "no-such-bucket")
-        for _ in range(ATTEMPTS + 1):
+        for _ in range(PROCESSING_ATTEMPTS + 1):
             await run_pending()
             waits_end()
     images, *_ = processors.PROCESSORS
@@ -141,7 +141,7 @@ async def test_an_outage_of_storage_is_waited_out(
     media = await completed_media()
     with monkeypatch.context() as outage:
         outage.setattr(resources.store.public, "name", "no-such-bucket")
-        for _ in range(ATTEMPTS + 1):
+        for _ in range(PROCESSING_ATTEMPTS + 1):
             await run_pending()
             waits_end()
         assert (await call("media.getMedia", mediaId=str(media.id))).media.status == "processing"
@@ -244,9 +244,9 @@ async def test_a_media_whose_original_storage_has_lost_fails(
     """It is not looked for without end."""
     media = await completed_media()
     await resources.store.remove(await objects())
-    for _ in range(ATTEMPTS):
+    for _ in range(PROCESSING_ATTEMPTS):
         await run_pending()
         waits_end()
 
     told = await call("media.getProcessingStatus", mediaId=str(media.id))
-    assert (told.status, told.attempts, told.error.code) == ("failed", ATTEMPTS, "original_missing")
+    assert (told.status, told.attempts, told.error.code) == ("failed", PROCESSING_ATTEMPTS, "original_missing")

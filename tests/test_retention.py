@@ -12,7 +12,7 @@ from media.queue import QUEUE
 from procedures import PROCEDURES
 from rpc.auth import Caller
 from rpc.limits import DEFAULT_LIMITS
-from rpc.procedure import Kind
+from rpc.procedure import ProcedureKind
 from sql import QUERIES
 from sql.migrate import migrate
 from tests.at_once import at_once
@@ -109,7 +109,7 @@ def test_every_table_has_a_bound(servers):
 
 def test_the_records_of_every_mutation_have_a_bound():
     """Whoever adds one says what keeps it from leaving records for ever."""
-    mutations = {procedure.name: procedure for procedure in PROCEDURES if procedure.kind is Kind.MUTATION}
+    mutations = {procedure.name: procedure for procedure in PROCEDURES if procedure.kind is ProcedureKind.MUTATION}
 
     assert set(mutations) == set(RECORDS)
     assert {name for name, procedure in mutations.items() if procedure.audits_once} == bounded_by(ONCE)

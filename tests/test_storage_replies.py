@@ -117,7 +117,7 @@ async def dying(config):
 @pytest.fixture
 def dying_store(config, dying, monkeypatch):
     """A client that asks once."""
-    monkeypatch.setattr(s3, "ATTEMPTS", 1)
+    monkeypatch.setattr(s3, "REQUEST_ATTEMPTS", 1)
     opened = ObjectStore(replace(config, endpoint=dying.endpoint))
     opened.conditions = Conditions(of_source=True, of_target=False)
     yield opened

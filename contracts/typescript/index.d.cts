@@ -484,8 +484,8 @@ export declare namespace MediaProcedures {
   /**
    * Begin each of these uploads as `media.initiateUpload` would, in their order; what came of each.
    *
-   * What is refused hinders nothing else, and the call counts once. With an idempotency key for each, twice is the same
-   * answer, with fresh URLs.
+   * What is refused hinders nothing else, and the call counts once. Idempotent with a key for each: then the
+   * URLs are fresh.
    */
   interface InitiateUploads {
     input: InitiateUploads.Input;
@@ -498,7 +498,7 @@ export declare namespace MediaProcedures {
     type Output = UploadOutcomes;
   }
   /**
-   * Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
+   * Verify the bytes, publish them at a write-once key, and answer the media. Idempotent.
    *
    * With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
    *
@@ -591,7 +591,7 @@ export declare namespace MediaProcedures {
     type Output = SignedParts;
   }
   /**
-   * Make one object of the parts that storage has, verify it, and answer the media. Twice is the same answer.
+   * Make one object of the parts that storage has, verify it, and answer the media. Idempotent.
    *
    * With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
    *
@@ -739,7 +739,7 @@ export declare namespace MediaProcedures {
     type Output = UploadPage;
   }
   /**
-   * Give up an upload that is not completed. Twice is the same answer.
+   * Give up an upload that is not completed. Idempotent.
    *
    * An upload in parts is free at once when storage has dropped it. What a signed PUT could still bring stays reserved
    * until its end, for everything but the same file. Raises UploadCompleted and MediaNotFound.
@@ -869,7 +869,7 @@ export declare namespace MediaProcedures {
     type Output = ProcessingStatus;
   }
   /**
-   * Begin the processing of a failed media anew; of any other, answer it as it is. Twice is the same answer.
+   * Begin the processing of a failed media anew; of any other, answer it as it is. Idempotent.
    *
    * Raises MediaNotFound, UploadPending before completion, MediaInfected, and RateLimitExceeded for what was begun anew
    * three times within the hour.
@@ -892,7 +892,7 @@ export declare namespace MediaProcedures {
     type Output = MediaAnswer;
   }
   /**
-   * End the processing of a media at once: it is `failed`, and can be begun anew. Twice is the same answer.
+   * End the processing of a media at once: it is `failed`, and can be begun anew. Idempotent.
    *
    * Raises MediaNotFound, UploadPending before completion, and MediaProcessed for what is ready.
    *
@@ -912,7 +912,7 @@ export declare namespace MediaProcedures {
     type Output = Success;
   }
   /**
-   * Put media at the end of a post, in this order, all or none; answer the whole post. Twice is the same answer.
+   * Put media at the end of a post, in this order, all or none; answer the whole post. Idempotent.
    *
    * Raises MediaNotFound, OtherPurpose for profile images, MediaUnusable for what is neither processing nor ready,
    * AttachedElsewhere for what belongs to another post, SeveralOwners, and PostFull over the limit.
@@ -941,7 +941,7 @@ export declare namespace MediaProcedures {
     type Output = PostMedia;
   }
   /**
-   * Take media out of a post; what does not stand in it stays as it is. Twice is the same answer.
+   * Take media out of a post; what does not stand in it stays as it is. Idempotent.
    *
    * Raises MediaNotFound, and then nothing was detached.
    *
@@ -978,7 +978,7 @@ export declare namespace MediaProcedures {
     type Output = FoundPostMedia;
   }
   /**
-   * Make an image its owner's profile image, and delete the one that was. Twice is the same answer.
+   * Make an image its owner's profile image, and delete the one that was. Idempotent.
    *
    * Raises MediaNotFound, OtherPurpose for what was not uploaded with the purpose `profile`, MediaUnusable for what is
    * neither processing nor ready, and NoImage.
@@ -1032,7 +1032,7 @@ export declare namespace MediaProcedures {
     type Output = StorageUsage;
   }
   /**
-   * Give the bytes back at once and take the objects out of storage in the background. Twice is the same answer.
+   * Give the bytes back at once and take the objects out of storage in the background. Idempotent.
    *
    * What a signed URL could still bring stays reserved until its end. Raises MediaNotFound.
    *
@@ -1052,7 +1052,7 @@ export declare namespace MediaProcedures {
   /**
    * Delete each of these media as `media.deleteMedia` would, all of them at once; what came of each, in their order.
    *
-   * What is not found hinders nothing else. Twice is the same answer.
+   * What is not found hinders nothing else. Idempotent.
    */
   interface DeleteMany {
     input: DeleteMany.Input;
@@ -1482,12 +1482,12 @@ export type AppRouter = TRPCBuiltRouter<
       /**
        * Begin each of these uploads as `media.initiateUpload` would, in their order; what came of each.
        *
-       * What is refused hinders nothing else, and the call counts once. With an idempotency key for each, twice is the same
-       * answer, with fresh URLs.
+       * What is refused hinders nothing else, and the call counts once. Idempotent with a key for each: then the
+       * URLs are fresh.
        */
       initiateUploads: Mutation<MediaProcedures.InitiateUploads.Input, MediaProcedures.InitiateUploads.Output>;
       /**
-       * Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
+       * Verify the bytes, publish them at a write-once key, and answer the media. Idempotent.
        *
        * With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
        *
@@ -1541,7 +1541,7 @@ export type AppRouter = TRPCBuiltRouter<
        */
       signParts: Mutation<MediaProcedures.SignParts.Input, MediaProcedures.SignParts.Output>;
       /**
-       * Make one object of the parts that storage has, verify it, and answer the media. Twice is the same answer.
+       * Make one object of the parts that storage has, verify it, and answer the media. Idempotent.
        *
        * With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
        *
@@ -1622,7 +1622,7 @@ export type AppRouter = TRPCBuiltRouter<
        */
       listUploads: Query<MediaProcedures.ListUploads.Input | undefined, MediaProcedures.ListUploads.Output>;
       /**
-       * Give up an upload that is not completed. Twice is the same answer.
+       * Give up an upload that is not completed. Idempotent.
        *
        * An upload in parts is free at once when storage has dropped it. What a signed PUT could still bring stays reserved
        * until its end, for everything but the same file. Raises UploadCompleted and MediaNotFound.
@@ -1682,7 +1682,7 @@ export type AppRouter = TRPCBuiltRouter<
        */
       getProcessingStatus: Query<MediaProcedures.GetProcessingStatus.Input, MediaProcedures.GetProcessingStatus.Output>;
       /**
-       * Begin the processing of a failed media anew; of any other, answer it as it is. Twice is the same answer.
+       * Begin the processing of a failed media anew; of any other, answer it as it is. Idempotent.
        *
        * Raises MediaNotFound, UploadPending before completion, MediaInfected, and RateLimitExceeded for what was begun anew
        * three times within the hour.
@@ -1696,7 +1696,7 @@ export type AppRouter = TRPCBuiltRouter<
        */
       retryProcessing: Mutation<MediaProcedures.RetryProcessing.Input, MediaProcedures.RetryProcessing.Output>;
       /**
-       * End the processing of a media at once: it is `failed`, and can be begun anew. Twice is the same answer.
+       * End the processing of a media at once: it is `failed`, and can be begun anew. Idempotent.
        *
        * Raises MediaNotFound, UploadPending before completion, and MediaProcessed for what is ready.
        *
@@ -1707,7 +1707,7 @@ export type AppRouter = TRPCBuiltRouter<
        */
       cancelProcessing: Mutation<MediaProcedures.CancelProcessing.Input, MediaProcedures.CancelProcessing.Output>;
       /**
-       * Put media at the end of a post, in this order, all or none; answer the whole post. Twice is the same answer.
+       * Put media at the end of a post, in this order, all or none; answer the whole post. Idempotent.
        *
        * Raises MediaNotFound, OtherPurpose for profile images, MediaUnusable for what is neither processing nor ready,
        * AttachedElsewhere for what belongs to another post, SeveralOwners, and PostFull over the limit.
@@ -1726,7 +1726,7 @@ export type AppRouter = TRPCBuiltRouter<
        */
       attachToPost: Mutation<MediaProcedures.AttachToPost.Input, MediaProcedures.AttachToPost.Output>;
       /**
-       * Take media out of a post; what does not stand in it stays as it is. Twice is the same answer.
+       * Take media out of a post; what does not stand in it stays as it is. Idempotent.
        *
        * Raises MediaNotFound, and then nothing was detached.
        *
@@ -1743,7 +1743,7 @@ export type AppRouter = TRPCBuiltRouter<
        */
       listPostMedia: Query<MediaProcedures.ListPostMedia.Input, MediaProcedures.ListPostMedia.Output>;
       /**
-       * Make an image its owner's profile image, and delete the one that was. Twice is the same answer.
+       * Make an image its owner's profile image, and delete the one that was. Idempotent.
        *
        * Raises MediaNotFound, OtherPurpose for what was not uploaded with the purpose `profile`, MediaUnusable for what is
        * neither processing nor ready, and NoImage.
@@ -1770,7 +1770,7 @@ export type AppRouter = TRPCBuiltRouter<
        */
       getStorageUsage: Query<MediaProcedures.GetStorageUsage.Input | undefined, MediaProcedures.GetStorageUsage.Output>;
       /**
-       * Give the bytes back at once and take the objects out of storage in the background. Twice is the same answer.
+       * Give the bytes back at once and take the objects out of storage in the background. Idempotent.
        *
        * What a signed URL could still bring stays reserved until its end. Raises MediaNotFound.
        *
@@ -1781,7 +1781,7 @@ export type AppRouter = TRPCBuiltRouter<
       /**
        * Delete each of these media as `media.deleteMedia` would, all of them at once; what came of each, in their order.
        *
-       * What is not found hinders nothing else. Twice is the same answer.
+       * What is not found hinders nothing else. Idempotent.
        */
       deleteMany: Mutation<MediaProcedures.DeleteMany.Input, MediaProcedures.DeleteMany.Output>;
       /**

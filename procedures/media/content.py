@@ -29,12 +29,12 @@ from contracts.formats import FORMATS, TOLD_BY_TRACKS, Format, canonical
 from contracts.media import Filename, InitiateUpload, MediaAnswer, MediaState
 from contracts.multipart import DEFAULT_PART_BYTES
 from media.cleanup import remove_objects
-from media.completion import complete_upload, refuse_upload
+from media.completion import publish_upload, refuse_upload
 from media.parts import is_assembled
 from procedures.media.answer import answer
 from procedures.media.outcome import outcome
 from procedures.media.releases import with_releases
-from procedures.media.reservation import OVER_LIMIT, Plan, known_id, reserve
+from procedures.media.reservation import OVER_LIMIT, UploadDraft, known_id, reserve
 from procedures.media.spooled_upload import SpooledUpload, waiting_room
 from procedures.media.usage import held_bytes, read_usage
 from processing.detect import detect
@@ -139,7 +139,7 @@ async def _initiated(
 async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload, spooled: SpooledUpload) -> MediaRow:
     """The row of a new upload, which is pending, or that of the completed one that the idempotency key finds."""
     owner, media_id = ctx.owner(params.owner), uuid7()
-    plan = Plan(
+    draft = UploadDraft(
         media_id=media_id,
         owner=owner,
         procedure=NAME,
@@ -147,7 +147,7 @@ async def _reserve(ctx: Context, params: Upload, initiated: InitiateUpload, spoo
         key=original_key(owner, media_id, initiated.filename, initiated.purpose),
         counted=True,
     )
-    known = known_id(await reserve(ctx, initiated, plan))
+    known = known_id(await reserve(ctx, initiated, draft))
     row = await ctx.db.one(MediaRow, "read_media", id=known or media_id)
     if row is None or (not known and row.state != MediaState.PENDING):
         raise UploadExpired
@@ -177,7 +177,7 @@ async def _publish(ctx: Context, params: Upload, row: MediaRow, spooled: Spooled
     """Store what comes, and verify it; UploadExpired when somebody else has deleted the upload meanwhile."""
     stored = await _store(ctx, params, row, spooled, file)
     try:
-        media = await complete_upload(ctx.db, ctx.store, stored, datetime.now(UTC))
+        media = await publish_upload(ctx.db, ctx.store, stored, datetime.now(UTC))
     except UploadIncomplete:
         media = None
     if media is None:

@@ -16,7 +16,7 @@ from sql.rows import MediaIdRow, MediaRow
 
 @mutation("media.deleteMedia", raises=(MediaNotFound,))
 async def delete_media(ctx: Context, params: MediaReference) -> Success:
-    """Give the bytes back at once and take the objects out of storage in the background. Twice is the same answer.
+    """Give the bytes back at once and take the objects out of storage in the background. Idempotent.
 
     What a signed URL could still bring stays reserved until its end. Raises MediaNotFound.
     """
@@ -31,7 +31,7 @@ async def delete_media(ctx: Context, params: MediaReference) -> Success:
 async def delete_many(ctx: Context, params: MediaReferences) -> Deletions:
     """Delete each of these media as `media.deleteMedia` would, all of them at once; what came of each, in their order.
 
-    What is not found hinders nothing else. Twice is the same answer.
+    What is not found hinders nothing else. Idempotent.
     """
     asked = set(params.media_ids)
     async with ctx.db.transaction() as tx:

@@ -30,10 +30,10 @@ from contracts.multipart import (
     SignParts,
 )
 from contracts.sizes import MIB
-from media.parts import ATTEMPTS, is_assembled, size_of_part, stored_parts, total_parts
+from media.parts import STORE_ATTEMPTS, is_assembled, size_of_part, stored_parts, total_parts
 from procedures.media.reservation import (
     OVER_LIMIT,
-    Plan,
+    UploadDraft,
     extend,
     find_upload,
     known_id,
@@ -64,7 +64,7 @@ async def initiate_multipart_upload(ctx: Context, params: InitiateMultipartUploa
     """
     ctx.resources.ceilings.check_multipart(FORMATS[params.content_type], params.size)
     owner, media_id, size_of_parts = ctx.owner(params.owner), uuid7(), part_bytes(params.size, params.part_size)
-    plan = Plan(
+    draft = UploadDraft(
         media_id=media_id,
         owner=owner,
         procedure="media.initiateMultipartUpload",
@@ -73,7 +73,7 @@ async def initiate_multipart_upload(ctx: Context, params: InitiateMultipartUploa
         part_bytes=size_of_parts,
         upload_expires_at=_upload_expiry(ctx),
     )
-    known = known_id(await reserve(ctx, params, plan))
+    known = known_id(await reserve(ctx, params, draft))
     if known:
         await extend(ctx, known, upload_expires_at=_upload_expiry(ctx))
     return MultipartTicket(
@@ -110,7 +110,7 @@ async def sign_parts(ctx: Context, params: SignParts) -> SignedParts:
     raises=(*complete_upload.raises, PartUnknown),
 )
 async def complete_multipart_upload(ctx: Context, params: CompleteMultipartUpload) -> MediaAnswer:
-    """Make one object of the parts that storage has, verify it, and answer the media. Twice is the same answer.
+    """Make one object of the parts that storage has, verify it, and answer the media. Idempotent.
 
     With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
 
@@ -162,7 +162,7 @@ async def begun(ctx: Context, upload: MediaRow) -> tuple[MediaRow, list[Part]]:
 
     Raises UploadCompleted when it is assembled, and ServiceUnavailable when others keep beginning and ending it.
     """
-    for _ in range(ATTEMPTS):
+    for _ in range(STORE_ATTEMPTS):
         if upload.multipart_id is not None:
             try:
                 return upload, await stored_parts(ctx.store, upload)

@@ -12,7 +12,7 @@ from contracts.errors import (
     UploadExpired,
     UploadNotFound,
 )
-from media.parts import ATTEMPTS, missing_parts, size_of_part
+from media.parts import STORE_ATTEMPTS, missing_parts, size_of_part
 from procedures.media.multipart import begun, check_number, extend_parts, find_in_parts
 from procedures.media.spooled_upload import SpooledUpload, waiting_room
 from rpc.content import Content
@@ -71,7 +71,7 @@ async def _write_part(
 
     One that ends meanwhile says how: completed, cancelled, expired, or lost by the store and begun anew.
     """
-    for _ in range(ATTEMPTS):
+    for _ in range(STORE_ATTEMPTS):
         row, stored = await begun(ctx, upload)
         assert row.multipart_id
         try:

@@ -30,7 +30,7 @@ from sql.rows import ListedRow, MediaIdRow, MediaRow
     raises=(MediaNotFound, OtherPurpose, MediaUnusable, AttachedElsewhere, SeveralOwners, PostFull),
 )
 async def attach_to_post(ctx: Context, params: MediaOfPost) -> PostMedia:
-    """Put media at the end of a post, in this order, all or none; answer the whole post. Twice is the same answer.
+    """Put media at the end of a post, in this order, all or none; answer the whole post. Idempotent.
 
     Raises MediaNotFound, OtherPurpose for profile images, MediaUnusable for what is neither processing nor ready,
     AttachedElsewhere for what belongs to another post, SeveralOwners, and PostFull over the limit.
@@ -51,7 +51,7 @@ async def attach_to_post(ctx: Context, params: MediaOfPost) -> PostMedia:
 
 @mutation("media.detachFromPost", raises=(MediaNotFound,))
 async def detach_from_post(ctx: Context, params: MediaOfPost) -> Success:
-    """Take media out of a post; what does not stand in it stays as it is. Twice is the same answer.
+    """Take media out of a post; what does not stand in it stays as it is. Idempotent.
 
     Raises MediaNotFound, and then nothing was detached.
     """

@@ -38,7 +38,7 @@ async def get_processing_status(ctx: Context, params: MediaReference) -> Process
 
 @mutation("media.retryProcessing", raises=(MediaNotFound, UploadPending, MediaInfected, RateLimitExceeded))
 async def retry_processing(ctx: Context, params: MediaReference) -> MediaAnswer:
-    """Begin the processing of a failed media anew; of any other, answer it as it is. Twice is the same answer.
+    """Begin the processing of a failed media anew; of any other, answer it as it is. Idempotent.
 
     Raises MediaNotFound, UploadPending before completion, MediaInfected, and RateLimitExceeded for what was begun anew
     three times within the hour.
@@ -75,7 +75,7 @@ async def _count_retry(ctx: Context, tx: Transaction, media: MediaRow) -> None:
 
 @mutation("media.cancelProcessing", raises=(MediaNotFound, UploadPending, MediaProcessed))
 async def cancel_processing(ctx: Context, params: MediaReference) -> Success:
-    """End the processing of a media at once: it is `failed`, and can be begun anew. Twice is the same answer.
+    """End the processing of a media at once: it is `failed`, and can be begun anew. Idempotent.
 
     Raises MediaNotFound, UploadPending before completion, and MediaProcessed for what is ready.
     """

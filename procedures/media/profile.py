@@ -13,7 +13,7 @@ from sql.rows import MediaRow
 
 @mutation("media.setProfileImage", raises=(MediaNotFound, OtherPurpose, MediaUnusable, NoImage))
 async def set_profile_image(ctx: Context, params: MediaReference) -> MediaAnswer:
-    """Make an image its owner's profile image, and delete the one that was. Twice is the same answer.
+    """Make an image its owner's profile image, and delete the one that was. Idempotent.
 
     Raises MediaNotFound, OtherPurpose for what was not uploaded with the purpose `profile`, MediaUnusable for what is
     neither processing nor ready, and NoImage.

@@ -36,7 +36,7 @@ REFUSALS: dict[str, Callable[..., RpcError]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class UploadDraft:
     """What is to be reserved for one upload beside what the caller says of it."""
 
     media_id: UUID
@@ -49,24 +49,24 @@ class Plan:
     counted: bool = False
 
 
-async def reserve(ctx: Context, params: InitiateUpload, plan: Plan) -> ReservationRow:
+async def reserve(ctx: Context, params: InitiateUpload, draft: UploadDraft) -> ReservationRow:
     """Add a pending upload to its owner's reserved bytes, or find the earlier one that the idempotency key names.
 
     Raises RateLimitExceeded, one of OVER_LIMIT, or IdempotencyKeyTaken, and nothing is reserved.
     """
-    reservation = await ctx.db.shared(ReservationRow, "reserve_upload", **_row(ctx, params, plan))
+    reservation = await ctx.db.shared(ReservationRow, "reserve_upload", **_row(ctx, params, draft))
     refusal = refusal_of_reservation(reservation)
     if refusal is not None:
-        raise await with_releases(ctx, plan.owner, refusal)
+        raise await with_releases(ctx, draft.owner, refusal)
     return reservation
 
 
-async def reserve_all(ctx: Context, asked: Sequence[tuple[InitiateUpload, Plan]]) -> list[ReservationRow]:
+async def reserve_all(ctx: Context, asked: Sequence[tuple[InitiateUpload, UploadDraft]]) -> list[ReservationRow]:
     """The same for several uploads of one call, in their order and by one statement; what came of each.
 
     Raises RateLimitExceeded, and nothing is reserved.
     """
-    return await ctx.db.batch(ReservationRow, "reserve_upload", [_row(ctx, params, plan) for params, plan in asked])
+    return await ctx.db.batch(ReservationRow, "reserve_upload", [_row(ctx, params, draft) for params, draft in asked])
 
 
 def refusal_of_reservation(reservation: ReservationRow) -> RpcError | None:
@@ -80,9 +80,9 @@ def known_id(reservation: ReservationRow) -> UUID | None:
     return reservation.id if reservation.outcome == "known" else None
 
 
-def reserved_key(reservation: ReservationRow, plan: Plan) -> str:
+def reserved_key(reservation: ReservationRow, draft: UploadDraft) -> str:
     """The key of a new upload: as planned, or that of the cancelled one whose place it takes."""
-    return str((reservation.facts or {}).get("staging_key", plan.key))
+    return str((reservation.facts or {}).get("staging_key", draft.key))
 
 
 async def extend(ctx: Context, media_id: UUID, *, upload_expires_at: datetime | None = None) -> MediaRow:
@@ -136,15 +136,15 @@ def url_end(ctx: Context) -> datetime:
     return url_expiry(ctx) + timedelta(seconds=ctx.resources.uploads.grace_seconds)
 
 
-def _row(ctx: Context, params: InitiateUpload, plan: Plan) -> dict[str, Any]:
-    limit = None if plan.counted else ctx.resources.limits.of(plan.procedure)
+def _row(ctx: Context, params: InitiateUpload, draft: UploadDraft) -> dict[str, Any]:
+    limit = None if draft.counted else ctx.resources.limits.of(draft.procedure)
     return {
-        "procedure": plan.procedure,
+        "procedure": draft.procedure,
         "request_id": ctx.request_id,
-        "id": plan.media_id,
-        "owner_id": plan.owner,
+        "id": draft.media_id,
+        "owner_id": draft.owner,
         "user_id": ctx.caller.id,
-        "quota_bytes": ctx.quota_of(plan.owner),
+        "quota_bytes": ctx.quota_of(draft.owner),
         "free_quota_bytes": ctx.resources.plans.free,
         "renditions_count": ctx.resources.renditions_count,
         "max_media": ctx.resources.owner_limits.media,
@@ -155,13 +155,13 @@ def _row(ctx: Context, params: InitiateUpload, plan: Plan) -> dict[str, Any]:
         "mime_type": params.content_type,
         "size_bytes": params.size,
         "sha256": params.sha256,
-        "staging_key": plan.key,
+        "staging_key": draft.key,
         "url_expires_at": url_expiry(ctx),
         "url_ends_at": url_end(ctx),
         "sweep_at": url_end(ctx),
-        "transfer": plan.transfer,
-        "part_bytes": plan.part_bytes,
-        "upload_expires_at": plan.upload_expires_at,
+        "transfer": draft.transfer,
+        "part_bytes": draft.part_bytes,
+        "upload_expires_at": draft.upload_expires_at,
         "idempotency_key": params.idempotency_key,
         "key_from": ctx.now - IDEMPOTENCY_KEYS_KEPT,
         "limit_calls": limit and limit.calls,

@@ -12,7 +12,7 @@ PLANES_WITH_CASES = 0x20000  # the two that have scripts with letters
 DOTTED_I = "i\u0307"  # İ in lower case
 
 
-class Part(TypedDict):
+class NamePart(TypedDict):
     """What `name_holds` looks for in names as they are typed, with each of `variants` as its counterpart in `plain`."""
 
     part: str | None
@@ -20,14 +20,14 @@ class Part(TypedDict):
     plain: str
 
 
-def in_any_case(text: str | None) -> Part:
+def in_any_case(text: str | None) -> NamePart:
     """This text, and the characters that differ by case alone from one of its own; nothing is in every name."""
     if text is None:
-        return Part(part=None, variants="", plain="")
+        return NamePart(part=None, variants="", plain="")
     typed = _typed(text)
     plain = {case: _plain(character) for character in typed for case in _cases_of(character)}
     variants = {case: stands_for for case, stands_for in plain.items() if case != stands_for}
-    return Part(
+    return NamePart(
         part="".join(map(_plain, typed)),
         variants="".join(variants),
         plain="".join(variants.values()),

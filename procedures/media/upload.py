@@ -33,13 +33,13 @@ from contracts.media import (
     UploadTicket,
 )
 from media.cleanup import release_parts, remove_objects
-from media.completion import complete_upload as publish_upload
+from media.completion import publish_upload
 from media.queue import PURGE_MEDIA, enqueue
 from procedures.media.answer import answer
 from procedures.media.outcome import outcome
 from procedures.media.reservation import (
     OVER_LIMIT,
-    Plan,
+    UploadDraft,
     extend,
     find_upload,
     known_id,
@@ -69,13 +69,13 @@ async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
     type's ceiling, StorageLimitExceeded when the quota has no room, MediaLimitExceeded and PendingUploadLimitExceeded
     when the owner has too many, RateLimitExceeded, IdempotencyKeyTaken and ForeignOwner.
     """
-    plan = plan_put(ctx, params, "media.initiateUpload")
-    reservation = await reserve(ctx, params, plan)
+    draft = draft_put(ctx, params, "media.initiateUpload")
+    reservation = await reserve(ctx, params, draft)
     known = known_id(reservation)
     if known:
         upload = await extend(ctx, known)
         return sign_put(ctx, params, media_id=upload.id, key=upload.staging_key)
-    return sign_put(ctx, params, media_id=plan.media_id, key=reserved_key(reservation, plan))
+    return sign_put(ctx, params, media_id=draft.media_id, key=reserved_key(reservation, draft))
 
 
 @mutation(
@@ -92,7 +92,7 @@ async def initiate_upload(ctx: Context, params: InitiateUpload) -> UploadTicket:
     ),
 )
 async def complete_upload(ctx: Context, params: CompleteUpload) -> MediaAnswer:
-    """Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
+    """Verify the bytes, publish them at a write-once key, and answer the media. Idempotent.
 
     With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
 
@@ -109,7 +109,7 @@ async def complete_upload(ctx: Context, params: CompleteUpload) -> MediaAnswer:
 
 @mutation("media.cancelUpload", raises=(UploadCompleted, MediaNotFound))
 async def cancel_upload(ctx: Context, params: MediaReference) -> Success:
-    """Give up an upload that is not completed. Twice is the same answer.
+    """Give up an upload that is not completed. Idempotent.
 
     An upload in parts is free at once when storage has dropped it. What a signed PUT could still bring stays reserved
     until its end, for everything but the same file. Raises UploadCompleted and MediaNotFound.
@@ -157,7 +157,7 @@ async def _published(ctx: Context, upload: MediaRow) -> MediaRow:
     return media or await find_upload(ctx, upload.id)
 
 
-def plan_put(ctx: Context, params: InitiateUpload, procedure: str, *, counted: bool = False) -> Plan:
+def draft_put(ctx: Context, params: InitiateUpload, procedure: str, *, counted: bool = False) -> UploadDraft:
     """What is to be reserved for an upload by one PUT, in a call that is counted already, or by the reservation.
 
     Raises FileTooLarge and ForeignOwner.
@@ -165,7 +165,9 @@ def plan_put(ctx: Context, params: InitiateUpload, procedure: str, *, counted: b
     ctx.resources.ceilings.check_put(FORMATS[params.content_type], params.size)
     owner, media_id = ctx.owner(params.owner), uuid7()
     key = staging_key(owner, media_id, params.filename, params.purpose)
-    return Plan(media_id=media_id, owner=owner, procedure=procedure, transfer=Transfer.PUT, key=key, counted=counted)
+    return UploadDraft(
+        media_id=media_id, owner=owner, procedure=procedure, transfer=Transfer.PUT, key=key, counted=counted
+    )
 
 
 def sign_put(ctx: Context, params: InitiateUpload, *, media_id: UUID, key: str) -> UploadTicket:

@@ -8,8 +8,8 @@ from contracts.errors import IdempotencyKeyTaken, RpcError, StorageLimitExceeded
 from contracts.media import InitiateUpload, UploadTicket
 from contracts.uploads import InitiateUploads, UploadOutcome, UploadOutcomes, UploadRefusal
 from procedures.media.releases import with_releases
-from procedures.media.reservation import Plan, extend_all, refusal_of_reservation, reserve_all, reserved_key
-from procedures.media.upload import plan_put, sign_put
+from procedures.media.reservation import UploadDraft, extend_all, refusal_of_reservation, reserve_all, reserved_key
+from procedures.media.upload import draft_put, sign_put
 from rpc.budget import ITEM_BYTES
 from rpc.context import Context
 from rpc.procedure import mutation
@@ -24,35 +24,35 @@ Begun = UploadTicket | RpcError
 async def initiate_uploads(ctx: Context, params: InitiateUploads) -> UploadOutcomes:
     """Begin each of these uploads as `media.initiateUpload` would, in their order; what came of each.
 
-    What is refused hinders nothing else, and the call counts once. With an idempotency key for each, twice is the same
-    answer, with fresh URLs.
+    What is refused hinders nothing else, and the call counts once. Idempotent with a key for each: then the
+    URLs are fresh.
     """
-    plans = [_plan(ctx, upload) for upload in params.uploads]
+    drafts = [_draft(ctx, upload) for upload in params.uploads]
     asked = [
-        (upload, plan) for upload, plan in zip(params.uploads, plans, strict=True) if not isinstance(plan, RpcError)
+        (upload, draft) for upload, draft in zip(params.uploads, drafts, strict=True) if not isinstance(draft, RpcError)
     ]
     begun = iter(await _begin(ctx, asked))
-    outcomes = [plan if isinstance(plan, RpcError) else next(begun) for plan in plans]
+    outcomes = [draft if isinstance(draft, RpcError) else next(begun) for draft in drafts]
     return UploadOutcomes(results=[_outcome(ctx, outcome) for outcome in outcomes])
 
 
-def _plan(ctx: Context, upload: InitiateUpload) -> Plan | RpcError:
+def _draft(ctx: Context, upload: InitiateUpload) -> UploadDraft | RpcError:
     try:
-        return plan_put(ctx, upload, NAME, counted=True)
+        return draft_put(ctx, upload, NAME, counted=True)
     except RpcError as refusal:
         return refusal
 
 
-async def _begin(ctx: Context, asked: Sequence[tuple[InitiateUpload, Plan]]) -> list[Begun]:
+async def _begin(ctx: Context, asked: Sequence[tuple[InitiateUpload, UploadDraft]]) -> list[Begun]:
     """Reserve room for as many as fit, by one statement; those that their keys find are extended."""
     reservations = await reserve_all(ctx, asked) if asked else []
     known = {reservation.id for reservation in reservations if reservation.outcome == "known" and reservation.id}
     extended = await _extend(ctx, known)
     begun = [
-        _ticket(ctx, upload, plan, reservation, extended)
-        for (upload, plan), reservation in zip(asked, reservations, strict=True)
+        _ticket(ctx, upload, draft, reservation, extended)
+        for (upload, draft), reservation in zip(asked, reservations, strict=True)
     ]
-    return await _with_releases(ctx, [plan.owner for _, plan in asked], begun)
+    return await _with_releases(ctx, [draft.owner for _, draft in asked], begun)
 
 
 async def _extend(ctx: Context, media_ids: Collection[UUID]) -> dict[UUID, MediaRow]:
@@ -71,13 +71,17 @@ async def _with_releases(ctx: Context, owners: Sequence[str], begun: Sequence[Be
 
 
 def _ticket(
-    ctx: Context, upload: InitiateUpload, plan: Plan, reservation: ReservationRow, extended: Mapping[UUID, MediaRow]
+    ctx: Context,
+    upload: InitiateUpload,
+    draft: UploadDraft,
+    reservation: ReservationRow,
+    extended: Mapping[UUID, MediaRow],
 ) -> Begun:
     refusal = refusal_of_reservation(reservation)
     if refusal is not None:
         return refusal
     if reservation.outcome != "known":
-        return sign_put(ctx, upload, media_id=plan.media_id, key=reserved_key(reservation, plan))
+        return sign_put(ctx, upload, media_id=draft.media_id, key=reserved_key(reservation, draft))
     row = extended.get(reservation.id) if reservation.id else None
     return IdempotencyKeyTaken() if row is None else sign_put(ctx, upload, media_id=row.id, key=row.staging_key)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from rpc.procedure import Kind, Procedure
+from rpc.procedure import Procedure, ProcedureKind
 from rpc.python.types import Schema, doc, exploded, optional, snake, type_of
 
 
@@ -33,7 +33,7 @@ def _head(name: str, prefix: str) -> list[str]:
 
 
 def _method(procedure: Procedure, schema: Schema, output: str, prefix: str) -> list[str]:
-    streams = procedure.kind is Kind.SUBSCRIPTION
+    streams = procedure.kind is ProcedureKind.SUBSCRIPTION
     waits = bool(prefix) and not streams
     answered = f"{prefix}Iterator[{output}]" if streams else output
     name = snake(procedure.name.rpartition(".")[2])

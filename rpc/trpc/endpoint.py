@@ -18,7 +18,7 @@ from rpc.early_response import EarlyResponse
 from rpc.endpoint import once
 from rpc.json import encode
 from rpc.misplaced import Misplaced, dialect_of
-from rpc.procedure import Kind, Procedure
+from rpc.procedure import Procedure, ProcedureKind
 from rpc.stream import Stream
 from rpc.trpc.content import open_content
 from rpc.trpc.events import HEADERS, events, refused
@@ -29,9 +29,9 @@ from rpc.trpc.subscription import input_of_subscription, with_token
 
 # A query may be sent as a POST: clients do so by `methodOverride`, for inputs that no URL can hold.
 METHODS = {
-    Kind.QUERY: ("GET", "POST"),
-    Kind.MUTATION: ("POST",),
-    Kind.SUBSCRIPTION: ("GET", "POST"),
+    ProcedureKind.QUERY: ("GET", "POST"),
+    ProcedureKind.MUTATION: ("POST",),
+    ProcedureKind.SUBSCRIPTION: ("GET", "POST"),
 }
 VARY = {"vary": "trpc-accept, accept"}
 
@@ -149,7 +149,7 @@ class Trpc:
 
     def _is_subscription(self, path: str) -> bool:
         procedure = self._dispatcher.procedures.get(path)
-        return procedure is not None and procedure.kind is Kind.SUBSCRIPTION
+        return procedure is not None and procedure.kind is ProcedureKind.SUBSCRIPTION
 
     def _takes_content(self, path: str) -> bool:
         procedure = self._dispatcher.procedures.get(path)

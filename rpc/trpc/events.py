@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from rpc.dispatch import Outcome
+from rpc.dispatch import CallOutcome
 from rpc.json import encode
 from rpc.trpc.shape import Answer, error_shape
 
@@ -18,7 +18,7 @@ MAX_SECONDS = 3600
 _FAILURE = "serialized-error"
 
 
-async def events(outcomes: AsyncGenerator[Outcome, None], path: str) -> AsyncGenerator[bytes, None]:
+async def events(outcomes: AsyncGenerator[CallOutcome, None], path: str) -> AsyncGenerator[bytes, None]:
     """The events that outcomes make; a stream that ends without `return` is resumed by its client."""
     clock = asyncio.get_running_loop().time
     ends_at = clock() + MAX_SECONDS
@@ -37,7 +37,7 @@ async def refused(answer: Answer) -> AsyncGenerator[bytes, None]:
     yield _event(answer.body["error"], name=_FAILURE)
 
 
-def _told(outcome: Outcome, path: str) -> bytes:
+def _told(outcome: CallOutcome, path: str) -> bytes:
     if outcome.error is not None:
         return _event(error_shape(outcome.error, outcome.request_id, path), name=_FAILURE)
     if outcome.value is None:

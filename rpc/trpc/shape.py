@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from contracts.errors import ErrorCode, RateLimitExceeded, RpcError, UnknownProcedure
-from rpc.dispatch import Outcome, new_request_id
+from rpc.dispatch import CallOutcome, new_request_id
 
 Document = dict[str, Any]
 
@@ -50,7 +50,7 @@ class Refused(Exception):
         return Answer({"error": shape}, CODES[self.key][1], tuple(self.headers.items()))
 
 
-def answer(outcome: Outcome, path: str) -> Answer:
+def answer(outcome: CallOutcome, path: str) -> Answer:
     """What came of a call, on the wire."""
     if outcome.error is None:
         return Answer({"result": {"data": outcome.value}})

@@ -13,7 +13,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from contracts.errors import ErrorCode, RpcError
 from contracts.formats import FORMATS, Format
 from contracts.wire import Wire
-from rpc.procedure import Kind, Procedure
+from rpc.procedure import Procedure
 from rpc.typescript.schema import Schema, UnknownShape, brands, comment, key, members, model_name, type_of, union
 
 _HEADER = "// Written by `mediarpc typescript` from the server's models.\n"
@@ -280,8 +280,7 @@ def _procedure_type(procedure: Procedure, schema: Schema) -> str:
     types = f"{_namespace(procedure)}.{_title(procedure)}"
     may_be_omitted = schema.get("properties") and not schema.get("required") and not procedure.takes_content
     optional = " | undefined" if may_be_omitted else ""
-    kind = {Kind.QUERY: "Query", Kind.MUTATION: "Mutation", Kind.SUBSCRIPTION: "Subscription"}[procedure.kind]
-    return f"{kind}<{types}.Input{optional}, {types}.Output>"
+    return f"{procedure.kind.capitalize()}<{types}.Input{optional}, {types}.Output>"
 
 
 def _block(head: str, lines: Iterable[str], told: str = "") -> str:

@@ -11,7 +11,7 @@ from contracts.wire import Wire
 from procedures import PROCEDURES
 from rpc.budget import MAX_ANSWERS_BYTES
 from rpc.context import Context
-from rpc.procedure import Kind, mutation, of_one_media
+from rpc.procedure import ProcedureKind, mutation, of_one_media
 from tests.attacks.test_answers import QUARTER, called, codes
 from tests.media_files import photo
 from tests.sample_procedures import SAMPLES, Text, serving
@@ -58,7 +58,7 @@ def batch(http, bearer):
 
 def test_a_change_that_answers_a_list_says_how_long_that_can_be():
     """Any other one answers as much as a media takes."""
-    changes = [procedure for procedure in PROCEDURES if procedure.kind is Kind.MUTATION]
+    changes = [procedure for procedure in PROCEDURES if procedure.kind is ProcedureKind.MUTATION]
 
     assert {change.name for change in changes if change.most_bytes is not of_one_media} == {
         change.name for change in changes if any(_is_list(field) for field in change.output.model_fields.values())

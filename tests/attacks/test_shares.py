@@ -92,13 +92,13 @@ async def test_what_is_kept_for_a_while_is_good_for_who_comes_soon():
 async def test_completions_of_one_media_at_once_read_it_once(call, arrived_upload, resources, monkeypatch):
     """All get the same answer, and so does who comes after them."""
     ticket, published = await arrived_upload(), []
-    real = completion.publish
+    real = completion.publish_put
 
     async def counted(*arguments: Any) -> Any:
         published.append(arguments)
         return await real(*arguments)
 
-    monkeypatch.setattr(completion, "publish", counted)
+    monkeypatch.setattr(completion, "publish_put", counted)
     answers = await asyncio.gather(*(call("media.completeUpload", mediaId=str(ticket.media_id)) for _ in range(12)))
 
     assert len(published) == 1

@@ -17,7 +17,7 @@ from jobs.sweep import sweep
 from procedures import PROCEDURES
 from rpc.content import Content
 from rpc.dispatch import context_of, validate
-from rpc.procedure import Kind
+from rpc.procedure import ProcedureKind
 from sql.rows import MediaRow
 from tests.crashes import test_crashes
 from tests.crashes.crashing import ADA, CRASHED, DONE, chunks
@@ -256,7 +256,7 @@ def test_no_mutation_is_left_out():
     broken_off = {operation.run for operation in OPERATIONS.values()}
     broken_off |= {operation.run for operation in test_crashes.OPERATIONS.values()}
 
-    assert broken_off >= {procedure.name for procedure in PROCEDURES if procedure.kind is Kind.MUTATION}
+    assert broken_off >= {procedure.name for procedure in PROCEDURES if procedure.kind is ProcedureKind.MUTATION}
 
 
 @pytest.fixture

@@ -109,8 +109,8 @@ class MediaProcedures:
     ) -> UploadOutcomes:
         """Begin each of these uploads as `media.initiateUpload` would, in their order; what came of each.
 
-        What is refused hinders nothing else, and the call counts once. With an idempotency key for each, twice is
-        the same answer, with fresh URLs.
+        What is refused hinders nothing else, and the call counts once. Idempotent with a key for each: then the URLs
+        are fresh.
         """
         return self._transport.call(
             "media.initiateUploads",
@@ -127,7 +127,7 @@ class MediaProcedures:
         upload_id: str | None = None,
         wait_seconds: int | None = None,
     ) -> MediaAnswer:
-        """Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
+        """Verify the bytes, publish them at a write-once key, and answer the media. Idempotent.
 
         With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
 
@@ -239,7 +239,7 @@ class MediaProcedures:
         parts: Sequence[SentPart] | None = None,
         wait_seconds: int | None = None,
     ) -> MediaAnswer:
-        """Make one object of the parts that storage has, verify it, and answer the media. Twice is the same answer.
+        """Make one object of the parts that storage has, verify it, and answer the media. Idempotent.
 
         With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
 
@@ -408,7 +408,7 @@ class MediaProcedures:
         *,
         media_id: str,
     ) -> Success:
-        """Give up an upload that is not completed. Twice is the same answer.
+        """Give up an upload that is not completed. Idempotent.
 
         An upload in parts is free at once when storage has dropped it. What a signed PUT could still bring stays
         reserved until its end, for everything but the same file. Raises UploadCompleted and MediaNotFound.
@@ -557,7 +557,7 @@ class MediaProcedures:
         *,
         media_id: str,
     ) -> MediaAnswer:
-        """Begin the processing of a failed media anew; of any other, answer it as it is. Twice is the same answer.
+        """Begin the processing of a failed media anew; of any other, answer it as it is. Idempotent.
 
         Raises MediaNotFound, UploadPending before completion, MediaInfected, and RateLimitExceeded for what was
         begun anew three times within the hour.
@@ -582,7 +582,7 @@ class MediaProcedures:
         *,
         media_id: str,
     ) -> Success:
-        """End the processing of a media at once: it is `failed`, and can be begun anew. Twice is the same answer.
+        """End the processing of a media at once: it is `failed`, and can be begun anew. Idempotent.
 
         Raises MediaNotFound, UploadPending before completion, and MediaProcessed for what is ready.
 
@@ -605,7 +605,7 @@ class MediaProcedures:
         post_id: str,
         media_ids: Sequence[str],
     ) -> PostMedia:
-        """Put media at the end of a post, in this order, all or none; answer the whole post. Twice is the same answer.
+        """Put media at the end of a post, in this order, all or none; answer the whole post. Idempotent.
 
         Raises MediaNotFound, OtherPurpose for profile images, MediaUnusable for what is neither processing nor
         ready, AttachedElsewhere for what belongs to another post, SeveralOwners, and PostFull over the limit.
@@ -637,7 +637,7 @@ class MediaProcedures:
         post_id: str,
         media_ids: Sequence[str],
     ) -> Success:
-        """Take media out of a post; what does not stand in it stays as it is. Twice is the same answer.
+        """Take media out of a post; what does not stand in it stays as it is. Idempotent.
 
         Raises MediaNotFound, and then nothing was detached.
 
@@ -679,7 +679,7 @@ class MediaProcedures:
         *,
         media_id: str,
     ) -> MediaAnswer:
-        """Make an image its owner's profile image, and delete the one that was. Twice is the same answer.
+        """Make an image its owner's profile image, and delete the one that was. Idempotent.
 
         Raises MediaNotFound, OtherPurpose for what was not uploaded with the purpose `profile`, MediaUnusable for
         what is neither processing nor ready, and NoImage.
@@ -739,7 +739,7 @@ class MediaProcedures:
         *,
         media_id: str,
     ) -> Success:
-        """Give the bytes back at once and take the objects out of storage in the background. Twice is the same answer.
+        """Give the bytes back at once and take the objects out of storage in the background. Idempotent.
 
         What a signed URL could still bring stays reserved until its end. Raises MediaNotFound.
 
@@ -762,7 +762,7 @@ class MediaProcedures:
         """Delete each of these media as `media.deleteMedia` would, all of them at once; what came of each, in their
         order.
 
-        What is not found hinders nothing else. Twice is the same answer.
+        What is not found hinders nothing else. Idempotent.
         """
         return self._transport.call(
             "media.deleteMany",
@@ -991,8 +991,8 @@ class AsyncMediaProcedures:
     ) -> UploadOutcomes:
         """Begin each of these uploads as `media.initiateUpload` would, in their order; what came of each.
 
-        What is refused hinders nothing else, and the call counts once. With an idempotency key for each, twice is
-        the same answer, with fresh URLs.
+        What is refused hinders nothing else, and the call counts once. Idempotent with a key for each: then the URLs
+        are fresh.
         """
         return await self._transport.call(
             "media.initiateUploads",
@@ -1009,7 +1009,7 @@ class AsyncMediaProcedures:
         upload_id: str | None = None,
         wait_seconds: int | None = None,
     ) -> MediaAnswer:
-        """Verify the bytes, publish them at a write-once key, and answer the media. Twice is the same answer.
+        """Verify the bytes, publish them at a write-once key, and answer the media. Idempotent.
 
         With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
 
@@ -1121,7 +1121,7 @@ class AsyncMediaProcedures:
         parts: Sequence[SentPart] | None = None,
         wait_seconds: int | None = None,
     ) -> MediaAnswer:
-        """Make one object of the parts that storage has, verify it, and answer the media. Twice is the same answer.
+        """Make one object of the parts that storage has, verify it, and answer the media. Idempotent.
 
         With `waitSeconds` the media is answered once it is ready or failed, or as it is when the time is over.
 
@@ -1290,7 +1290,7 @@ class AsyncMediaProcedures:
         *,
         media_id: str,
     ) -> Success:
-        """Give up an upload that is not completed. Twice is the same answer.
+        """Give up an upload that is not completed. Idempotent.
 
         An upload in parts is free at once when storage has dropped it. What a signed PUT could still bring stays
         reserved until its end, for everything but the same file. Raises UploadCompleted and MediaNotFound.
@@ -1439,7 +1439,7 @@ class AsyncMediaProcedures:
         *,
         media_id: str,
     ) -> MediaAnswer:
-        """Begin the processing of a failed media anew; of any other, answer it as it is. Twice is the same answer.
+        """Begin the processing of a failed media anew; of any other, answer it as it is. Idempotent.
 
         Raises MediaNotFound, UploadPending before completion, MediaInfected, and RateLimitExceeded for what was
         begun anew three times within the hour.
@@ -1464,7 +1464,7 @@ class AsyncMediaProcedures:
         *,
         media_id: str,
     ) -> Success:
-        """End the processing of a media at once: it is `failed`, and can be begun anew. Twice is the same answer.
+        """End the processing of a media at once: it is `failed`, and can be begun anew. Idempotent.
 
         Raises MediaNotFound, UploadPending before completion, and MediaProcessed for what is ready.
 
@@ -1487,7 +1487,7 @@ class AsyncMediaProcedures:
         post_id: str,
         media_ids: Sequence[str],
     ) -> PostMedia:
-        """Put media at the end of a post, in this order, all or none; answer the whole post. Twice is the same answer.
+        """Put media at the end of a post, in this order, all or none; answer the whole post. Idempotent.
 
         Raises MediaNotFound, OtherPurpose for profile images, MediaUnusable for what is neither processing nor
         ready, AttachedElsewhere for what belongs to another post, SeveralOwners, and PostFull over the limit.
@@ -1519,7 +1519,7 @@ class AsyncMediaProcedures:
         post_id: str,
         media_ids: Sequence[str],
     ) -> Success:
-        """Take media out of a post; what does not stand in it stays as it is. Twice is the same answer.
+        """Take media out of a post; what does not stand in it stays as it is. Idempotent.
 
         Raises MediaNotFound, and then nothing was detached.
 
@@ -1561,7 +1561,7 @@ class AsyncMediaProcedures:
         *,
         media_id: str,
     ) -> MediaAnswer:
-        """Make an image its owner's profile image, and delete the one that was. Twice is the same answer.
+        """Make an image its owner's profile image, and delete the one that was. Idempotent.
 
         Raises MediaNotFound, OtherPurpose for what was not uploaded with the purpose `profile`, MediaUnusable for
         what is neither processing nor ready, and NoImage.
@@ -1621,7 +1621,7 @@ class AsyncMediaProcedures:
         *,
         media_id: str,
     ) -> Success:
-        """Give the bytes back at once and take the objects out of storage in the background. Twice is the same answer.
+        """Give the bytes back at once and take the objects out of storage in the background. Idempotent.
 
         What a signed URL could still bring stays reserved until its end. Raises MediaNotFound.
 
@@ -1644,7 +1644,7 @@ class AsyncMediaProcedures:
         """Delete each of these media as `media.deleteMedia` would, all of them at once; what came of each, in their
         order.
 
-        What is not found hinders nothing else. Twice is the same answer.
+        What is not found hinders nothing else. Idempotent.
         """
         return await self._transport.call(
             "media.deleteMany",
