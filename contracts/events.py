@@ -40,8 +40,8 @@ def _is_number(text: str) -> bool:
 def _event_id(value: str, info: ValidationInfo) -> str:
     numbers = value.split(".", 2)
     if len(numbers) > 2 or not all(_is_number(number) for number in numbers):  # noqa: PLR2004 - transaction and event
-        told = {"field": to_camel(info.field_name or "")}
-        raise PydanticCustomError("event_id", "{field} must be the id of an earlier event", told)
+        facts = {"field": to_camel(info.field_name or "")}
+        raise PydanticCustomError("event_id", "{field} must be the id of an earlier event", facts)
     return value
 
 

@@ -15,7 +15,7 @@ from contracts.media import Purpose
 from contracts.processing import Stage
 from jobs.job import JobContext, job
 from jobs.long_audio import duration_of_long, limits_of, longest_run
-from jobs.renditions import BEGUN_AT, NO_FACTS, Overtaken, Told, as_json, facts_of, note, publish
+from jobs.renditions import BEGUN_AT, NO_FACTS, Columns, Overtaken, as_json, facts_of, note, publish
 from jobs.videos import make_it_play
 from media.cleanup import tidy
 from media.turns import SHORT, enqueue_processing, has_poster, lane_of, turn
@@ -63,8 +63,8 @@ async def _process(ctx: JobContext, media: MediaRow) -> None:
             await ctx.db.run("count_failure", id=media.id, run=media.run)
             raise
         log.warning("media failed", media_id=str(media.id), code=failed.code)
-        told = {"error_code": failed.code, "error_reason": failed.sentence}
-        await ctx.db.one(MediaRow, "mark_failed", id=media.id, run=media.run, now=ctx.now, **told)
+        changes = {"error_code": failed.code, "error_reason": failed.sentence}
+        await ctx.db.one(MediaRow, "mark_failed", id=media.id, run=media.run, now=ctx.now, **changes)
 
 
 def _attempts(media: MediaRow, reason: Reason) -> int:
@@ -107,10 +107,10 @@ async def _show_video(ctx: JobContext, media: MediaRow, source: Path, mime_type:
     await _await_turn(ctx, media, renditions, facts_of(outcome.facts))
 
 
-async def _await_turn(ctx: JobContext, media: MediaRow, renditions: list[Told], facts: Told) -> None:
-    told = {"renditions": as_json(renditions), "progress": BEGUN_AT[Stage.ENCODING], "now": ctx.now, **facts}
+async def _await_turn(ctx: JobContext, media: MediaRow, renditions: list[Columns], facts: Columns) -> None:
+    changes = {"renditions": as_json(renditions), "progress": BEGUN_AT[Stage.ENCODING], "now": ctx.now, **facts}
     async with ctx.db.transaction() as tx:
-        waiting = await tx.one(MediaRow, "await_next_run", id=media.id, run=media.run, **told)
+        waiting = await tx.one(MediaRow, "await_next_run", id=media.id, run=media.run, **changes)
         if waiting is not None:
             await enqueue_processing(tx, waiting)
 
@@ -129,8 +129,8 @@ async def _render(ctx: JobContext, media: MediaRow, source: Path, mime_type: str
 
 async def _finish(ctx: JobContext, media: MediaRow, outcome: Outcome) -> None:
     await note(ctx, media, Stage.PUBLISHING)
-    told = {"renditions": as_json(await publish(ctx, media, outcome.files)), **facts_of(outcome.facts)}
-    await ctx.db.one(MediaRow, "mark_ready", id=media.id, run=media.run, now=ctx.now, **told)
+    changes = {"renditions": as_json(await publish(ctx, media, outcome.files)), **facts_of(outcome.facts)}
+    await ctx.db.one(MediaRow, "mark_ready", id=media.id, run=media.run, now=ctx.now, **changes)
 
 
 def _type_of(source: Path) -> str:

@@ -15,10 +15,10 @@ from storage.keys import new_attempt, rendition_key
 # The percent that are done when a stage begins.
 BEGUN_AT = {Stage.SCANNING: 10, Stage.RENDERING: 20, Stage.ENCODING: 30, Stage.PUBLISHING: 80}
 
-Told = dict[str, Any]
+Columns = dict[str, Any]
 
 # What is known of a file stays as it is.
-NO_FACTS: Told = dict.fromkeys(("metadata", "exif", "width", "height", "duration"))
+NO_FACTS: Columns = dict.fromkeys(("metadata", "exif", "width", "height", "duration"))
 
 
 class Overtaken(Exception):
@@ -28,23 +28,23 @@ class Overtaken(Exception):
 async def note(ctx: JobContext, media: MediaRow, stage: Stage, progress: int | None = None) -> None:
     """Say what this run is at; how far it is falls never. Raises Overtaken."""
     percent = BEGUN_AT[stage] if progress is None else progress
-    told = {"stage": stage, "progress": percent, "now": ctx.now}
-    if await ctx.db.one(MediaIdRow, "note_stage", id=media.id, run=media.run, **told) is None:
+    changes = {"stage": stage, "progress": percent, "now": ctx.now}
+    if await ctx.db.one(MediaIdRow, "note_stage", id=media.id, run=media.run, **changes) is None:
         raise Overtaken
 
 
-async def publish(ctx: JobContext, media: MediaRow, files: Iterable[File]) -> list[Told]:
+async def publish(ctx: JobContext, media: MediaRow, files: Iterable[File]) -> list[Columns]:
     """Send renditions to the public bucket, a playlist after what it names, under keys that nobody has had before."""
-    attempt, made = new_attempt(), []
+    attempt, renditions = new_attempt(), []
     for file in files:
         segments = file.segments
         for path in (*segments, file.path):
             await ctx.store.public.publish(rendition_key(media.id, attempt, path.name), path)
-        made.append(_described(file, rendition_key(media.id, attempt, file.path.name), segments))
-    return made
+        renditions.append(_described(file, rendition_key(media.id, attempt, file.path.name), segments))
+    return renditions
 
 
-def facts_of(facts: Facts) -> Told:
+def facts_of(facts: Facts) -> Columns:
     """What is known of a file, as the statements take it."""
     return {
         "metadata": msgspec.json.encode(facts.shown).decode(),
@@ -55,12 +55,12 @@ def facts_of(facts: Facts) -> Told:
     }
 
 
-def as_json(made: list[Told]) -> str:
+def as_json(renditions: list[Columns]) -> str:
     """Renditions as the row has them."""
-    return msgspec.json.encode(made).decode()
+    return msgspec.json.encode(renditions).decode()
 
 
-def _described(file: File, key: str, segments: list[Path]) -> Told:
+def _described(file: File, key: str, segments: list[Path]) -> Columns:
     described = {
         "name": file.name,
         "key": key,

@@ -9,7 +9,7 @@ from pathlib import Path
 from contracts.processing import Stage
 from contracts.renditions import MASTER, OF_VIDEO, PLAYLIST_TYPE
 from jobs.job import JobContext
-from jobs.renditions import BEGUN_AT, NO_FACTS, Overtaken, Told, as_json, note, publish
+from jobs.renditions import BEGUN_AT, NO_FACTS, Columns, Overtaken, as_json, note, publish
 from processing.failures import ProcessingFailed, Reason
 from processing.protocol import File, Outcome
 from processing.registry import LADDERS, Limits
@@ -51,8 +51,8 @@ class _Progress:
         self._percent = BEGUN_AT[Stage.ENCODING]
 
     async def tell(self, done: float) -> None:
-        begun = BEGUN_AT[Stage.ENCODING]
-        percent = begun + int(done * (ENCODED_AT - begun))
+        start = BEGUN_AT[Stage.ENCODING]
+        percent = start + int(done * (ENCODED_AT - start))
         if percent > self._percent:
             self._percent = percent
             await note(self._ctx, self._media, Stage.ENCODING, percent)
@@ -80,30 +80,30 @@ def _require_own(files: tuple[File, ...]) -> None:
 
 
 async def _add(ctx: JobContext, media: MediaRow, files: tuple[File, ...]) -> MediaRow:
-    made = as_json(await publish(ctx, media, files))
-    row = await ctx.db.one(MediaRow, "add_renditions", id=media.id, run=media.run, renditions=made, now=ctx.now)
+    renditions = as_json(await publish(ctx, media, files))
+    row = await ctx.db.one(MediaRow, "add_renditions", id=media.id, run=media.run, renditions=renditions, now=ctx.now)
     if row is None:
         raise Overtaken
     return row
 
 
-async def _finish(ctx: JobContext, media: MediaRow, facts: Told) -> None:
+async def _finish(ctx: JobContext, media: MediaRow, facts: Columns) -> None:
     """One playlist of all qualities, and the media is ready."""
-    qualities = [made for made in media.renditions if made.get("variant")]
+    qualities = [rendition for rendition in media.renditions if rendition.get("variant")]
     with own_folder() as folder:
         path = folder / f"{MASTER}.m3u8"
         path.write_text(master_playlist(qualities), encoding="utf-8")
         file = File(name=MASTER, path=path, mime_type=PLAYLIST_TYPE, size=path.stat().st_size)
-        made = sorted((*media.renditions, *await publish(ctx, media, [file])), key=_place)
-    told = {"renditions": as_json(made), "now": ctx.now, **facts}
-    await ctx.db.one(MediaRow, "mark_ready", id=media.id, run=media.run, **told)
+        renditions = sorted((*media.renditions, *await publish(ctx, media, [file])), key=_place)
+    changes = {"renditions": as_json(renditions), "now": ctx.now, **facts}
+    await ctx.db.one(MediaRow, "mark_ready", id=media.id, run=media.run, **changes)
 
 
 def _names(media: MediaRow) -> tuple[str, ...]:
-    return tuple(made["name"] for made in media.renditions)
+    return tuple(rendition["name"] for rendition in media.renditions)
 
 
-def _place(made: Told) -> tuple[int, int]:
+def _place(rendition: Columns) -> tuple[int, int]:
     """The fixed order: images, MP4s from the lowest, then what makes up HLS."""
-    name = made["name"]
-    return (OF_VIDEO.index(name) if name in OF_VIDEO else len(OF_VIDEO), made["height"] or 0)
+    name = rendition["name"]
+    return (OF_VIDEO.index(name) if name in OF_VIDEO else len(OF_VIDEO), rendition["height"] or 0)

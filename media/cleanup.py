@@ -55,4 +55,4 @@ def _is_published(media: MediaRow | None, key: str) -> bool:
     """Whether a row names an object, or names the playlist that does."""
     if media is None or media.state == MediaState.DELETED:
         return False
-    return any(belongs_to(key, made["key"]) for made in media.renditions)
+    return any(belongs_to(key, rendition["key"]) for rendition in media.renditions)

@@ -21,7 +21,7 @@ async def purge_user(db: Database, user_id: str, now: datetime) -> int:
     owner_id, deleted = key_of_user(user_id), 0
     while some := await _delete_some(db, owner_id, now):
         deleted += some
-    for what in (
+    for statement in (
         "forget_profile_image",
         "forget_idempotency_keys",
         "forget_rate_windows",
@@ -29,7 +29,7 @@ async def purge_user(db: Database, user_id: str, now: datetime) -> int:
         "forget_quota",
     ):
         async with db.transaction() as tx:
-            await tx.run(what, owner_id=owner_id, user_id=user_id)
+            await tx.run(statement, owner_id=owner_id, user_id=user_id)
     await db.run("forget_usage", owner_id=owner_id)
     return deleted
 

@@ -34,7 +34,7 @@ def lane_of(media: MediaRow) -> str:
 
 def has_poster(media: MediaRow) -> bool:
     """Whether the poster of a video is published."""
-    return any(made["name"] == POSTER for made in media.renditions)
+    return any(rendition["name"] == POSTER for rendition in media.renditions)
 
 
 def is_long(media: MediaRow) -> bool:

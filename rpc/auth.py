@@ -246,10 +246,10 @@ def _bearer(request: Request) -> str | None:
     return (token.strip() or None) if scheme.lower() == "bearer" else None
 
 
-def _convert(told: dict[str, Any]) -> Claims:
+def _convert(claims: dict[str, Any]) -> Claims:
     """The claims that count; InvalidToken for one that is not of its kind."""
     try:
-        return convert(told, Claims)
+        return convert(claims, Claims)
     except ValueError as error:
         raise InvalidToken(fault_of_claim(error)) from error
 

@@ -52,7 +52,7 @@ class Bodies:
 
     async def _read(self, request: Request, place: AsyncExitStack) -> bytes:
         body, clock = bytearray(), asyncio.get_running_loop().time
-        begun, is_large = clock(), False
+        start, is_large = clock(), False
         async with asyncio.timeout(IDLE_SECONDS) as patience:
             async for chunk in request.stream():
                 body += chunk
@@ -61,7 +61,7 @@ class Bodies:
                 if len(body) > SMALL_BYTES and not is_large:
                     is_large = True
                     await place.enter_async_context(self._large)
-                patience.reschedule(min(clock(), begun + len(body) / SLOWEST_LARGE_BYTES) + IDLE_SECONDS)
+                patience.reschedule(min(clock(), start + len(body) / SLOWEST_LARGE_BYTES) + IDLE_SECONDS)
         return bytes(body)
 
 
@@ -94,11 +94,11 @@ class Arriving:
 
     async def _next(self) -> Message:
         clock = asyncio.get_running_loop().time
-        begun = clock()
+        start = clock()
         try:
             async with asyncio.timeout(min(self._idle_seconds, self._patience_seconds)):
                 return await self._receive()
         except TimeoutError:
             raise ContentStalled(idle_seconds=self._idle_seconds) from None
         finally:
-            self._patience_seconds -= clock() - begun
+            self._patience_seconds -= clock() - start

@@ -172,8 +172,8 @@ class Dispatcher:
     async def _opened(self, procedure: Procedure, call: Call) -> tuple[Any, Content]:
         if call.open is None:
             place = f"{self._rpc_path}/{procedure.name}"
-            how = f"send multipart/form-data or application/octet-stream to {place}, in a request of its own"
-            raise unreadable("", f"{procedure.name} takes bytes: {how}")
+            advice = f"send multipart/form-data or application/octet-stream to {place}, in a request of its own"
+            raise unreadable("", f"{procedure.name} takes bytes: {advice}")
         return await call.open(procedure.input)
 
 

@@ -21,12 +21,12 @@ class Disposition:
 
 def disposition_of(header: bytes) -> Disposition:
     """The header's parameters; one in the extended notation (`filename*`, RFC 8187) counts before the plain one."""
-    said: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     for found in _PARAMETER.finditer(_text(header)):
-        said.setdefault(found["name"].lower(), _value(found))
-    extended = {name.removesuffix("*"): _extended(value) for name, value in said.items() if name.endswith("*")}
-    told = said | extended
-    return Disposition(told.get("name"), told.get("filename"))
+        parameters.setdefault(found["name"].lower(), _value(found))
+    extended = {name.removesuffix("*"): _extended(value) for name, value in parameters.items() if name.endswith("*")}
+    all_parameters = parameters | extended
+    return Disposition(all_parameters.get("name"), all_parameters.get("filename"))
 
 
 def _value(found: re.Match[str]) -> str:
@@ -37,9 +37,9 @@ def _value(found: re.Match[str]) -> str:
 def _extended(value: str) -> str:
     """The text of an extended parameter; one in any other charset is read as if it named none."""
     charset, _, rest = value.partition("'")
-    _, told, text = rest.partition("'")
+    _, separator, text = rest.partition("'")
     known = charset.lower() if charset.lower() in _CHARSETS else "ascii"
-    return unquote(text if told else value, encoding=known)
+    return unquote(text if separator else value, encoding=known)
 
 
 def _text(header: bytes) -> str:

@@ -18,8 +18,8 @@ class EarlyResponse(Response):
     So for a while, and up to a limit, what comes is discarded: time for the client to see the answer, and to stop.
     """
 
-    def __init__(self, *content: Any, **told: Any) -> None:
-        super().__init__(*content, **told)
+    def __init__(self, *content: Any, **options: Any) -> None:
+        super().__init__(*content, **options)
         self.headers["connection"] = "close"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - the signature is ASGI's

@@ -90,7 +90,7 @@ def _headers(error: RpcError) -> dict[str, str]:
 
 
 def _failure(error: RpcError, request_id: str) -> Document:
-    told: Document = {"code": int(error.code), "message": error.message}
+    failure: Document = {"code": int(error.code), "message": error.message}
     if error.details is not None:
-        told["details"] = error.details
-    return {"success": False, "error": told, "metadata": metadata(request_id)}
+        failure["details"] = error.details
+    return {"success": False, "error": failure, "metadata": metadata(request_id)}

@@ -46,11 +46,11 @@ class _Part:
         self.header_value.clear()
 
     def read_headers(self) -> None:
-        said = disposition_of(self.headers.get(b"content-disposition", b""))
-        self.filename = said.filename
-        if not said.name:
+        disposition = disposition_of(self.headers.get(b"content-disposition", b""))
+        self.filename = disposition.filename
+        if not disposition.name:
             raise unreadable("", "A part of the form has no name")
-        self.name = said.name
+        self.name = disposition.name
         if self.headers.get(b"content-transfer-encoding", b"").lower() not in UNENCODED:
             raise self.refused("its Content-Transfer-Encoding is not understood")
 

@@ -41,10 +41,10 @@ class Misplaced:
 
     def answer(self, document: Any, request: Request) -> Response:
         """The same to a request that has brought this document."""
-        told = self._told(document, request)
-        if told is None:
+        refusal = self._refusal(document, request)
+        if refusal is None:
             return PlainTextResponse(f"{self._error.message}\n", HTTPStatus.NOT_FOUND)
-        return Response(encode(told), HTTPStatus.NOT_FOUND, media_type="application/json")
+        return Response(encode(refusal), HTTPStatus.NOT_FOUND, media_type="application/json")
 
     async def _document(self, request: Request) -> Any:
         """The JSON that a POST brings, NOTHING when it brings none."""
@@ -55,7 +55,7 @@ class Misplaced:
         except (BodyTooLarge, ParseError):
             return NOTHING
 
-    def _told(self, document: Any, request: Request) -> Any:
+    def _refusal(self, document: Any, request: Request) -> Any:
         """The refusal as the caller's dialect writes it, None when it speaks none."""
         match dialect_of(document):
             case "jsonrpc":

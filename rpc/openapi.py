@@ -167,9 +167,9 @@ class Operations:
     def _refusal(self, errors: list[type[RpcError]]) -> Json:
         shapes = [self.schemas.answered(self._failures[error]) for error in errors]
         schema = shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
-        told = "; ".join(f"{int(error.code)} {error.__name__}" for error in errors)
+        description = "; ".join(f"{int(error.code)} {error.__name__}" for error in errors)
         headers = {"headers": {"Retry-After": _RETRY_AFTER}} if RateLimitExceeded in errors else {}
-        return {"description": told, **headers, "content": _json(schema)}
+        return {"description": description, **headers, "content": _json(schema)}
 
 
 def _namespace(procedure: Procedure) -> str:

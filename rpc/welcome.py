@@ -40,7 +40,7 @@ def welcome(rpc_path: str, server_url: str | None) -> Callable[[Request], Corout
 
     async def page(request: Request) -> HTMLResponse:
         address = (server_url or str(request.base_url)).rstrip("/")
-        told = {"endpoint": escape(address + rpc_path), "rpc_path": escape(rpc_path)}
-        return HTMLResponse(PAGE.format(**told), headers=HEADERS)
+        fields = {"endpoint": escape(address + rpc_path), "rpc_path": escape(rpc_path)}
+        return HTMLResponse(PAGE.format(**fields), headers=HEADERS)
 
     return page

@@ -103,17 +103,17 @@ class Cdn:
             return await self._stream(key, None, HTTPStatus.OK, headers)
         if not part:
             return _refusal(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, **{"content-range": f"bytes */{size}"})
-        told = {
+        part_headers = {
             **headers,
             "content-length": str(len(part)),
             "content-range": f"bytes {part.start}-{part.stop - 1}/{size}",
         }
-        return await self._stream(key, part, HTTPStatus.PARTIAL_CONTENT, Headers(told))
+        return await self._stream(key, part, HTTPStatus.PARTIAL_CONTENT, Headers(part_headers))
 
     async def _stream(self, key: str, part: range | None, status: HTTPStatus, headers: Headers) -> Response:
         answer = await self._ask("GET", key, part)
-        told = (answer.headers.get("content-length"), answer.headers.get("etag"))
-        if answer.status not in _WITH_BODY or told != (headers["content-length"], headers["etag"]):
+        found = (answer.headers.get("content-length"), answer.headers.get("etag"))
+        if answer.status not in _WITH_BODY or found != (headers["content-length"], headers["etag"]):
             answer.close()
             raise StoreFailed
         return StreamingResponse(chunks(answer), status_code=status, headers=headers)
@@ -133,12 +133,12 @@ def key_of(request: Request) -> str | None:
     return key
 
 
-def part_asked_for(asked: Headers, told: Headers, size: int) -> range | None:
+def part_asked_for(asked: Headers, headers: Headers, size: int) -> range | None:
     """The bytes that a request wants of so many: an empty range when there are none, None when it wants them all.
 
     What is asked for of another object is not looked at (RFC 9110, section 13.1.5).
     """
-    if asked.get("if-range", told["etag"]) not in {told["etag"], told["last-modified"]}:
+    if asked.get("if-range", headers["etag"]) not in {headers["etag"], headers["last-modified"]}:
         return None
     return part_of(size, asked.get("range"))
 

@@ -53,19 +53,20 @@ def dev(environment: Mapping[str, str]) -> None:
 
 def start_missing(stack: ExitStack, environment: Mapping[str, str], asked: Settings, data_dir: Path) -> Settings:
     """Start an embedded server for each that the environment does not name; the settings that reach them all."""
-    made = Secrets.of(data_dir)
+    secrets = Secrets.of(data_dir)
     TokenPolicy.of(asked).publish(data_dir)
     found = {"SERVER_URL": asked.server_url or asked.origin}
     if not asked.has_verifier:
-        found["AUTH_JWT_SECRET"] = made.jwt_secret
+        found["AUTH_JWT_SECRET"] = secrets.jwt_secret
     if asked.database_url is None:
         found["DATABASE_URL"] = stack.enter_context(postgres(data_dir / "postgres"))
     if asked.s3_endpoint is None:
-        found["S3_ENDPOINT"] = stack.enter_context(s3(data_dir / "s3", made))
+        found["S3_ENDPOINT"] = stack.enter_context(s3(data_dir / "s3", secrets))
         found["S3_PUBLIC_ENDPOINT"] = asked.s3_public_endpoint or asked.origin + storage_proxy.PREFIX
         if not asked.private_renditions:
             found["CDN_URL"] = asked.cdn_url or asked.origin + cdn.PREFIX
-        found["S3_ACCESS_KEY_ID"], found["S3_SECRET_ACCESS_KEY"] = made.s3_access_key_id, made.s3_secret_access_key
+        found["S3_ACCESS_KEY_ID"] = secrets.s3_access_key_id
+        found["S3_SECRET_ACCESS_KEY"] = secrets.s3_secret_access_key
         found["S3_USE_PATH_STYLE"] = "true"
     return Settings.from_environment({**environment, **found})
 

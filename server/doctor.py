@@ -47,12 +47,12 @@ Verdict = Literal["ok", "warning", "failed"]
 class Finding:
     """What was looked at, how it is, and what to do about it."""
 
-    what: str
+    subject: str
     verdict: Verdict
     sentence: str
 
     def __str__(self) -> str:
-        return f"{self.verdict:8} {self.what}: {self.sentence}"
+        return f"{self.verdict:8} {self.subject}: {self.sentence}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class _Seen:
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything, one after the other; nothing that fails keeps the rest from being looked at."""
     async with open_resources(settings) as resources:
-        return [await _bounded(what, look) for what, look in _looks(resources, settings)]
+        return [await _bounded(subject, look) for subject, look in _looks(resources, settings)]
 
 
 def _looks(resources: Resources, settings: Settings) -> Iterator[tuple[str, Callable[[], Awaitable[Finding]]]]:
@@ -80,14 +80,14 @@ def _looks(resources: Resources, settings: Settings) -> Iterator[tuple[str, Call
     yield "memory", lambda: _memory(settings)
 
 
-async def _bounded(what: str, look: Callable[[], Awaitable[Finding]]) -> Finding:
+async def _bounded(subject: str, look: Callable[[], Awaitable[Finding]]) -> Finding:
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             return await look()
     except ServiceUnavailable as away:
-        return Finding(what, "failed", _reason(away))
+        return Finding(subject, "failed", _reason(away))
     except TimeoutError:
-        return Finding(what, "failed", f"no answer in {TIMEOUT_SECONDS:.0f} s")
+        return Finding(subject, "failed", f"no answer in {TIMEOUT_SECONDS:.0f} s")
 
 
 def _reason(away: ServiceUnavailable) -> str:

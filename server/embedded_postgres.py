@@ -84,10 +84,10 @@ def postgres(folder: Path) -> Iterator[str]:
 def _is_taken_over(folder: Path) -> bool:
     """Whether a PostgreSQL of this folder is ready; one that is still starting or recovering is waited for."""
     began = time.monotonic()
-    while (told := PidFile.of(folder)).pid in {process.pid for process in working_in(folder, {"postgres"})}:
-        if told.status == "ready":
-            return (told.socket_folder / SOCKET).is_socket()
-        patience = START_TIMEOUT_SECONDS if told.status == "starting" else ODD_TIMEOUT_SECONDS
+    while (pid_file := PidFile.of(folder)).pid in {process.pid for process in working_in(folder, {"postgres"})}:
+        if pid_file.status == "ready":
+            return (pid_file.socket_folder / SOCKET).is_socket()
+        patience = START_TIMEOUT_SECONDS if pid_file.status == "starting" else ODD_TIMEOUT_SECONDS
         if time.monotonic() - began > patience:
             break
         time.sleep(0.05)
@@ -104,8 +104,8 @@ def _start(folder: Path) -> None:
             socket_folder = _socket_folder(folder)
             _clear(folder, socket_folder)
             options = f"-h '' -k {shlex.quote(str(socket_folder))}"
-            told = ["-D", folder, "-s", "-w", "-t", str(START_TIMEOUT_SECONDS), "-o", options, "start"]
-            _run("pg_ctl", told, folder, lock, log)
+            arguments = ["-D", folder, "-s", "-w", "-t", str(START_TIMEOUT_SECONDS), "-o", options, "start"]
+            _run("pg_ctl", arguments, folder, lock, log)
     except subprocess.SubprocessError as error:
         raise EmbeddedError(f"PostgreSQL did not start; see {log_file}") from error
 
@@ -130,8 +130,8 @@ def _make(folder: Path, lock: IO[bytes], log: IO[bytes]) -> None:
     partial.mkdir(mode=0o700)
     _give_away(partial)
     # What it found no room for says so where it stands.
-    told = ["-D", partial, "--auth=trust", "--encoding=utf8", "--username=postgres", "--no-clean"]
-    _run("initdb", told, partial, lock, log)
+    arguments = ["-D", partial, "--auth=trust", "--encoding=utf8", "--username=postgres", "--no-clean"]
+    _run("initdb", arguments, partial, lock, log)
     rename_durably(partial, folder)
 
 

@@ -61,17 +61,17 @@ def token_settings(environment: Mapping[str, str]) -> Settings:
 
     settings = Settings.from_environment(environment)
     data_dir = Path(settings.data_dir)
-    made, running = Secrets.found_in(data_dir), TokenPolicy.of_running(data_dir)
+    secrets, running = Secrets.found_in(data_dir), TokenPolicy.of_running(data_dir)
     if settings.has_verifier:
-        if running and made:
-            running.warn_of_other_secret(settings, made.jwt_secret)
+        if running and secrets:
+            running.warn_of_other_secret(settings, secrets.jwt_secret)
         return settings
     if running:
         running.require_made_secret()
-    if made is None:
+    if secrets is None:
         return settings
     asked = {"AUTH_ISSUER": running.issuer or "", "AUTH_AUDIENCE": running.audience or ""} if running else {}
-    return Settings.from_environment({**asked, **environment, "AUTH_JWT_SECRET": made.jwt_secret})
+    return Settings.from_environment({**asked, **environment, "AUTH_JWT_SECRET": secrets.jwt_secret})
 
 
 def _require_owner(owner: str) -> None:

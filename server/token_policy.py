@@ -41,8 +41,9 @@ class TokenPolicy:
     def of_running(cls, data_dir: Path) -> "TokenPolicy | None":
         """What the server asks that runs in a data folder, None when none does."""
         try:
-            told = json.loads(_file(data_dir).read_text(encoding="utf-8"))
-            found = cls(int(told["process"]), SecretSource(told["secret"]), told["issuer"], told["audience"])
+            document = json.loads(_file(data_dir).read_text(encoding="utf-8"))
+            source = SecretSource(document["secret"])
+            found = cls(int(document["process"]), source, document["issuer"], document["audience"])
         except (OSError, ValueError, TypeError, KeyError):
             return None
         return found if psutil.pid_exists(found.process) else None
@@ -60,9 +61,9 @@ class TokenPolicy:
                 "its tokens come from whoever AUTH_JWKS_URL or AUTH_INTROSPECTION_URL belongs to"
             )
 
-    def warn_of_other_secret(self, settings: Settings, made: str) -> None:
+    def warn_of_other_secret(self, settings: Settings, secret: str) -> None:
         """Say on stderr that a token of these settings is not for the server that runs with the folder's secret."""
-        if self.secret is SecretSource.FOLDER and settings.auth_jwt_secret != made:
+        if self.secret is SecretSource.FOLDER and settings.auth_jwt_secret != secret:
             print(
                 f"mediarpc: the mediarpc dev that runs here (process {self.process}) has another secret than "
                 "AUTH_JWT_SECRET, and will refuse this token: unset it to sign for that one",

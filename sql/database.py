@@ -237,10 +237,10 @@ class Database(Statements):
         return await self._begin_once(stack)
 
     async def _begin_once(self, stack: AsyncExitStack) -> Connection:
-        async with AsyncExitStack() as begun:
-            connection = await begun.enter_async_context(self._lender.connection())
-            await begun.enter_async_context(connection.transaction())
-            stack.push_async_exit(begun.pop_all())
+        async with AsyncExitStack() as transaction:
+            connection = await transaction.enter_async_context(self._lender.connection())
+            await transaction.enter_async_context(connection.transaction())
+            stack.push_async_exit(transaction.pop_all())
             return connection
 
     async def _run_shared(self, row: type[Row], name: str, calls: Sequence[Parameters]) -> list[Row]:

@@ -2,7 +2,7 @@
 
 -- name: begin_multipart :one
 -- Keep the store's id of an upload, unless another one was begun meanwhile; no row then, or when it is pending no more.
-update media set multipart_id = %(begun)s
+update media set multipart_id = %(new_id)s
 where id = %(id)s and state = 'pending' and multipart_id is not distinct from %(known)s::text
 returning {media};
 

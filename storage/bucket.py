@@ -159,10 +159,10 @@ class Bucket:
     def _copy(self, source: str, target: str, etag: str, content_type: str) -> None:
         if self.conditions is None:
             self.conditions = enforced(self._client, self.name, probe=f"{target}.probe")
-        told = {"ContentType": content_type, **ALONE, **self._no_tags, **self.conditions.headers(etag)}
+        options = {"ContentType": content_type, **ALONE, **self._no_tags, **self.conditions.headers(etag)}
         try:
             self._client.copy_object(
-                Bucket=self.name, Key=target, CopySource={"Bucket": self.name, "Key": source}, **told
+                Bucket=self.name, Key=target, CopySource={"Bucket": self.name, "Key": source}, **options
             )
         except ClientError as error:
             if error_code(error) == "PreconditionFailed":

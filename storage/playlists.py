@@ -26,9 +26,9 @@ def master_playlist(qualities: Iterable[dict[str, Any]]) -> str:
     """The playlist of a video's playlists, lowest first, each by its place beside this one's folder."""
     master = m3u8.M3U8()
     master.version, master.is_independent_segments = VERSION, True
-    for made in sorted(qualities, key=lambda made: int(made["variant"]["bandwidth"])):
-        attempt, _, name = made["key"].rpartition("/")
-        stream = {"resolution": f"{made['width']}x{made['height']}", **made["variant"]}
+    for quality in sorted(qualities, key=lambda quality: int(quality["variant"]["bandwidth"])):
+        attempt, _, name = quality["key"].rpartition("/")
+        stream = {"resolution": f"{quality['width']}x{quality['height']}", **quality["variant"]}
         uri = f"../{attempt.rpartition('/')[2]}/{name}"
         master.add_playlist(m3u8.Playlist(uri, stream_info=stream, media=m3u8.MediaList(), base_uri=""))
     return str(master.dumps())

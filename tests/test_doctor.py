@@ -17,7 +17,7 @@ from tests.processes import mediarpc
 
 
 async def verdicts(settings):
-    return {finding.what: finding.verdict for finding in await examine(settings)}
+    return {finding.subject: finding.verdict for finding in await examine(settings)}
 
 
 async def test_what_runs_is_found_to_be_well(settings, resources):
@@ -60,7 +60,7 @@ async def test_what_is_amiss_is_named(settings, resources, told, amiss):
 async def test_a_database_that_is_away_or_behind_is_named(settings, resources, database_url):
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("delete from migrations where name = (select max(name) from migrations)")
-    findings = {finding.what: str(finding) for finding in await examine(settings)}
+    findings = {finding.subject: str(finding) for finding in await examine(settings)}
     assert findings["database"] == "failed   database: migrations are missing: run mediarpc migrate"
 
     away = replace(settings, database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/none")
@@ -69,7 +69,7 @@ async def test_a_database_that_is_away_or_behind_is_named(settings, resources, d
 
 async def test_a_scanner_is_named_by_its_version(servers, settings, resources):
     with clamd(servers) as url:
-        findings = {finding.what: str(finding) for finding in await examine(replace(settings, clamav_url=url))}
+        findings = {finding.subject: str(finding) for finding in await examine(replace(settings, clamav_url=url))}
 
     assert findings["virus scan"].startswith("ok       virus scan: ClamAV ")
 
@@ -83,7 +83,8 @@ async def test_a_bucket_that_everybody_may_read_is_well_but_for_its_headers(sett
 
 async def test_a_cdn_that_serves_the_bucket_is_well(settings, resources):
     async with cdn_site(store_config(settings)) as origin:
-        findings = {finding.what: str(finding) for finding in await examine(replace(settings, cdn_url=f"{origin}/cdn"))}
+        examined = await examine(replace(settings, cdn_url=f"{origin}/cdn"))
+    findings = {finding.subject: str(finding) for finding in examined}
 
     assert findings["renditions"] == f"ok       renditions: everybody can read them at {origin}/cdn"
 
@@ -101,7 +102,7 @@ async def test_what_does_not_hold_a_decoder_here_is_told(settings, resources, mo
     monkeypatch.setattr(doctor, "sandbox", lambda: found)
     monkeypatch.setattr(os, "getuid", lambda: 0)
 
-    (finding,) = [finding for finding in await examine(settings) if finding.what == "processing"]
+    (finding,) = [finding for finding in await examine(settings) if finding.subject == "processing"]
 
     assert finding.verdict == "warning"
     assert lacks in finding.sentence

@@ -59,7 +59,7 @@ async def test_a_worker_has_these_lanes(machine, resources, settings):
 
 
 async def memory(settings: Settings) -> str:
-    return next(str(finding) for finding in await examine(settings) if finding.what == "memory")
+    return next(str(finding) for finding in await examine(settings) if finding.subject == "memory")
 
 
 @pytest.mark.usefixtures("resources")

@@ -12,7 +12,7 @@ VIDEO = {"filename": "video.mp4", "contentType": "video/mp4", "size": 9}
 
 LISTS = {
     "a list": ("media.listMedia", {"status": "pending", "limit": 100}),
-    "a search": ("media.listMedia", {"status": "pending", "limit": 100, "search": "FILM"}),
+    "a search": ("media.listMedia", {"status": "pending", "limit": 100, "search": "VIDEO"}),
     "uploads": ("media.listUploads", {"limit": 100}),
 }
 

@@ -227,12 +227,12 @@ async def test_settings_that_contradict_are_refused(settings, told, sentence):
 
 
 async def test_the_doctor_finds_a_private_bucket_well(settings, resources):
-    findings = {finding.what: str(finding) for finding in await examine(settings)}
+    findings = {finding.subject: str(finding) for finding in await examine(settings)}
 
     assert findings["renditions"].startswith("ok       renditions: they are private")
 
 
 @pytest.mark.usefixtures("read_by_everybody")
 async def test_the_doctor_finds_a_bucket_that_is_not_private(settings):
-    findings = {finding.what: str(finding) for finding in await examine(settings)}
+    findings = {finding.subject: str(finding) for finding in await examine(settings)}
     assert findings["renditions"].endswith("make the bucket private")

@@ -239,7 +239,7 @@ async def test_a_line_about_a_job_has_the_code(amiss, arrived_upload, database_u
 
 async def test_the_doctor_says_what_to_mend(amiss):
     _, wrong, code = amiss
-    found = {finding.what: finding for finding in await examine(wrong)}
+    found = {finding.subject: finding for finding in await examine(wrong)}
 
     assert found["storage"].verdict == "failed"
     assert code in found["storage"].sentence

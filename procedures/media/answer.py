@@ -25,8 +25,9 @@ def answer(ctx: Context, row: MediaRow) -> MediaAnswer:
 
 def shown(ctx: Context, row: MediaRow) -> Media:
     """A row as its owner sees it. `url` is that of a rendition; of video, of its best MP4."""
-    renditions = [_rendition(ctx, row, made) for made in row.renditions if made["mime_type"] != PLAYLIST_TYPE]
-    urls = {made.name: made.url for made in renditions}
+    files = (rendition for rendition in row.renditions if rendition["mime_type"] != PLAYLIST_TYPE)
+    renditions = [_rendition(ctx, row, file) for file in files]
+    urls = {rendition.name: rendition.url for rendition in renditions}
     owner_type, owner_id = named(row.owner_id)
     return Media(
         id=row.id,
@@ -45,7 +46,7 @@ def shown(ctx: Context, row: MediaRow) -> Media:
         height=row.height,
         duration=row.duration,
         renditions=renditions,
-        hls_url=next((_url(ctx, row, made) for made in row.renditions if made["name"] == MASTER), None),
+        hls_url=next((_url(ctx, row, rendition) for rendition in row.renditions if rendition["name"] == MASTER), None),
         post_id=row.post_id,
         metadata=row.metadata,
         error=failure(row),
@@ -85,7 +86,7 @@ def is_withheld(ctx: Context, row: MediaRow) -> bool:
 
 def published(ctx: Context, row: MediaRow, name: str) -> DownloadUrl | None:
     """The URL of a rendition, None when there is none of this name; it outlives what it is said to."""
-    url = next((_url(ctx, row, made) for made in row.renditions if made["name"] == name), None)
+    url = next((_url(ctx, row, rendition) for rendition in row.renditions if rendition["name"] == name), None)
     end = window_start(ctx.now, DOWNLOAD_WINDOW_SECONDS) + timedelta(seconds=DOWNLOAD_TTL_SECONDS)
     return None if url is None else DownloadUrl(url=url, expires_at=end)
 
@@ -97,25 +98,25 @@ def failure(row: MediaRow) -> MediaError | None:
     return MediaError(code=row.error_code, reason=row.error_reason)
 
 
-def _rendition(ctx: Context, row: MediaRow, made: dict[str, Any]) -> Rendition:
+def _rendition(ctx: Context, row: MediaRow, rendition: dict[str, Any]) -> Rendition:
     return Rendition(
-        name=made["name"],
-        url=_url(ctx, row, made),
-        mime_type=made["mime_type"],
-        size=made["size_bytes"],
-        width=made["width"],
-        height=made["height"],
-        duration=made["duration"],
+        name=rendition["name"],
+        url=_url(ctx, row, rendition),
+        mime_type=rendition["mime_type"],
+        size=rendition["size_bytes"],
+        width=rendition["width"],
+        height=rendition["height"],
+        duration=rendition["duration"],
     )
 
 
-def _url(ctx: Context, row: MediaRow, made: dict[str, Any]) -> str:
+def _url(ctx: Context, row: MediaRow, rendition: dict[str, Any]) -> str:
     addresses = ctx.resources.addresses
-    if made["mime_type"] == PLAYLIST_TYPE:
-        return addresses.of_playlist(row.id, made["key"], ctx.now)
-    return addresses.of(made["key"], ctx.now)
+    if rendition["mime_type"] == PLAYLIST_TYPE:
+        return addresses.of_playlist(row.id, rendition["key"], ctx.now)
+    return addresses.of(rendition["key"], ctx.now)
 
 
 def _best(renditions: list[Rendition]) -> str | None:
     """The MP4 of the highest quality, which comes last."""
-    return next((made.url for made in reversed(renditions) if made.mime_type == "video/mp4"), None)
+    return next((rendition.url for rendition in reversed(renditions) if rendition.mime_type == "video/mp4"), None)

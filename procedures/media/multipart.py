@@ -99,7 +99,7 @@ async def sign_parts(ctx: Context, params: SignParts) -> SignedParts:
     upload = await find_in_parts(ctx, params.media_id)
     for number in params.part_numbers:
         check_number(upload, number)
-    upload, stored = await begun(ctx, upload)
+    upload, stored = await begin_upload(ctx, upload)
     signed = await extend_parts(ctx, upload, uploaded_bytes=sum(part.size_bytes for part in stored))
     digests = {checksum.part_number: checksum.sha256 for checksum in params.checksums}
     return SignedParts(parts=[_signed(ctx, signed, number, digests.get(number)) for number in params.part_numbers])
@@ -120,7 +120,7 @@ async def complete_multipart_upload(ctx: Context, params: CompleteMultipartUploa
     if params.parts:
         upload = await find_upload(ctx, params.media_id)
         if upload.state == MediaState.PENDING:
-            await _check_said(ctx, upload, params.parts)
+            await _check_parts(ctx, upload, params.parts)
     answer: MediaAnswer = await complete_upload.run(
         ctx, CompleteUpload(media_id=params.media_id, upload_id=params.upload_id, wait_seconds=params.wait_seconds)
     )
@@ -157,7 +157,7 @@ async def find_in_parts(ctx: Context, media_id: UUID) -> MediaRow:
     return upload
 
 
-async def begun(ctx: Context, upload: MediaRow) -> tuple[MediaRow, list[Part]]:
+async def begin_upload(ctx: Context, upload: MediaRow) -> tuple[MediaRow, list[Part]]:
     """The upload as the store knows it, begun when it does not, and its parts.
 
     Raises UploadCompleted when it is assembled, and ServiceUnavailable when others keep beginning and ending it.
@@ -169,11 +169,13 @@ async def begun(ctx: Context, upload: MediaRow) -> tuple[MediaRow, list[Part]]:
             except UploadGone:
                 if await is_assembled(ctx.store, upload):
                     raise UploadCompleted from None
-        begun = await ctx.store.multipart.begin(upload.staging_key, content_type=upload.mime_type, token=str(upload.id))
-        row = await ctx.db.one(MediaRow, "begin_multipart", id=upload.id, known=upload.multipart_id, begun=begun)
+        new_id = await ctx.store.multipart.begin(
+            upload.staging_key, content_type=upload.mime_type, token=str(upload.id)
+        )
+        row = await ctx.db.one(MediaRow, "begin_multipart", id=upload.id, known=upload.multipart_id, new_id=new_id)
         if row is not None:
             return row, []
-        await ctx.store.multipart.abort(upload.staging_key, begun)
+        await ctx.store.multipart.abort(upload.staging_key, new_id)
         upload = await find_in_parts(ctx, upload.id)
     raise ServiceUnavailable(service="storage")
 
@@ -196,13 +198,13 @@ async def _extend(ctx: Context, upload: MediaRow, uploaded_bytes: int) -> MediaR
     return row
 
 
-async def _check_said(ctx: Context, upload: MediaRow, said: list[SentPart]) -> None:
+async def _check_parts(ctx: Context, upload: MediaRow, parts: list[SentPart]) -> None:
     """Raise PartDiffers or PartsMissing when storage does not have the parts as they are said to be."""
     try:
         stored = {part.number: part for part in await stored_parts(ctx.store, upload)}
     except UploadGone:
         return
-    for part in said:
+    for part in parts:
         check_number(upload, part.part_number)
         found = stored.get(part.part_number)
         if found is None:

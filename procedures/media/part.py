@@ -13,7 +13,7 @@ from contracts.errors import (
     UploadNotFound,
 )
 from media.parts import STORE_ATTEMPTS, missing_parts, size_of_part
-from procedures.media.multipart import begun, check_number, extend_parts, find_in_parts
+from procedures.media.multipart import begin_upload, check_number, extend_parts, find_in_parts
 from procedures.media.spooled_upload import SpooledUpload, waiting_room
 from rpc.content import Content
 from rpc.context import Context
@@ -72,7 +72,7 @@ async def _write_part(
     One that ends meanwhile says how: completed, cancelled, expired, or lost by the store and begun anew.
     """
     for _ in range(STORE_ATTEMPTS):
-        row, stored = await begun(ctx, upload)
+        row, stored = await begin_upload(ctx, upload)
         assert row.multipart_id
         try:
             await ctx.store.multipart.write_part(row.staging_key, row.multipart_id, number, file, size)

@@ -17,7 +17,7 @@ from sql.rows import MediaRow, ReservationRow
 
 NAME = "media.initiateUploads"
 
-Begun = UploadTicket | RpcError
+TicketOrRefusal = UploadTicket | RpcError
 
 
 @mutation(NAME, most_bytes=lambda _ctx, params: len(params.uploads) * ITEM_BYTES)
@@ -28,11 +28,11 @@ async def initiate_uploads(ctx: Context, params: InitiateUploads) -> UploadOutco
     URLs are fresh.
     """
     drafts = [_draft(ctx, upload) for upload in params.uploads]
-    asked = [
+    drafted = [
         (upload, draft) for upload, draft in zip(params.uploads, drafts, strict=True) if not isinstance(draft, RpcError)
     ]
-    begun = iter(await _begin(ctx, asked))
-    outcomes = [draft if isinstance(draft, RpcError) else next(begun) for draft in drafts]
+    started = iter(await _begin(ctx, drafted))
+    outcomes = [draft if isinstance(draft, RpcError) else next(started) for draft in drafts]
     return UploadOutcomes(results=[_outcome(ctx, outcome) for outcome in outcomes])
 
 
@@ -43,16 +43,16 @@ def _draft(ctx: Context, upload: InitiateUpload) -> UploadDraft | RpcError:
         return refusal
 
 
-async def _begin(ctx: Context, asked: Sequence[tuple[InitiateUpload, UploadDraft]]) -> list[Begun]:
+async def _begin(ctx: Context, asked: Sequence[tuple[InitiateUpload, UploadDraft]]) -> list[TicketOrRefusal]:
     """Reserve room for as many as fit, by one statement; those that their keys find are extended."""
     reservations = await reserve_all(ctx, asked) if asked else []
     known = {reservation.id for reservation in reservations if reservation.outcome == "known" and reservation.id}
     extended = await _extend(ctx, known)
-    begun = [
+    outcomes = [
         _ticket(ctx, upload, draft, reservation, extended)
         for (upload, draft), reservation in zip(asked, reservations, strict=True)
     ]
-    return await _with_releases(ctx, [draft.owner for _, draft in asked], begun)
+    return await _with_releases(ctx, [draft.owner for _, draft in asked], outcomes)
 
 
 async def _extend(ctx: Context, media_ids: Collection[UUID]) -> dict[UUID, MediaRow]:
@@ -60,13 +60,15 @@ async def _extend(ctx: Context, media_ids: Collection[UUID]) -> dict[UUID, Media
     return {row.id: row for row in rows}
 
 
-async def _with_releases(ctx: Context, owners: Sequence[str], begun: Sequence[Begun]) -> list[Begun]:
+async def _with_releases(
+    ctx: Context, owners: Sequence[str], outcomes: Sequence[TicketOrRefusal]
+) -> list[TicketOrRefusal]:
     """The same, in which refusals for want of room tell what comes back: it is read once for each owner."""
-    full = {owner: one for owner, one in zip(owners, begun, strict=True) if isinstance(one, StorageLimitExceeded)}
+    full = {owner: one for owner, one in zip(owners, outcomes, strict=True) if isinstance(one, StorageLimitExceeded)}
     releases = {owner: (await with_releases(ctx, owner, refusal)).releases for owner, refusal in full.items()}
     return [
         replace(one, releases=releases[owner]) if isinstance(one, StorageLimitExceeded) else one
-        for owner, one in zip(owners, begun, strict=True)
+        for owner, one in zip(owners, outcomes, strict=True)
     ]
 
 
@@ -76,7 +78,7 @@ def _ticket(
     draft: UploadDraft,
     reservation: ReservationRow,
     extended: Mapping[UUID, MediaRow],
-) -> Begun:
+) -> TicketOrRefusal:
     refusal = refusal_of_reservation(reservation)
     if refusal is not None:
         return refusal
@@ -86,7 +88,7 @@ def _ticket(
     return IdempotencyKeyTaken() if row is None else sign_put(ctx, upload, media_id=row.id, key=row.staging_key)
 
 
-def _outcome(ctx: Context, outcome: Begun) -> UploadOutcome:
+def _outcome(ctx: Context, outcome: TicketOrRefusal) -> UploadOutcome:
     if isinstance(outcome, UploadTicket):
         return UploadOutcome(ticket=outcome, error=None)
     refusal = UploadRefusal(

@@ -48,7 +48,7 @@ class Sound:
     stream: AudioStream
     codec: str
     tags: Tags | None
-    told: int
+    duration: int
     size: int = 0
     seconds: float = 0.0
     is_incomplete: bool = False
@@ -57,16 +57,16 @@ class Sound:
     def bitrate(self) -> int | None:
         """Bits a second of what has been heard; those that the header tells, where that is about as much."""
         heard = round(8 * self.size / self.seconds) if self.seconds else 0
-        return (self.told if abs(self.told - heard) <= AGREEING * heard else heard) or None
+        return (self.duration if abs(self.duration - heard) <= AGREEING * heard else heard) or None
 
     def frames(self, most_seconds: float | None = None) -> Iterator[AudioFrame]:
         """What is heard, as far as it can be decoded; ProcessingFailed when nothing can, or when there is no end.
 
         LastsLonger when there are `most_seconds` of it or more, by its header or by what is heard.
         """
-        longest, told = most_seconds or math.inf, (self.container.duration or 0) / av.time_base
-        if told >= longest:
-            raise LastsLonger(min(told, MAX_SECONDS))
+        longest, duration = most_seconds or math.inf, (self.container.duration or 0) / av.time_base
+        if duration >= longest:
+            raise LastsLonger(min(duration, MAX_SECONDS))
         damaged = 0
         for packet in self.patience.with_each(self._packets()):
             try:
@@ -128,12 +128,12 @@ def open_sound(source: Path, mime_type: str) -> Iterator[Sound]:
 
 
 def _tags(container: InputContainer, stream: AudioStream) -> Tags | None:
-    said: dict[str, Any] = {name.lower(): told for name, told in {**stream.metadata, **container.metadata}.items()}
-    kept = {name: _tag(said.get(name)) for name in ("title", "artist", "album")}
+    tags: dict[str, Any] = {name.lower(): value for name, value in {**stream.metadata, **container.metadata}.items()}
+    kept = {name: _tag(tags.get(name)) for name in ("title", "artist", "album")}
     return Tags(**kept) if any(kept.values()) else None
 
 
-def _tag(told: str | None) -> str | None:
+def _tag(value: str | None) -> str | None:
     """A tag as it can be shown: on one line, not endlessly long."""
-    shown = "".join(character if character.isprintable() else " " for character in told or "")
-    return " ".join(shown.split())[:MAX_TAG_CHARACTERS] or None
+    printable = "".join(character if character.isprintable() else " " for character in value or "")
+    return " ".join(printable.split())[:MAX_TAG_CHARACTERS] or None

@@ -115,8 +115,8 @@ def _downmixed(sound: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
 
 def _graph(frame: AudioFrame, step: str) -> Graph:
     graph, rate = Graph(), frame.sample_rate
-    told = f"time_base=1/{rate}:sample_rate={rate}:sample_fmt={frame.format.name}:channels={frame.layout.nb_channels}"
-    graph.link_nodes(graph.add("abuffer", told), graph.add(*step.split("=", 1)), graph.add("abuffersink")).configure()
+    layout = f"time_base=1/{rate}:sample_rate={rate}:sample_fmt={frame.format.name}:channels={frame.layout.nb_channels}"
+    graph.link_nodes(graph.add("abuffer", layout), graph.add(*step.split("=", 1)), graph.add("abuffersink")).configure()
     return graph
 
 

@@ -54,7 +54,7 @@ def _span(points: Iterable[Point]) -> Point:
 def write_peaks(samples_per_point: int, points: list[Point], folder: Path) -> File:
     """The numbers as JSON of the form that audiowaveform writes and players read: 8 bits, least and most in turn."""
     data = [value >> 8 for point in points for value in point]
-    told = {
+    document = {
         "version": 2,
         "channels": 1,
         "sample_rate": RATE,
@@ -64,7 +64,7 @@ def write_peaks(samples_per_point: int, points: list[Point], folder: Path) -> Fi
         "data": data,
     }
     path = folder / f"{PEAKS}.json"
-    path.write_text(json.dumps(told, separators=(",", ":")), encoding="ascii")
+    path.write_text(json.dumps(document, separators=(",", ":")), encoding="ascii")
     return File(name=PEAKS, path=path, mime_type="application/json", size=path.stat().st_size)
 
 

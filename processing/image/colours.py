@@ -45,9 +45,9 @@ def as_shown(image: Image, meaning: Meaning | None) -> Image:
 def _told(image: Image, space: Space) -> Image:
     if image.bands < 3:  # noqa: PLR2004 - grey, for which it would be no profile
         image = image.colourspace("rgb16" if image.format == "ushort" else "srgb")
-    told = image.copy()
-    told.set_type(BLOB, "icc-profile-data", space.profile())
-    return told
+    tagged = image.copy()
+    tagged.set_type(BLOB, "icc-profile-data", space.profile())
+    return tagged
 
 
 def of_points(primaries: int, transfer: int, *, camera_gamma: float | None = None) -> Meaning | None:

@@ -112,12 +112,12 @@ def _avif(source: Path) -> File:
 
     premultiplied = is_premultiplied(source)
 
-    def opened(**told: Any) -> Image:
-        image = Image.heifload(str(source), **told)
+    def opened(**options: Any) -> Image:
+        image = Image.heifload(str(source), **options)
         return image.unpremultiply().cast(image.format) if premultiplied else image
 
-    def shrunk(side: int, *, fail_on: str, **told: Any) -> Image:
-        return opened(fail_on=fail_on).thumbnail_image(side, **told)
+    def shrunk(side: int, *, fail_on: str, **options: Any) -> Image:
+        return opened(fail_on=fail_on).thumbnail_image(side, **options)
 
     return File(opened, shrunk, "error")
 

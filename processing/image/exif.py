@@ -39,9 +39,9 @@ def _text(value: Any) -> str | None:
 
 
 def _time(details: Mapping[int, Any]) -> str | None:
-    told = _text(details.get(Base.DateTimeOriginal)) or _text(details.get(Base.DateTimeDigitized)) or ""
+    taken_at = _text(details.get(Base.DateTimeOriginal)) or _text(details.get(Base.DateTimeDigitized)) or ""
     offset = _text(details.get(Base.OffsetTimeOriginal)) or ""
-    for text, shape in ((told + offset, "%Y:%m:%d %H:%M:%S%z"), (told, "%Y:%m:%d %H:%M:%S")):
+    for text, shape in ((taken_at + offset, "%Y:%m:%d %H:%M:%S%z"), (taken_at, "%Y:%m:%d %H:%M:%S")):
         try:
             return datetime.strptime(text, shape).isoformat()  # noqa: DTZ007 - few cameras know their offset
         except ValueError:

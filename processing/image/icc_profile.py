@@ -81,8 +81,8 @@ def _written(tags: dict[bytes, bytes]) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    said = text.encode("utf-16-be")
-    return struct.pack(">4s4xII2s2sII", b"mluc", 1, 12, b"en", b"US", len(said), 28) + said
+    encoded = text.encode("utf-16-be")
+    return struct.pack(">4s4xII2s2sII", b"mluc", 1, 12, b"en", b"US", len(encoded), 28) + encoded
 
 
 def _xyz(light: Sequence[float]) -> bytes:

@@ -101,13 +101,13 @@ def _tasks() -> int:
 
 def _tasks_of(process: Path) -> int:
     with suppress(OSError):
-        said = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-        if int(said["Uid"].split()[0]) == os.getuid():
-            return int(said["Threads"])
+        status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+        if int(status["Uid"].split()[0]) == os.getuid():
+            return int(status["Threads"])
     return 0
 
 
-def _limit(what: int, most: int) -> None:
-    _, hard = resource.getrlimit(what)
+def _limit(name: int, most: int) -> None:
+    _, hard = resource.getrlimit(name)
     allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(what, (allowed, allowed))
+    resource.setrlimit(name, (allowed, allowed))

@@ -81,11 +81,11 @@ def _try(user: int | None) -> Sandbox | None:
         with suppress(OSError, subprocess.SubprocessError, DecodeError):
             if user is not None:
                 os.chown(folder, user, user)
-            said = subprocess.check_output(  # noqa: S603 - the command is its own
+            output = subprocess.check_output(  # noqa: S603 - the command is its own
                 child, cwd=folder, env=variables(folder), stderr=subprocess.DEVNULL, timeout=60
             )
             (folder / WRITTEN).read_bytes()
-            return from_json(Sandbox, said)
+            return from_json(Sandbox, output)
     return None
 
 

@@ -30,7 +30,7 @@ class Colours:
         return self.transfer in HIGH_RANGES
 
     @property
-    def told(self) -> str:
+    def filter(self) -> str:
         """The filter that tells them of every frame."""
         return f"setparams=colorspace={self.matrix}:color_primaries={self.primaries}:color_trc={self.transfer}"
 

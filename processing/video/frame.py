@@ -28,10 +28,10 @@ class Placement:
     @classmethod
     def of(cls, frame: VideoFrame) -> Self:
         """That of its display matrix, by its nearest quarter turn."""
-        told = cast("bytes | None", frame.side_data.get("DISPLAYMATRIX"))
-        if told is None:
+        matrix = cast("bytes | None", frame.side_data.get("DISPLAYMATRIX"))
+        if matrix is None:
             return cls()
-        a, b, _, c, d, *_ = struct.unpack("=9i", told)
+        a, b, _, c, d, *_ = struct.unpack("=9i", matrix)
         exchanged = abs(b) + abs(c) > abs(a) + abs(d)
         return cls(exchanged, across=(c if exchanged else a) < 0, down=(b if exchanged else d) < 0)
 
@@ -79,7 +79,7 @@ def image_of(frame: VideoFrame) -> Image:
 def _rgb(frame: VideoFrame) -> VideoFrame:
     colours = colours_of(frame)
     whole_lines = (WHOLE_LINES,) if frame.interlaced_frame else ()
-    shown = _filtered(frame, (*whole_lines, colours.told, *_conversion(colours, frame)))
+    shown = _filtered(frame, (*whole_lines, colours.filter, *_conversion(colours, frame)))
     if not colours.are_high:
         return shown.reformat(format="rgb24")
     return shown.reformat(format="rgb24", dst_color_primaries=ColorPrimaries.BT709, dst_color_trc=ColorTrc.IEC61966_2_1)

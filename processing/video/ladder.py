@@ -135,7 +135,7 @@ def _filters(run: Run) -> str:
 def _steps(run: Run) -> Iterator[str]:
     """What is done once for all of them, to no more pixels than there will be."""
     top = run.rungs[-1]
-    yield run.colours.told
+    yield run.colours.filter
     if run.crop:
         yield run.crop.filter
     if run.interlaced:

@@ -73,19 +73,19 @@ def _planned(task: Task) -> Run:
 
 
 def _encode(run: Run, folder: Path, tell: Tell) -> None:
-    said, reached = deque[str](maxlen=LAST_LINES), 0.0
+    output, reached = deque[str](maxlen=LAST_LINES), 0.0
     ffmpeg = _ffmpeg(run, folder)
     assert ffmpeg.stdout
     with ffmpeg.stdout as lines:
         for line in lines:
-            told = PROGRESS.match(line)
-            if told is None:
-                said.append(line)
-            elif told["seconds"] and float(told["seconds"]) / MICROSECONDS > reached:
-                reached = float(told["seconds"]) / MICROSECONDS
+            progress = PROGRESS.match(line)
+            if progress is None:
+                output.append(line)
+            elif progress["seconds"] and float(progress["seconds"]) / MICROSECONDS > reached:
+                reached = float(progress["seconds"]) / MICROSECONDS
                 tell(min(1.0, reached / run.seconds))
     if status := ffmpeg.wait():
-        raise _failure(status, "".join(said))
+        raise _failure(status, "".join(output))
     tell(1.0)
 
 
@@ -110,11 +110,11 @@ def _ffmpeg(run: Run, folder: Path) -> "subprocess.Popen[str]":
     )
 
 
-def _failure(status: int, said: str) -> ProcessingFailed:
-    if tells_of_memory(said):
-        return ProcessingFailed(Reason.OUT_OF_MEMORY, said)
-    killed = status < 0 or "No space left" in said
-    return ProcessingFailed(SIGNALS.get(-status, Reason.CRASHED if killed else Reason.VIDEO_DAMAGED), said)
+def _failure(status: int, output: str) -> ProcessingFailed:
+    if tells_of_memory(output):
+        return ProcessingFailed(Reason.OUT_OF_MEMORY, output)
+    killed = status < 0 or "No space left" in output
+    return ProcessingFailed(SIGNALS.get(-status, Reason.CRASHED if killed else Reason.VIDEO_DAMAGED), output)
 
 
 def _files_of(rung: Rung, folder: Path) -> tuple[File, File]:

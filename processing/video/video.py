@@ -129,8 +129,8 @@ def _is_heard(stream: AudioStream) -> bool:
 
 
 def _sample_aspect_ratio(stream: VideoStream) -> float:
-    told = float(stream.sample_aspect_ratio or 1)
-    return told if 1 / MOST_STRETCHED < told < MOST_STRETCHED else 1.0
+    ratio = float(stream.sample_aspect_ratio or 1)
+    return ratio if 1 / MOST_STRETCHED < ratio < MOST_STRETCHED else 1.0
 
 
 def require_size(shown: VideoStream | VideoFrame, policy: Policy) -> None:

@@ -75,7 +75,7 @@ def _models(models: Mapping[str, Schema]) -> Iterator[str]:
 def _class(name: str, schema: Schema) -> list[str]:
     if "properties" not in schema:
         return ["", "", f"{name} = {type_of(schema, name)}"]
-    members = [_member(member, told, schema, name) for member, told in schema["properties"].items()]
+    members = [_member(field, member, schema, name) for field, member in schema["properties"].items()]
     return ["", "", f"class {name}(Model):", *doc(schema.get("description", ""), "    "), "", *members]
 
 
@@ -95,8 +95,8 @@ def _in_order(models: Mapping[str, Schema]) -> list[str]:
     return list(placed)
 
 
-def _member(name: str, told: Schema, schema: Schema, place: str) -> str:
-    written = type_of(told, f"{place}.{name}")
+def _member(name: str, member: Schema, schema: Schema, place: str) -> str:
+    written = type_of(member, f"{place}.{name}")
     return f"    {snake(name)}: {written if name in schema.get('required', ()) else f'{optional(written)} = None'}"
 
 

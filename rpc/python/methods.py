@@ -57,12 +57,12 @@ def _parameters(schema: Schema, place: str) -> list[str]:
     """Those that must be there, then the others, all by name."""
     required = schema.get("required", ())
     members = sorted(schema["properties"].items(), key=lambda member: member[0] not in required)
-    listed = [_parameter(name, told, place, needed=name in required) for name, told in members]
+    listed = [_parameter(name, member, place, needed=name in required) for name, member in members]
     return ["*", *listed] if listed else []
 
 
-def _parameter(name: str, told: Schema, place: str, *, needed: bool) -> str:
-    written = type_of(told, f"{place}.{name}").replace("list[", "Sequence[")
+def _parameter(name: str, member: Schema, place: str, *, needed: bool) -> str:
+    written = type_of(member, f"{place}.{name}").replace("list[", "Sequence[")
     return f"{snake(name)}: {written if needed else f'{optional(written)} = None'}"
 
 

@@ -96,8 +96,8 @@ class Trpc:
         path, authenticate = path_of(request), once(self._authenticator, request)
         body = Arriving(request.receive, idle_seconds=self._content_idle_seconds)
         call = Call(dialect="trpc", name=path, authenticate=authenticate, open=partial(open_content, request, body))
-        told = answer(await self._dispatcher.dispatch(call), path)
-        return _single(told) if body.is_whole else _single(told, EarlyResponse)
+        reply = answer(await self._dispatcher.dispatch(call), path)
+        return _single(reply) if body.is_whole else _single(reply, EarlyResponse)
 
     async def _respond(self, asked: Asked, request: Request) -> Response:
         if not asked.batched and self._is_subscription(asked.paths[0]):
@@ -175,8 +175,10 @@ def _single(one: Answer, response: type[Response] = Response) -> Response:
 def _batch(answers: list[Answer]) -> Response:
     """By position, under the status that all share, else 207; of several seconds to wait, the most are told."""
     statuses = {one.status for one in answers}
-    told = sorted((header for one in answers for header in one.headers), key=lambda header: (len(header[1]), header[1]))
-    headers = dict(told) if len(statuses) == 1 else {}
+    every = sorted(
+        (header for one in answers for header in one.headers), key=lambda header: (len(header[1]), header[1])
+    )
+    headers = dict(every) if len(statuses) == 1 else {}
     status = statuses.pop() if len(statuses) == 1 else HTTPStatus.MULTI_STATUS
     return _json([one.body for one in answers], status, headers)
 

@@ -66,16 +66,16 @@ def _check_batch(asked: Asked, max_calls: int) -> None:
 
 
 def _check_content_type(request: Request) -> None:
-    said = media_type(request)
-    if said in BINARY:
+    content_type = media_type(request)
+    if content_type in BINARY:
         if request.method != "POST":
-            message = f"Only POST requests are supported for {said} requests"
+            message = f"Only POST requests are supported for {content_type} requests"
             raise Refused("METHOD_NOT_SUPPORTED", message, {"allow": "POST"})
-    elif request.method == "GET" or said == JSON:
+    elif request.method == "GET" or content_type == JSON:
         return
-    if not said:
+    if not content_type:
         raise Refused("UNSUPPORTED_MEDIA_TYPE", "Missing content-type header")
-    raise Refused("UNSUPPORTED_MEDIA_TYPE", f'Unsupported content-type "{said[:100]}"')
+    raise Refused("UNSUPPORTED_MEDIA_TYPE", f'Unsupported content-type "{content_type[:100]}"')
 
 
 def check_parameters(request: Request) -> None:

@@ -32,8 +32,8 @@ def with_token(request: Request) -> Request:
 
 def _last_event_id(request: Request) -> str | None:
     """As EventSource sends it when it connects again by itself, or as a client names it."""
-    told = request.headers.get("last-event-id")
-    return told or request.query_params.get("lastEventId") or request.query_params.get("Last-Event-Id")
+    header = request.headers.get("last-event-id")
+    return header or request.query_params.get("lastEventId") or request.query_params.get("Last-Event-Id")
 
 
 def _connection_params(request: Request) -> dict[str, str]:

@@ -161,11 +161,11 @@ def _references(schema: Any) -> Iterator[str]:
 
 
 def _model(name: str, schema: Schema) -> str:
-    told = schema.get("description", "")
+    description = schema.get("description", "")
     if "properties" in schema:
         type_of(schema, name)
-        return _block(f"export interface {name}", members(schema, name), told)
-    return "\n".join([*comment(told), f"export type {name} = {type_of(schema, name)};", ""])
+        return _block(f"export interface {name}", members(schema, name), description)
+    return "\n".join([*comment(description), f"export type {name} = {type_of(schema, name)};", ""])
 
 
 def _namespace(procedure: Procedure) -> str:
@@ -203,13 +203,13 @@ def _input(procedure: Procedure, schema: Schema) -> list[str]:
     return _interface("Input", procedure, schema) or ["type Input = void;"]
 
 
-def _interface(name: str, procedure: Procedure, schema: Schema, told: str = "") -> list[str]:
+def _interface(name: str, procedure: Procedure, schema: Schema, description: str = "") -> list[str]:
     """The members of an input as an interface, nothing when there are none."""
     if not schema.get("properties"):
         return []
     place = procedure.input.__name__
     type_of(schema, place)
-    return _block(f"interface {name}", members(schema, place), told).splitlines()
+    return _block(f"interface {name}", members(schema, place), description).splitlines()
 
 
 def _promise(procedure: Procedure) -> str:
@@ -228,8 +228,8 @@ def _constants(assigned: str) -> str:
 
 def _format(accepted: Format) -> str:
     names = {"aliases": accepted.aliases, "extensions": accepted.extensions}
-    told = "".join(f", {name}: [{', '.join(map(repr, these))}]" for name, these in names.items())
-    return f"{{ contentType: {accepted.content_type!r}{told} }}"
+    lists = "".join(f", {name}: [{', '.join(map(repr, these))}]" for name, these in names.items())
+    return f"{{ contentType: {accepted.content_type!r}{lists} }}"
 
 
 def _error_code_types() -> str:
@@ -252,18 +252,18 @@ def _details(procedures: Sequence[Procedure]) -> Iterator[str]:
 
 def _facts(error: type[RpcError]) -> str:
     hints = get_type_hints(error, include_extras=True)
-    told = []
+    facts = []
     for fact in fields(error):
         schema = TypeAdapter(hints[fact.name]).json_schema(mode="serialization")
-        told.append(f"{to_camel(fact.name)}: {type_of(schema, f'{error.__name__}.{fact.name}')}")
-    return f"{{ {'; '.join(told)} }}" if told else "undefined"
+        facts.append(f"{to_camel(fact.name)}: {type_of(schema, f'{error.__name__}.{fact.name}')}")
+    return f"{{ {'; '.join(facts)} }}" if facts else "undefined"
 
 
 def _router(procedures: Sequence[Procedure], inputs: dict[str, Schema]) -> str:
     lines = ["export type AppRouter = TRPCBuiltRouter<", "  Root,", "  {"]
     lines += [f"    {line}" if line else "" for line in _record(procedures, inputs, depth=0)]
-    told = comment("What `createTRPCClient` from @trpc/client is told of this server.")
-    return "\n".join([*told, *lines, "  }", ">;", ""])
+    head = comment("What `createTRPCClient` from @trpc/client is told of this server.")
+    return "\n".join([*head, *lines, "  }", ">;", ""])
 
 
 def _record(procedures: Iterable[Procedure], inputs: dict[str, Schema], depth: int) -> Iterator[str]:
@@ -283,6 +283,6 @@ def _procedure_type(procedure: Procedure, schema: Schema) -> str:
     return f"{procedure.kind.capitalize()}<{types}.Input{optional}, {types}.Output>"
 
 
-def _block(head: str, lines: Iterable[str], told: str = "") -> str:
+def _block(head: str, lines: Iterable[str], description: str = "") -> str:
     body = indent("\n".join(lines), "  ")
-    return "\n".join([*comment(told), f"{head} {{", *([body] if body else []), "}", ""])
+    return "\n".join([*comment(description), f"{head} {{", *([body] if body else []), "}", ""])

@@ -28,12 +28,12 @@ class UnknownShape(Exception):
 
 def type_of(schema: Schema, place: str) -> str:
     """The TypeScript of a schema; `place` names it when there is none."""
-    said = {key: value for key, value in schema.items() if key not in _REMARKS | _BOUNDS}
-    if not said:
+    schema = {key: value for key, value in schema.items() if key not in _REMARKS | _BOUNDS}
+    if not schema:
         return "unknown"
-    written = _single(said) or _composed(said, place)
+    written = _single(schema) or _composed(schema, place)
     if written is None:
-        raise UnknownShape(f"{place}: no TypeScript is known for {json.dumps(said)}")
+        raise UnknownShape(f"{place}: no TypeScript is known for {json.dumps(schema)}")
     return written
 
 
@@ -41,9 +41,9 @@ def members(schema: Schema, place: str) -> list[str]:
     """The lines between the braces of an object's type."""
     required = schema.get("required", ())
     lines = []
-    for name, said in schema["properties"].items():
-        lines += comment(_remarks(said, is_optional=name not in required))
-        lines.append(f"{key(name)}{'' if name in required else '?'}: {type_of(said, f'{place}.{name}')};")
+    for name, member in schema["properties"].items():
+        lines += comment(_remarks(member, is_optional=name not in required))
+        lines.append(f"{key(name)}{'' if name in required else '?'}: {type_of(member, f'{place}.{name}')};")
     return lines
 
 
@@ -83,9 +83,9 @@ def brands(schema: Any) -> Iterator[str]:
             yield from brands(part)
 
 
-def _single(said: Schema) -> str | None:
+def _single(schema: Schema) -> str | None:
     """The TypeScript of what is no composition of other schemas."""
-    match said:
+    match schema:
         case {"type": "string", "x-ts-brand": str(brand), **rest} if rest.keys() <= {"format"}:
             return brand
         case {"const": value, "type": _, **rest} if not rest:
@@ -99,9 +99,9 @@ def _single(said: Schema) -> str | None:
     return None
 
 
-def _composed(said: Schema, place: str) -> str | None:
+def _composed(schema: Schema, place: str) -> str | None:
     """The TypeScript of a schema that is made of others."""
-    match said:
+    match schema:
         case {"$ref": str(reference), **rest} if not rest:
             return model_name(reference)
         case {"anyOf": [*choices], **rest} if not rest:
@@ -138,7 +138,7 @@ def _literal(value: Any) -> str:
     )
 
 
-def _remarks(said: Schema, *, is_optional: bool) -> str:
-    default = said.get("default") if is_optional else None
-    remarks = [said.get("description", ""), "" if default is None else f"@default {json.dumps(default)}"]
+def _remarks(schema: Schema, *, is_optional: bool) -> str:
+    default = schema.get("default") if is_optional else None
+    remarks = [schema.get("description", ""), "" if default is None else f"@default {json.dumps(default)}"]
     return "\n".join(remark for remark in remarks if remark)

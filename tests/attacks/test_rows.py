@@ -62,17 +62,18 @@ async def test_three_byte_uploads_that_fail_are_gone_the_next_day(
 
 
 async def test_nobody_has_more_rows_by_giving_them_up(pending_upload, call, rows):
-    """Begun and cancelled, again and again: what is not gone counts."""
+    """Begun and cancelled, again and again: what is not gone counts; a file that is tried again takes its own place."""
     refused = 0
-    for _ in range(50):
+    for number in range(50):
         try:
-            ticket = await pending_upload()
+            ticket = await pending_upload(filename=f"{number}.jpg")
         except MediaLimitExceeded:
             refused += 1
         else:
             await call("media.cancelUpload", mediaId=str(ticket.media_id))
 
-    assert (refused, rows("media")) == (20, 30)
+    again = await pending_upload(filename="0.jpg")
+    assert (refused, rows("media"), str(again.media_id) != str(ticket.media_id)) == (20, 30, True)
 
 
 async def test_what_attaching_and_detaching_writes_has_an_end(rpc, completed_media, resources, rows):
