@@ -5,6 +5,9 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -12,6 +15,7 @@ from PIL import Image
 from processing.failures import ProcessingFailed, Reason
 from processing.protocol import Outcome, Task
 from processing.sandbox.child import processed
+from processing.video.extent import Extent, rate_of
 from processing.video.poster import process
 from processing.video.video import open_video
 from tests.audio_files import audio_file
@@ -196,6 +200,13 @@ def test_what_a_header_does_not_say_is_measured(made):
     assert outcome.facts.shown.fps == pytest.approx(10.0, abs=0.01)
     assert outcome.facts.shown.bitrate == pytest.approx(8 * len(body) / 4, rel=0.2)
     assert likeness(opened(outcome, "poster"), opened(made(body, "video/webm"), "poster")) > 0.99
+
+
+@pytest.mark.parametrize("average", [Fraction(2), Fraction(48), None])
+def test_a_single_frame_has_no_rate(average):
+    """Whatever FFmpeg answers, which is what its memory happens to hold: from run to run another number."""
+    stream: Any = SimpleNamespace(average_rate=average)
+    assert rate_of(stream, Extent(seconds=0.1, frames=1, size=100, first=0.0)) is None
 
 
 @pytest.mark.parametrize("seconds", [0.5, 3600.0])

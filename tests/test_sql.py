@@ -72,7 +72,7 @@ def test_every_query_plans_on_the_migrated_database(db):
 def test_every_query_is_used_and_every_used_query_exists():
     code = "\n".join(
         path.read_text()
-        for folder in ("jobs", "procedures", "rpc", "sql", "tests")
+        for folder in ("jobs", "media", "procedures", "rpc", "sql", "tests")
         for path in (ROOT / folder).rglob("*.py")
     )
     assert [name for name in QUERIES if f'"{name}"' not in code] == []

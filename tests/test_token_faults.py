@@ -31,7 +31,10 @@ FAULTS = {
     "no_aud": [token(iss="https://id.example")],
     "wrong_iss": [token(**{**MEANT, "iss": "https://other.example"})],
     "wrong_aud": [token(**{**MEANT, "aud": "web"})],
-    "not_yet_valid": [token(**MEANT, nbf=int(time.time()) + 600), token(**MEANT, iat=int(time.time()) + 600)],
+    "not_yet_valid": [
+        token(**MEANT, nbf=int(time.time()) + 12 * 3600),
+        token(**MEANT, iat=int(time.time()) + 12 * 3600),
+    ],
     "bad_time": [
         by_hand(HS256, claims(**MEANT, exp="soon")),
         by_hand(HS256, claims(**MEANT, nbf="soon")),

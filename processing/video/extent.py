@@ -64,7 +64,12 @@ def measured(video: Video, policy: Policy) -> Extent:
 
 
 def rate_of(stream: VideoStream, extent: Extent) -> float | None:
-    """Frames a second: what the header tells where it agrees with its frames, and what these tell where it does not."""
+    """Frames a second: what the header tells where it agrees with its frames, and what these tell where it does not.
+
+    None of a single frame: what FFmpeg answers then was never set.
+    """
+    if extent.frames <= 1:
+        return None
     average, counted = float(stream.average_rate or 0), extent.fps
     rate = round(average if counted is None or abs(average - counted) <= AGREEING * counted else counted, 3)
     return rate if 0 < rate <= MOST_FRAMES else None

@@ -135,9 +135,9 @@ def _files_of(rung: Rung, folder: Path) -> tuple[File, File]:
 
 def _variant(mp4: InputContainer, playlist: Path) -> Variant:
     """What a master playlist says of a quality; its MP4 was encoded in the same way."""
-    image = mp4.streams.video[0]
-    profile = (image.codec_context.extradata or b"")[1:4].hex()  # of the AVCDecoderConfigurationRecord
-    rate = round(float(image.average_rate or 0), 3)
+    video = mp4.streams.video[0]
+    profile = (video.codec_context.extradata or b"")[1:4].hex()  # of the AVCDecoderConfigurationRecord
+    rate = round(float(video.average_rate or 0), 3) if video.frames > 1 else 0.0
     peak, average = _bits_a_second(playlist)
     return Variant(
         bandwidth=peak,
