@@ -41,9 +41,11 @@ NAMES = {
 BODIES = {
     "html": (HTML, "image/png"),
     "damaged": (photo()[:600], "image/jpeg"),
-    "film": (video(), "video/mp4"),
-    "recording": (audio_file("mp3", 0.2), "audio/mpeg"),
+    "video": (video(), "video/mp4"),
+    "audio": (audio_file("mp3", 0.2), "audio/mpeg"),
 }
+# What an upload declares beside a body.
+DECLARATIONS = frozenset({"key", "digest", "other-size", "other-digest"})
 OF_A_POST = ("media.attachToPost", "media.detachFromPost", "media.deletePostMedia")
 
 ONE_READY = Ended(None, [READY], ["ready"])
@@ -118,7 +120,7 @@ OPERATIONS = {
     ),
     "process_media": Operation("jobs", "initiate put complete", ONE_READY),
     "process a video": Operation("jobs", "video initiate put complete", ONE_READY),
-    "process an audio file": Operation("jobs", "audio file initiate put complete", ONE_READY),
+    "process an audio file": Operation("jobs", "audio initiate put complete", ONE_READY),
     "purge_media": Operation("jobs", "initiate put complete jobs delete", ONE_DELETED),
     "purge_media past the end": Operation("jobs", "initiate put complete jobs delete", ONE_DELETED, late=True),
     "settle an upload that arrived": Operation("jobs", "digest initiate put sweep", ONE_READY, late=True),
@@ -169,6 +171,8 @@ def prepared(call, put, resources, run_pending):
                     assert await sweep(resources.db, late) == 1
                 case "complete" | "cancel" | "delete" | "stop" | "attach" | "set":
                     await call(NAMES[word], **named(NAMES[word], str(begun.media_id), number))
+                case _:
+                    assert word in BODIES.keys() | DECLARATIONS, word
         if operation in OF_NO_MEDIA:
             return OF_NO_MEDIA[operation](told, number)
         return told if begun is None or "key" in words else named(operation, str(begun.media_id), number)
