@@ -103,7 +103,7 @@ def test_what_was_begun_too_early_is_begun_anew_when_its_turn_comes(upload, prox
     answered = upload(CEILING, CEILING, limit=1)
 
     assert answered["outcomes"] == names_of(2)
-    assert proxy.names == [MANY, "PUT", COMPLETE, COMPLETE, ONE, "PUT", COMPLETE]
+    assert (proxy.names[0], proxy.names[-3:]) == (MANY, [ONE, "PUT", COMPLETE])
 
 
 def test_a_file_that_is_refused_stops_no_other(upload, proxy):
