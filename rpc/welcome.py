@@ -30,7 +30,7 @@ JSON-RPC 2.0 and the VRSS envelope by POST, tRPC below it at <code>{endpoint}/me
 <li><a href="/healthz">/healthz</a>: this process answers
 <li><a href="/readyz">/readyz</a>: database and storage do
 </ul>
-<p>How to call it is told by README.md and docs/, which came with it.</p>
+<p>How to call it is told by README.md and docs/api.md, which came with it.</p>
 </html>
 """
 

@@ -1,4 +1,4 @@
-"""The programs of `examples/`, run as they stand against a server; those that the README shows are the same."""
+"""The programs of `examples/`, run as they stand against a server; those that the documents show are the same."""
 
 import os
 import subprocess
@@ -37,9 +37,9 @@ def test_a_token_that_an_app_signs_is_accepted(deployment, program):
 
 
 @pytest.mark.parametrize(("language", "program"), [("js", "sign_token.mjs"), ("python", "sign_token.py")])
-def test_the_readme_shows_the_examples(language, program):
-    readme = (TREE / "README.md").read_text(encoding="utf-8")
-    assert f"```{language}\n{(EXAMPLES / program).read_text(encoding='utf-8')}```\n" in readme
+def test_the_documents_show_the_examples(language, program):
+    page = (TREE / "docs" / "authentication.md").read_text(encoding="utf-8")
+    assert f"```{language}\n{(EXAMPLES / program).read_text(encoding='utf-8')}```\n" in page
 
 
 def test_every_example_is_run():

@@ -1,5 +1,6 @@
 """The README against the code: its commands run in a fresh copy of the tree, its tables say what the code says."""
 
+import inspect
 import json
 import os
 import re
@@ -26,6 +27,7 @@ from tests.processes import Running, Site, end_processes_of, environment, is_fre
 
 TREE = Path(__file__).parent.parent
 README = (TREE / "README.md").read_text(encoding="utf-8")
+DOCS = TREE / "docs"
 PHOTO_BYTES = (TREE / "docs" / "photo.jpg").stat().st_size
 
 
@@ -40,9 +42,10 @@ def first_upload_blocks() -> list[str]:
     return blocks[: next(index for index, block in enumerate(blocks) if "media.initiateUpload" in block) + 1]
 
 
-def table(heading: str) -> list[list[str]]:
+def table(page: str, heading: str) -> list[list[str]]:
     """The cells of a section's table, without its header and without backticks around a whole cell."""
-    section = README.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    text = (DOCS / page).read_text(encoding="utf-8")
+    section = re.split(rf"^#+ {heading}$", text, maxsplit=1, flags=re.MULTILINE)[1].split("\n## ", 1)[0]
     rows = [line.strip().strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
     return [[re.sub(r"^`([^`]*)`$", r"\1", cell.strip()) for cell in row] for row in rows[2:]]
 
@@ -180,7 +183,7 @@ def test_the_banner_is_the_readmes_block():
 
 def test_the_procedure_table_is_the_codes():
     """Every procedure has a row, with the members of its input and answer; what may be left out has a question mark."""
-    assert [[name, members(asked), members(answered)] for name, asked, answered in table("Procedures")] == [
+    assert [[name, members(asked), members(answered)] for name, asked, answered in table("api.md", "Procedures")] == [
         [
             procedure.name,
             [f"{field.alias}{'' if field.is_required() else '?'}" for field in procedure.input.model_fields.values()],
@@ -188,6 +191,42 @@ def test_the_procedure_table_is_the_codes():
         ]
         for procedure in PROCEDURES
     ]
+
+
+def test_the_table_of_files_is_the_codes():
+    """Every procedure is where the architecture says, and so is its input."""
+    assert table("architecture.md", "Where a procedure is") == [
+        [procedure.name, file_of(inspect.unwrap(procedure.run)), file_of(procedure.input)] for procedure in PROCEDURES
+    ]
+
+
+def file_of(thing: Any) -> str:
+    return f"{thing.__module__.replace('.', '/')}.py"
+
+
+def test_every_file_that_a_document_names_is_there():
+    """In backticks, with its folder."""
+    for page in [TREE / "README.md", TREE / "CONTRIBUTING.md", *DOCS.glob("*.md")]:
+        names = re.findall(r"`((?:\w+/)+[\w.]+\.(?:py|sql|mjs|md))`", page.read_text(encoding="utf-8"))
+        assert [name for name in names if not (TREE / name).exists()] == [], page.name
+
+
+def test_every_link_leads_somewhere():
+    """To a file of the tree, and to a heading of it where it names one."""
+    pages = [TREE / "README.md", TREE / "CONTRIBUTING.md", *DOCS.glob("*.md")]
+    pages += [TREE / "contracts" / "typescript" / "README.md", TREE / "clients" / "python" / "README.md"]
+    for page in pages:
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            assert "://" in link or leads_somewhere(page, link), (page.name, link)
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    name, _, heading = link.partition("#")
+    target = page.parent / name if name else page
+    if not heading:
+        return target.exists()
+    headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+    return heading in {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}
 
 
 def test_what_is_to_be_called_instead_is_there():
@@ -207,7 +246,7 @@ def members(cell: str) -> list[str]:
 def test_the_error_table_is_the_codes():
     """Every code that a caller can be told has a row, in order, with its sentence and its form in each dialect."""
     codes = sorted({error.code for error in raised()})
-    assert table("Errors") == [
+    assert table("api.md", "Errors") == [
         [str(int(code)), code.name, code.sentence, str(code.http_status), code.trpc_key, str(code.jsonrpc)]
         for code in codes
     ]
@@ -215,7 +254,7 @@ def test_the_error_table_is_the_codes():
 
 def test_the_settings_table_is_the_codes():
     """Every variable has a row, in order, with its default and its sentence."""
-    assert table("Settings") == [
+    assert table("settings.md", "Settings") == [
         [variable(known), default_text(known.default), known.metadata["sentence"]] for known in fields(Settings)
     ]
 
