@@ -64,3 +64,11 @@ def load() -> dict[str, Query]:
 
 
 QUERIES = load()
+
+
+def query_of(name: str, kind: str) -> Query:
+    """The query of this name; TypeError for a verb that it is not written for."""
+    query = QUERIES[name]
+    if query.kind != kind:
+        raise TypeError(f"query {name} is :{query.kind}, not :{kind}")
+    return query

@@ -36,7 +36,7 @@ from contracts.errors import (
     SeveralOwners,
     StorageLimitExceeded,
 )
-from sql import QUERIES, Query
+from sql import QUERIES, Query, query_of
 from sql.outages import has_broken, has_no_effect, is_outage
 from sql.pool import Connection, Pool, Share
 from sql.rows import MediaRow
@@ -101,35 +101,38 @@ class Statements:
 
     async def one(self, row: type[Row], name: str, **parameters: Any) -> Row | None:
         """The row that the query answers, or None."""
+        query = query_of(name, "one")
 
         async def ask(connection: Connection) -> Row | None:
             async with connection.cursor(row_factory=class_row(row)) as cursor:
-                await cursor.execute(QUERIES[name].text, parameters)
+                await cursor.execute(query.text, parameters)
                 found = await cursor.fetchone()
                 self._note(cursor, [] if found is None else [found])
                 return found
 
-        return await self._answer(QUERIES[name], ask)
+        return await self._answer(query, ask)
 
     async def many(self, row: type[Row], name: str, **parameters: Any) -> list[Row]:
         """The rows that the query answers."""
+        query = query_of(name, "many")
 
         async def ask(connection: Connection) -> list[Row]:
             async with connection.cursor(row_factory=class_row(row)) as cursor:
-                await cursor.execute(QUERIES[name].text, parameters)
+                await cursor.execute(query.text, parameters)
                 found = await cursor.fetchall()
                 self._note(cursor, found)
                 return found
 
-        return await self._answer(QUERIES[name], ask)
+        return await self._answer(query, ask)
 
     async def run(self, name: str, **parameters: Any) -> None:
         """Run a query that answers nothing."""
+        query = query_of(name, "run")
 
         async def ask(connection: Connection) -> None:
-            self._note(await connection.execute(QUERIES[name].text, parameters), [])
+            self._note(await connection.execute(query.text, parameters), [])
 
-        await self._answer(QUERIES[name], ask)
+        await self._answer(query, ask)
 
     async def _answer(self, _query: Query, ask: Ask[Answer]) -> Answer:
         with translated():
@@ -244,16 +247,17 @@ class Database(Statements):
             return connection
 
     async def _run_shared(self, row: type[Row], name: str, calls: Sequence[Parameters]) -> list[Row]:
+        query = query_of(name, "shared")
         known: dict[tuple[Any, ...], int] = {}
         places = [known.setdefault(tuple(call.values()), len(known)) for call in calls]
         distinct = dict(zip(places, calls, strict=True))
         numbered = msgspec.json.encode([{"position": place, **call} for place, call in distinct.items()])
 
         async def ask(connection: Connection) -> list[Row]:
-            cursor = await connection.execute(QUERIES[name].text, {"calls": numbered.decode()})
+            cursor = await connection.execute(query.text, {"calls": numbered.decode()})
             return [row(*columns) for _, *columns in sorted(await cursor.fetchall())]
 
-        answers = await self._answer(QUERIES[name], ask)
+        answers = await self._answer(query, ask)
         return [answers[place] for place in places]
 
 
