@@ -45,7 +45,7 @@ BODIES = {
     "audio": (audio_file("mp3", 0.2), "audio/mpeg"),
 }
 # What an upload declares beside a body.
-DECLARATIONS = frozenset({"key", "digest", "other-size", "other-digest"})
+DECLARATIONS = frozenset({"key", "digest", "other-size", "other-digest", "profile"})
 OF_A_POST = ("media.attachToPost", "media.detachFromPost", "media.deletePostMedia")
 
 ONE_READY = Ended(None, [READY], ["ready"])
