@@ -10,7 +10,7 @@ import pytest
 from contracts.errors import MediaNotFound, StorageLimitExceeded, UploadIncomplete, UploadNotFound
 from jobs.sweep import sweep
 from media.cleanup import remove_objects
-from sql.rows import MediaRow
+from sql.rows import MediaRow, UsageRow
 from tests.at_once import at_once
 from tests.media_files import padded, video
 from tests.test_races import FREE, outcomes, processes
@@ -133,7 +133,7 @@ async def test_what_has_room_takes_nobodys_place(cancelled, begin):
 async def test_a_plan_that_was_lowered_lets_nothing_in(cancelled, begin, call, resources):
     await call("media.initiateUpload", **{**PHONE, "size": 20 * MIB})
     await cancelled()
-    await resources.db.run("set_quota", owner_id="ada", quota_bytes=10 * MIB)
+    await resources.db.one(UsageRow, "set_quota", owner_id="ada", quota_bytes=10 * MIB)
     with pytest.raises(StorageLimitExceeded):
         await begin()
 
