@@ -302,7 +302,7 @@ async def test_a_job_that_fails_is_tried_again(completed_media, resources, run_p
     await run_pending()
     monkeypatch.setattr(resources.store, "name", "no-such-bucket")
     async with resources.db.transaction() as tx:
-        await tx.one(
+        await tx.many(
             MediaRow, "delete_media", ids=[media.id], owners=["ada"], now=datetime.now(UTC), look_at=datetime.now(UTC)
         )
         await enqueue(tx, PURGE_MEDIA, media.id)

@@ -15,7 +15,7 @@ from media import turns
 from media.queue import QUEUE
 from media.turns import AUDIO, IMAGE, LONG_AUDIO, LONG_SECONDS, VIDEO, enqueue_processing, turn
 from rpc.auth import Caller
-from sql.rows import MediaRow
+from sql.rows import CountRow, MediaRow
 from tests.processes import TIMEOUT_SECONDS
 from tests.test_video_workers import POSTER
 from tests.videos import clip
@@ -178,11 +178,11 @@ async def test_nobody_saves_up_turns(enqueued, fetched, job_context):
 
 async def test_a_lane_in_which_nobody_waits_forgets_what_was(enqueued, fetched, resources, fetch):
     await enqueued("ada")
-    await resources.db.run("clean_turns")
+    await resources.db.one(CountRow, "clean_turns")
     assert fetch("select owner_id, queue from lane_turns") == [("ada", IMAGE)]
     fetch("delete from procrastinate_jobs returning id")
 
-    await resources.db.run("clean_turns")
+    await resources.db.one(CountRow, "clean_turns")
 
     assert fetch("select owner_id, queue from lane_turns") == []
 
