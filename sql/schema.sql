@@ -123,6 +123,11 @@ CREATE FUNCTION cancelled_upload(owner text, filename text, mime_type text, purp
     select * from media
     where media.owner_id = owner and deleted_at is not null and original_key is null and error_code is null
         and transfer = 'put'
+        -- A job that is on its way to its objects would take those of the new upload.
+        and not exists (
+            select from procrastinate_jobs
+            where args ->> 'media_id' = media.id::text and status in ('todo', 'doing')
+        )
         and (media.filename, media.mime_type, media.purpose, media.size_bytes, media.sha256)
             is not distinct from
             (cancelled_upload.filename, cancelled_upload.mime_type, cancelled_upload.purpose,
@@ -907,6 +912,8 @@ CREATE INDEX media_due_for_sweep ON media USING btree (sweep_at) WHERE (sweep_at
 CREATE INDEX media_of_owner ON media USING btree (owner_id, id DESC) INCLUDE (type, state, filename) WHERE (state <> 'deleted'::text);
 
 CREATE UNIQUE INDEX media_of_post ON media USING btree (owner_id, post_id, post_position) WHERE (post_id IS NOT NULL);
+
+CREATE INDEX media_replaceable ON media USING btree (owner_id, size_bytes, filename) WHERE ((deleted_at IS NOT NULL) AND (original_key IS NULL) AND (error_code IS NULL) AND (transfer = 'put'::text));
 
 CREATE INDEX media_tombstones_of_owner ON media USING btree (owner_id, url_ends_at) WHERE (deleted_at IS NOT NULL);
 

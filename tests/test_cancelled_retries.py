@@ -10,6 +10,7 @@ import pytest
 from contracts.errors import MediaNotFound, StorageLimitExceeded, UploadIncomplete, UploadNotFound
 from jobs.sweep import sweep
 from media.cleanup import remove_objects
+from procedures.media import upload
 from sql.rows import MediaRow, UsageRow
 from tests.at_once import at_once
 from tests.media_files import padded, video
@@ -168,6 +169,24 @@ async def test_a_worker_that_is_late_takes_no_more_than_what_is_unverified(
     await remove_objects(resources.store, row)
     url = (await call("media.getDownloadUrl", mediaId=str(second.media_id))).url
     assert (await client.get(url)).content == CLIP
+
+
+async def test_a_place_that_a_worker_is_about_to_empty_is_not_taken(cancelled, begin, run_pending, monkeypatch):
+    """Storage that answers too late leaves the bytes to a worker: the room comes back once that has been there."""
+    monkeypatch.setattr(upload, "RELEASE_SECONDS", 0)
+    await cancelled()
+    with pytest.raises(StorageLimitExceeded):
+        await begin()
+    await run_pending()
+    await begin()
+
+
+async def test_bytes_that_had_come_are_gone_once_the_cancellation_is_answered(begin, put, call, objects):
+    """No worker has to come by, so none is late."""
+    ticket = await begin()
+    await put(ticket, CLIP)
+    await call("media.cancelUpload", mediaId=str(ticket.media_id))
+    assert await objects() == []
 
 
 async def test_each_of_many_uploads_takes_the_place_of_one(cancelled, call, put, complete):

@@ -58,7 +58,7 @@ MUTATIONS = {
         "media.cancelUpload",
         "arrived_upload",
         {"success": True},
-        Effect(["upload.started", "media.deleted"], ["purge_media"], objects=1, used=0, reserved=SIZE),
+        Effect(["upload.started", "media.deleted"], [], objects=0, used=0, reserved=SIZE),
         {"success": True},
         Effect(["upload.started", "media.deleted"], [], objects=0, used=0, reserved=0),
     ),

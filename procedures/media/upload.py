@@ -115,30 +115,41 @@ async def cancel_upload(ctx: Context, params: MediaReference) -> Success:
     until its end, for everything but the same file. Raises UploadCompleted and MediaNotFound.
     """
     cancelled = await _cancel(ctx, params)
-    if cancelled is not None and cancelled.multipart_id is not None:
-        await _release(ctx, cancelled)
+    if cancelled is not None:
+        await _clean_up(ctx, cancelled)
     return Success()
 
 
 async def _cancel(ctx: Context, params: MediaReference) -> MediaRow | None:
-    """Soft-delete an upload, and have a worker clean up after it; None when it was deleted before."""
+    """Soft-delete an upload; None when it was deleted before."""
     async with ctx.db.transaction() as tx:
         cancelled = await tx.one(MediaRow, "cancel_upload", id=params.media_id, owners=ctx.owners, now=ctx.now)
-        if cancelled is not None:
+        if cancelled is not None and cancelled.transfer != Transfer.PUT:
             await enqueue(tx, PURGE_MEDIA, cancelled.id)
-        elif await tx.one(MediaRow, "find_media", id=params.media_id, owners=ctx.owners):
+        if cancelled is not None:
+            return cancelled
+        if await tx.one(MediaRow, "find_media", id=params.media_id, owners=ctx.owners):
             raise UploadCompleted
-        elif not await tx.one(DeletionRow, "find_deletion", id=params.media_id, owners=ctx.owners):
+        if not await tx.one(DeletionRow, "find_deletion", id=params.media_id, owners=ctx.owners):
             raise MediaNotFound
-    return cancelled
+    return None
 
 
-async def _release(ctx: Context, cancelled: MediaRow) -> None:
-    """Have storage drop the parts now, if it answers soon; else the worker does."""
-    with suppress(ServiceUnavailable, ObjectsRemain, TimeoutError):
+async def _clean_up(ctx: Context, cancelled: MediaRow) -> None:
+    """Have storage drop what has come now, if it answers soon; else a worker does.
+
+    No job does so of a single PUT: the same file may be begun again in its place at once, with its key, and a late
+    job would take the new bytes. The sweep looks again when the URL has ended.
+    """
+    try:
         async with timeout(RELEASE_SECONDS):
             await remove_objects(ctx.store, cancelled)
             await release_parts(ctx.db, ctx.store, cancelled)
+    except (ServiceUnavailable, ObjectsRemain, TimeoutError):
+        if cancelled.transfer == Transfer.PUT:
+            with suppress(ServiceUnavailable):
+                async with ctx.db.transaction() as tx:
+                    await enqueue(tx, PURGE_MEDIA, cancelled.id)
 
 
 async def _published(ctx: Context, upload: MediaRow) -> MediaRow:

@@ -116,6 +116,9 @@ create index media_due_for_sweep on media (sweep_at) where sweep_at is not null;
 -- What an owner's tombstones hold, by when it comes back. They are found by their date, which they alone have, so that
 -- no statement about one of them by its id is planned by this index where there are few.
 create index media_tombstones_of_owner on media (owner_id, url_ends_at) where deleted_at is not null;
+-- Cancelled uploads whose places the same file may take.
+create index media_replaceable on media (owner_id, size_bytes, filename)
+    where deleted_at is not null and original_key is null and error_code is null and transfer = 'put';
 -- What is cancelled, retried or swept is looked up by its media, however long the queue is.
 create index jobs_of_media on procrastinate_jobs ((args ->> 'media_id'))
     where status in ('todo', 'doing');

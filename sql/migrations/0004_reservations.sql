@@ -135,6 +135,11 @@ create function cancelled_upload(
     select * from media
     where media.owner_id = owner and deleted_at is not null and original_key is null and error_code is null
         and transfer = 'put'
+        -- A job that is on its way to its objects would take those of the new upload.
+        and not exists (
+            select from procrastinate_jobs
+            where args ->> 'media_id' = media.id::text and status in ('todo', 'doing')
+        )
         and (media.filename, media.mime_type, media.purpose, media.size_bytes, media.sha256)
             is not distinct from
             (cancelled_upload.filename, cancelled_upload.mime_type, cancelled_upload.purpose,
