@@ -24,6 +24,7 @@ def test_the_decoder_the_filters_and_each_encoder_are_told():
         rate=Fraction(30),
         seconds=1.0,
         cores=64,
+        most_pixels=4096**2,
     )
 
     words = command("ffmpeg", run)

@@ -181,6 +181,20 @@ def test_a_video_whose_size_changes_keeps_its_first(tmp_path):
     assert likeness(images[1], shown(0.5, (480, 360))) > 0.9
 
 
+def test_frames_that_become_enormous_are_not_decoded(tmp_path):
+    """One of 16,383 x 16,383 takes 400 MiB, and as many follow as fit the file: what came before them stays."""
+    joined = edited(
+        b"ffconcat version 1.0\nfile small.webm\nfile large.webm\n",
+        *("-c", "copy"),
+        kind="webm",
+        beside={"small.webm": clip("webm", 0.2, (320, 240)), "large.webm": clip("webm", 0.2, (5000, 3750))},
+    )
+    outcome = laddered(tmp_path, joined, "webm")
+
+    (last,) = mp4(outcome).images(3)
+    assert max(ImageStat.Stat(ImageChops.difference(last, shown(0.5))).mean) < 8
+
+
 def streamed(kind: str) -> bytes:
     """A video that can be played while it arrives: its index comes first."""
     codecs = ("-c:a", "libopus") if kind == "webm" else ("-movflags", "+faststart")

@@ -60,9 +60,9 @@ class Rung:
 class Run:
     """One run of ffmpeg: `source` becomes these rungs.
 
-    `image` and `sound` are the numbers of its streams, `rate` is in frames a second, `seconds` of all of it, `cores`
-    those that it keeps at work. `downmix` is for channels that have no places. Whatever its `colours`, it comes out in
-    those that every screen has.
+    `image` and `sound` are the numbers of its streams, no frame has more than `most_pixels`, `rate` is in frames a
+    second, `seconds` of all of it, `cores` those that it keeps at work. `downmix` is for channels that have no places.
+    Whatever its `colours`, it comes out in those that every screen has.
     """
 
     source: Path
@@ -73,6 +73,7 @@ class Run:
     rate: Fraction
     seconds: float
     cores: int
+    most_pixels: int
     downmix: str | None = None
     colours: Colours = Colours()
     interlaced: bool = False
@@ -116,7 +117,7 @@ def command(ffmpeg: str, run: Run) -> list[str]:
     return [
         *(ffmpeg, "-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1", "-stats_period", "0.5"),
         *("-threads", at_once, "-apply_cropping", "codec", "-protocol_whitelist", "file"),
-        *("-f", DEMUXERS[run.mime_type], "-i", str(run.source)),
+        *("-max_pixels", str(run.most_pixels), "-f", DEMUXERS[run.mime_type], "-i", str(run.source)),
         *("-filter_complex_threads", at_once, "-filter_complex", _filters(run)),
         *(word for place, rung in enumerate(run.rungs) for word in ("-threads", at_once, *_output(place, rung, run))),
     ]

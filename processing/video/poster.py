@@ -19,6 +19,7 @@ def process(task: Task, _tell: Tell = unheard) -> Outcome:
     """Measure the video, then decode as far as the poster."""
     with open_video(task.source, task.mime_type) as video, refusing(Reason.VIDEO_DAMAGED):
         require_size(video.stream, task.policy)
+        video.bound_frames(task.policy)
         extent = measured(video, task.policy)
         frame = video.still(POSTER_AT * extent.seconds)
         require_size(frame, task.policy)

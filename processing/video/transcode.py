@@ -47,6 +47,7 @@ def _planned(task: Task) -> Run:
     """What is to be run, in whole frames."""
     with refusing(Reason.VIDEO_DAMAGED), open_video(task.source, task.mime_type) as video:
         require_size(video.stream, task.policy)
+        video.bound_frames(task.policy)
         extent = measured(video, task.policy)
         deque(with_few_changes(video.heard(), Reason.VIDEO_DAMAGED), maxlen=0)
         first = video.still(0.0)
@@ -65,6 +66,7 @@ def _planned(task: Task) -> Run:
             rate=rate,
             seconds=float(frames / rate),
             cores=task.cores,
+            most_pixels=task.policy.video_side**2,
             downmix=downmix(video.sound.codec_context.layout) if video.sound else None,
             colours=colours_of(first),
             interlaced=first.interlaced_frame,

@@ -44,6 +44,10 @@ class Video:
     sample_aspect_ratio: float
     crop: Crop | None
 
+    def bound_frames(self, policy: Policy) -> None:
+        """Have the decoder refuse frames of more pixels than the header may tell: a later one may be of any size."""
+        self.stream.codec_context.options = {"max_pixels": str(policy.video_side**2)}
+
     def still(self, at: float) -> VideoFrame:
         """The first frame that can be decoded from this second of the video on, or the first of all.
 
