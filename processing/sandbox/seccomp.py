@@ -10,6 +10,7 @@ import errno
 import platform
 import struct
 import sys
+from collections.abc import Iterator
 
 from processing.sandbox.prctl import Option, prctl
 
@@ -72,6 +73,32 @@ CALLS = {
     "process_madvise": (440, 440),
     "mount_setattr": (442, 442),
     "fchmodat2": (452, 452),
+    # What outlives the process, or is no file that a limit holds for.
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
+    "semctl": (66, 191),
+    "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
+    "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
+}
+# What a process may do to itself alone: the numbers of the call, and which argument names another one.
+OF_ITSELF = {
+    "prlimit64": ((302, 261), 0),
+    "sched_setparam": ((142, 118), 0),
+    "sched_setscheduler": ((144, 119), 0),
+    "sched_setaffinity": ((203, 122), 0),
+    "sched_setattr": ((314, 274), 0),
+    "setpriority": ((141, 140), 1),
+    "ioprio_set": ((251, 30), 1),
 }
 OF_X86_64_ALONE = {"chmod": 90, "chown": 92, "lchown": 94}
 CLONE = {"x86_64": 56, "aarch64": 220}
@@ -104,9 +131,22 @@ def _refused(machine: str) -> list[int]:
     return numbers + [*OF_X86_64_ALONE.values()] * (machine == "x86_64")
 
 
+def _of_itself(machine: str) -> Iterator[list[tuple[int, int, int, int]]]:
+    """Allow each of these calls that names nobody, which is the caller itself; refuse it else."""
+    for numbers, argument in OF_ITSELF.values():
+        yield [
+            (JUMP_IF_EQUAL, 0, 4, numbers[machine == "aarch64"]),
+            (LOAD, 0, 0, FLAGS_OFFSET + 8 * argument),
+            (JUMP_IF_EQUAL, 0, 1, 0),
+            (ANSWER, 0, 0, ALLOW),
+            (ANSWER, 0, 0, REFUSE),
+        ]
+
+
 def _program(machine: str) -> bytes:
     """Each step: an operation, how many steps to skip if it holds and if it does not, its operand."""
     tests = [(JUMP_IF_AT_LEAST, X32_CALLS), *((JUMP_IF_EQUAL, call) for call in _refused(machine))]
+    of_itself = [step for call in _of_itself(machine) for step in call]
     steps = [
         (LOAD, 0, 0, ARCHITECTURE_OFFSET),
         (JUMP_IF_EQUAL, 1, 0, ARCHITECTURES[machine]),
@@ -114,6 +154,7 @@ def _program(machine: str) -> bytes:
         (LOAD, 0, 0, CALL_OFFSET),
         (JUMP_IF_EQUAL, 0, 1, CLONE3),
         (ANSWER, 0, 0, ABSENT),
+        *of_itself,
         *((operation, len(tests) - place + 3, 0, operand) for place, (operation, operand) in enumerate(tests)),
         (JUMP_IF_EQUAL, 0, 2, CLONE[machine]),
         (LOAD, 0, 0, FLAGS_OFFSET),

@@ -19,6 +19,7 @@ PLACES: dict[str, Any] = globals().get("PLACES", {})  # what stands before it
 LIBC = ctypes.CDLL(None, use_errno=True)
 PTRACE, PROCESS_VM_READV, PIDFD_OPEN, PIDFD_GETFD = 101, 310, 434, 438
 UNSHARE, SETNS, CLONE, IO_URING_SETUP, KEYCTL, BPF, PERF_EVENT_OPEN = 272, 308, 56, 425, 250, 321, 298
+SHMGET, PRLIMIT64, RLIMIT_CORE = 29, 302, 4
 CLONE_NEWUSER, PTRACE_SEIZE = 0x10000000, 0x4206
 THREADS = 1500
 
@@ -128,6 +129,13 @@ ATTACKS = {
     "use a key ring": lambda: call(KEYCTL, 0, -3, 1),
     "load a program into the kernel": lambda: call(BPF, 0, ctypes.create_string_buffer(72), 72),
     "watch the processor": lambda: call(PERF_EVENT_OPEN, ctypes.create_string_buffer(112), 0, -1, -1, 0),
+    "keep memory that outlives it": lambda: call(SHMGET, 0, 4096, 0o1600),
+    "limit the parent": lambda: call(PRLIMIT64, PLACES["parent"], RLIMIT_CORE, None, ctypes.create_string_buffer(16)),
+    "read the parent's limits": lambda: call(
+        PRLIMIT64, PLACES["parent"], RLIMIT_CORE, ctypes.create_string_buffer(16), None
+    ),
+    "slow the parent down": lambda: os.setpriority(os.PRIO_PROCESS, PLACES["parent"], 19),
+    "hold the parent on one core": lambda: os.sched_setaffinity(PLACES["parent"], {0}),
     "leave the group that is killed": os.setsid,
     "run a program of its own": run_own_program,
     "fill the table of processes": fill_process_table,
