@@ -77,6 +77,8 @@ class Connection(HttpToolsProtocol):
         self._unsent_bytes = 0
         self._unsent_since = 0.0
         self._answering: Any = None
+        self._requests = 0
+        self._is_lost = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a place, or be refused."""
@@ -86,10 +88,12 @@ class Connection(HttpToolsProtocol):
             self._end(REFUSAL)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give the place back."""
-        self._limits.leave(self)
+        """Give the place back, once nothing is under way for it any more: a call goes on whose client has left."""
+        self._is_lost = True
         self._disconnect()
         super().connection_lost(exc)
+        if not self._requests:
+            self._limits.leave(self)
 
     def data_received(self, data: bytes) -> None:
         """Read on, as long as heads end, in time and in bounds."""
@@ -164,7 +168,19 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+        self._requests += 1
+        super()._start_asgi_task(cycle, self._counting(app))
+
+    def _counting(self, app: Any) -> Any:
+        async def run(*arguments: Any) -> None:
+            try:
+                await app(*arguments)
+            finally:
+                self._requests -= 1
+                if self._is_lost and not self._requests:
+                    self._limits.leave(self)
+
+        return run
 
     def _disconnect(self) -> None:
         """Have whoever answers write into nothing: of several requests that came at once, uvicorn tells the last."""

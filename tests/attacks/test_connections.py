@@ -288,6 +288,21 @@ async def test_an_address_has_its_share_of_connections(connect, limits, monkeypa
     assert (await again[0].readline()).startswith(b"HTTP/1.1 200")
 
 
+async def test_who_leaves_keeps_its_place_until_its_call_ends(connect, limits, monkeypatch):
+    """So nobody has more calls under way than connections, by closing them."""
+    monkeypatch.setattr(limits, "_of_each", 2)
+    for _, writer in await connect(2, SLOW):
+        await until(lambda: limits._count == 2)
+        writer.close()
+    await asyncio.sleep(0.3)
+    (refused,) = await connect(1, GET)
+    assert (await said(refused[0]))[9:12] == b"503"
+
+    await until(lambda: limits._count == 0)
+    (again,) = await connect(1, GET)
+    assert (await again[0].readline()).startswith(b"HTTP/1.1 200")
+
+
 async def test_there_are_no_more_connections_than_the_setting_says(connect, limits, monkeypatch):
     monkeypatch.setattr(connections, "HEAD_SECONDS", DEADLINE_SECONDS)
     for address in range(2, 6):
