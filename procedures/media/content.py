@@ -46,6 +46,8 @@ from storage.keys import original_key
 from storage.multipart import PartsChanged, UploadGone
 
 PART_BYTES = DEFAULT_PART_BYTES
+# From so many the type is known, and what reserves nothing yet takes no more of this machine's disk than has room.
+DETECTABLE_BYTES = 1024 * 1024
 # Until a part has come whole; who is slower has left, as far as anybody else can tell.
 LEASE = timedelta(minutes=30)
 # How long after the server has given up bytes of its own may still reach storage.
@@ -78,19 +80,20 @@ async def upload(ctx: Context, params: Upload, content: Content) -> MediaAnswer:
     idempotency key a repetition answers the media of the first call: IdempotencyKeyTaken for another input,
     UploadPending while that call is under way.
     """
-    await _admit(ctx, params)
+    most = min(PART_BYTES, max(DETECTABLE_BYTES, await _admit(ctx, params) + 1))
     spooled = SpooledUpload(content)
-    with waiting_room() as file:
-        await spooled.fill(file, PART_BYTES)
-        initiated = await _initiated(ctx, params, content, spooled, file)
-        media = await _reserve(ctx, params, initiated, spooled)
-        if media.state == MediaState.PENDING:
-            media = await _publish_or_delete(ctx, params, media, spooled, file)
+    async with ctx.resources.arrivals.of(ctx.caller.id):
+        with waiting_room() as file:
+            is_whole = await spooled.fill(file, most) < most
+            initiated = await _initiated(ctx, params, content, spooled, file, is_whole=is_whole)
+            media = await _reserve(ctx, params, initiated, spooled)
+            if media.state == MediaState.PENDING:
+                media = await _publish_or_delete(ctx, params, media, spooled, file)
     return answer(ctx, await outcome(ctx, media, params.wait_seconds))
 
 
-async def _admit(ctx: Context, params: Upload) -> None:
-    """Count the call, and refuse what cannot become anything before it is read."""
+async def _admit(ctx: Context, params: Upload) -> int:
+    """Count the call, and refuse what cannot become anything before it is read; how many bytes have room."""
     owner, limit = ctx.owner(params.owner), ctx.resources.limits.of(NAME)
     if limit:
         await ctx.db.run(
@@ -114,15 +117,16 @@ async def _admit(ctx: Context, params: Upload) -> None:
             required=required,
         )
         raise await with_releases(ctx, owner, refusal)
+    return available
 
 
 async def _initiated(
-    ctx: Context, params: Upload, content: Content, spooled: SpooledUpload, file: BinaryIO
+    ctx: Context, params: Upload, content: Content, spooled: SpooledUpload, file: BinaryIO, *, is_whole: bool
 ) -> InitiateUpload:
     """The upload that what has arrived is the beginning of, or all of it."""
     if not spooled.size_bytes:
         raise unreadable("file", "The file is empty")
-    accepted = _format(params, content, await asyncio.to_thread(detect, file), is_whole=spooled.size_bytes < PART_BYTES)
+    accepted = _format(params, content, await asyncio.to_thread(detect, file), is_whole=is_whole)
     size = params.size or spooled.size_bytes
     _check_room(ctx, params, accepted, spooled)
     ctx.resources.ceilings.check_multipart(accepted, size)
@@ -187,6 +191,8 @@ async def _publish(ctx: Context, params: Upload, row: MediaRow, spooled: Spooled
 
 async def _store(ctx: Context, params: Upload, row: MediaRow, spooled: SpooledUpload, file: BinaryIO) -> MediaRow:
     """Send what is in the file, and then part by part what comes, to the row's key; the row as it is then."""
+    await spooled.fill(file, PART_BYTES - spooled.size_bytes, start=spooled.size_bytes)
+    _check_room(ctx, params, FORMATS[row.mime_type], spooled)
     row = await _grow(ctx, row, spooled)
     if await spooled.has_more():
         return await _store_in_parts(ctx, params, row, spooled, file)

@@ -35,11 +35,14 @@ class SpooledUpload:
         """The digest as hex."""
         return self._digest.hexdigest()
 
-    async def fill(self, file: BinaryIO, length: int) -> int:
-        """Read up to so many bytes into a file, fewer only at the end; how many. Raises what the content raises."""
+    async def fill(self, file: BinaryIO, length: int, start: int = 0) -> int:
+        """Read up to so many bytes into a file, fewer only at the end; how many. Raises what the content raises.
+
+        They take the place of what the file has from `start` on.
+        """
         before = self.size_bytes
-        await asyncio.to_thread(file.truncate, 0)
-        file.seek(0)
+        await asyncio.to_thread(file.truncate, start)
+        file.seek(start)
         while (left := length - (self.size_bytes - before)) and (piece := await self._take(min(left, BUFFER_BYTES))):
             await asyncio.to_thread(self._keep, file, piece)
         await asyncio.to_thread(file.flush)
