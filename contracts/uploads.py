@@ -17,7 +17,7 @@ class NewUpload(InitiateUpload):
 class InitiateUploads(Wire):
     """Input of `media.initiateUploads`."""
 
-    uploads: Annotated[list[NewUpload], Field(min_length=1, max_length=MAX_UPLOADS, fail_fast=True)]
+    uploads: Annotated[list[NewUpload], Field(min_length=1, max_length=MAX_UPLOADS)]
 
 
 class UploadRefusal(Refusal):

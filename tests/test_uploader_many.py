@@ -114,6 +114,32 @@ def test_a_file_that_is_refused_stops_no_other(upload, proxy):
     assert proxy.names.count("PUT") == 2
 
 
+@pytest.mark.parametrize("variables", [{"RATE_LIMITS": ""}])
+def test_input_that_is_refused_stops_no_other(upload, proxy):
+    """Two files of another kind among six: each has the sentence that it has alone."""
+    answered = upload(*[CEILING] * 6, types={1: "text/plain", 4: "application/zip"})
+
+    assert answered["outcomes"] == ["0.jpg", "1200 req_", "2.jpg", "3.jpg", "1200 req_", "5.jpg"]
+    assert answered["fields"] == ["contentType", "contentType"]
+    assert [name for name in proxy.names if name in {ONE, MANY}] == [MANY, MANY, ONE, ONE]
+
+
+@pytest.mark.parametrize("variables", [{"RATE_LIMITS": ""}])
+def test_when_all_input_is_refused_everybody_is_told(upload, proxy):
+    answered = upload(CEILING, CEILING, types={0: "text/plain", 1: "text/plain"})
+
+    assert answered["outcomes"] == ["1200 req_"] * 2
+    assert "PUT" not in proxy.names
+
+
+def test_nothing_is_looked_for_in_the_place_of_small_files(upload, proxy):
+    """They go by one PUT, which is never resumed: so those are begun together too."""
+    answered = upload(*[CEILING] * 3, resume="auto")
+
+    assert answered["outcomes"] == names_of(3)
+    assert [name for name in proxy.names if name not in {"PUT", COMPLETE}] == [MANY]
+
+
 def test_an_answer_that_is_lost_is_asked_for_again(upload, proxy, site):
     """Each upload is begun once."""
     proxy.faults[MANY] = [Cut.AFTER]

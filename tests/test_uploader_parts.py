@@ -339,6 +339,17 @@ async def test_an_aborted_upload_leaves_nothing(upload, site, proxy, resources, 
     assert (await objects(), site.rpc("media.getStorageUsage")["reserved"]) == ([], 0)
 
 
+def test_what_was_given_up_is_not_resumed(upload, site, proxy):
+    """Though the server has not heard yet that it is: the file is uploaded anew."""
+    proxy.faults[CANCEL] = [503] * 3
+
+    lines = upload(abortAt=PART + 1, again=True)
+
+    first, second = told(lines, "mediaId")
+    assert first != second == ends_well(site, lines)
+    assert (STATUS in proxy.names, proxy.names.count(CANCEL)) == (False, 4)
+
+
 def test_a_completed_upload_is_not_sent_again(upload, site, proxy):
     """Resuming it answers its media."""
     media_id = told(upload(), "mediaId")[0]

@@ -13,6 +13,8 @@ interface Order {
   /** Give up when waiting is told, or the first progress of processing. */
   abortWaiting?: boolean;
   abortProcessing?: boolean;
+  /** Once it has failed, upload the file once more, resuming what is found. */
+  again?: boolean;
   /** Milliseconds to stay paused. */
   pause?: number;
 }
@@ -66,4 +68,7 @@ try {
   say({ media: await running });
 } catch (error) {
   say({ error: told(error) });
+  if (order.again) {
+    say({ media: await upload(file, { resume: 'auto', onMediaId: (mediaId) => say({ mediaId }) }) });
+  }
 }

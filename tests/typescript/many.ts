@@ -1,5 +1,6 @@
 // Uploads several files at once as the order on the command line says, and prints what came of each.
 import { readFile } from 'node:fs/promises';
+import { ErrorCode } from 'mediarpc';
 import { createUploader, MediaRpcError } from 'mediarpc/upload';
 
 interface Order {
@@ -9,7 +10,10 @@ interface Order {
   path: string;
   /** The sizes of the files, in bytes. */
   sizes: number[];
+  /** Their types, JPEG unless told otherwise. */
+  types?: Record<number, string>;
   limit?: number;
+  resume?: 'auto';
   retrySeconds?: number;
   /** Give these up when the first call has gone. */
   abort?: number[];
@@ -19,6 +23,7 @@ const order = JSON.parse(process.argv[2]!) as Order;
 const aborts = order.sizes.map(() => new AbortController());
 const photo = await readFile(order.path);
 const waits: string[] = [];
+const fields: string[] = [];
 let sending = 0;
 let most = 0;
 
@@ -41,13 +46,16 @@ async function counting(...[url, init]: Parameters<typeof fetch>): Promise<Respo
 
 async function one(size: number, place: number): Promise<string> {
   try {
-    const file = new File([photo, new Uint8Array(size - photo.length)], `${place}.jpg`, { type: 'image/jpeg' });
-    const options = { signal: aborts[place]!.signal, onWait: ({ reason }: { reason: string }) => void waits.push(reason) };
+    const file = new File([photo, new Uint8Array(size - photo.length)], `${place}.jpg`, { type: order.types?.[place] ?? 'image/jpeg' });
+    const onWait = ({ reason }: { reason: string }) => void waits.push(reason);
+    const options = { signal: aborts[place]!.signal, onWait, ...(order.resume && { resume: order.resume }) };
     return (await upload(file, options)).filename;
   } catch (error) {
+    const details = error instanceof MediaRpcError && error.is(ErrorCode.VALIDATION_ERROR) ? error.details : undefined;
+    if (details && 'field' in details) fields.push(details.field);
     return error instanceof MediaRpcError ? `${error.code} ${error.requestId.slice(0, 4)}` : (error as Error).name;
   }
 }
 
 const outcomes = await Promise.all(order.sizes.map(one));
-console.log(JSON.stringify({ outcomes, most, waits }));
+console.log(JSON.stringify({ outcomes, most, waits, fields }));

@@ -1,4 +1,4 @@
-import type { ErrorCode, MediaProcedures, RpcErrorDetails, UploadOutcome, UploadTicket } from 'mediarpc';
+import { ErrorCode, type MediaProcedures, type RpcErrorDetails, type UploadOutcome, type UploadTicket } from 'mediarpc';
 import { call } from './call.js';
 import type { Endpoint } from './endpoint.js';
 import { MediaRpcError } from './errors.js';
@@ -13,6 +13,8 @@ interface Beginning {
   signal: AbortSignal | undefined;
   resolve: (ticket: UploadTicket) => void;
   reject: (error: unknown) => void;
+  /** Not with others: its input is refused, and it is to have the sentence that a call of its own has. */
+  isAlone?: boolean;
 }
 
 const MOST = 50; // uploads that one call begins
@@ -38,8 +40,13 @@ export class Beginnings {
   async #callWhileAnyWait(): Promise<void> {
     this.#isCalling = true;
     await new Promise((resolve) => setTimeout(resolve)); // whoever starts several uploads has started them all by then
-    while (this.#waiting.length > 0) await this.#beginAll(this.#waiting.splice(0, MOST));
+    while (this.#waiting.length > 0) await this.#beginAll(this.#next());
     this.#isCalling = false;
+  }
+
+  #next(): Beginning[] {
+    const alone = this.#waiting.findIndex(({ isAlone }) => isAlone);
+    return this.#waiting.splice(0, alone < 0 ? MOST : Math.min(MOST, alone || 1));
   }
 
   async #beginAll(all: Beginning[]): Promise<void> {
@@ -60,8 +67,20 @@ export class Beginnings {
     const [first, ...others] = all;
     if (!first) return;
     if (others.length === 0) return first.resolve(await call(this.endpoint, 'media.initiateUpload', first.input));
-    const { results } = await call(this.endpoint, 'media.initiateUploads', { uploads: all.map(({ input }) => input) });
-    all.forEach(({ resolve, reject }, place) => settle(results[place], resolve, reject));
+    try {
+      const { results } = await call(this.endpoint, 'media.initiateUploads', { uploads: all.map(({ input }) => input) });
+      all.forEach(({ resolve, reject }, place) => settle(results[place], resolve, reject));
+    } catch (error) {
+      this.#separate(all, error);
+    }
+  }
+
+  /** Have those begun without the others whose input is refused. Throws what is about none of them. */
+  #separate(all: Beginning[], error: unknown): void {
+    const refused = all.filter((_, place) => isAbout(error, place));
+    if (refused.length === 0) throw error;
+    this.#waiting.unshift(...all.filter((beginning) => !refused.includes(beginning)));
+    this.#waiting.push(...refused.map((beginning) => ({ ...beginning, isAlone: true })));
   }
 }
 
@@ -69,6 +88,13 @@ export class Beginnings {
 function withoutAborted(all: Beginning[]): Beginning[] {
   for (const { signal, reject } of all) if (signal?.aborted) reject(signal.reason);
   return all.filter(({ signal }) => !signal?.aborted);
+}
+
+/** Whether the server refuses the input of the upload that has this place in the call. */
+function isAbout(error: unknown, place: number): boolean {
+  if (!(error instanceof MediaRpcError && error.is(ErrorCode.VALIDATION_ERROR))) return false;
+  const issues = error.details && 'errors' in error.details ? error.details.errors : [];
+  return issues.some(({ path }) => path[0] === 'uploads' && path[1] === place);
 }
 
 function settle(outcome: UploadOutcome | undefined, resolve: Beginning['resolve'], reject: Beginning['reject']): void {

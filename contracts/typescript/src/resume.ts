@@ -26,8 +26,8 @@ export async function found(
   return { mediaId: status.mediaId, partSize: partSize ?? status.totalBytes, stored: parts, missing: missingParts };
 }
 
-/** The newest unfinished upload in parts of the same name, size and type. */
-async function alike({ endpoint, retries, file, options }: Uploading): Promise<MediaId | undefined> {
+/** The newest unfinished upload in parts of the same name, size and type that was not given up here. */
+async function alike({ endpoint, retries, file, options, abandoned }: Uploading): Promise<MediaId | undefined> {
   const { filename, contentType } = described(file, options);
   const input: MediaProcedures.ListUploads.Input = options.owner ? { owner: options.owner } : {};
   for (;;) {
@@ -35,6 +35,7 @@ async function alike({ endpoint, retries, file, options }: Uploading): Promise<M
     const same = page.items.find(
       (item) =>
         item.partSize !== null &&
+        !abandoned.has(item.mediaId) &&
         item.filename === filename &&
         item.size === file.size &&
         item.contentType === contentType,

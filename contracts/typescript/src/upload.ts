@@ -83,6 +83,8 @@ export interface Uploading {
   gate: Gate;
   beginnings: Beginnings;
   slots: Slots;
+  /** Uploads that were given up: the server may not have been told yet. */
+  abandoned: Set<MediaId>;
 }
 
 /** An `upload` for one server and caller. */
@@ -96,6 +98,7 @@ export function createUploader(options: UploaderOptions): Upload {
     partSize,
     beginnings: new Beginnings(options, retries),
     slots: new Slots(limit),
+    abandoned: new Set<MediaId>(),
   };
   return (file, options = {}) => {
     const gate = new Gate();
@@ -112,11 +115,11 @@ async function upload(uploading: Uploading): Promise<Media> {
 /** Small files are begun before their turn comes, many of them by one call. */
 async function uploaded(uploading: Uploading): Promise<Media> {
   const { file, threshold, slots, options } = uploading;
-  const { signal, resume } = options;
+  const { signal } = options;
   let beginning: Promise<Whole | Parts> | undefined;
   const begun = () => orAborted((beginning = begin(uploading)), signal);
   try {
-    const ahead = file.size <= threshold && !resume ? await begun() : undefined;
+    const ahead = file.size <= threshold && !resumed(uploading) ? await begun() : undefined;
     const send = async () => deliver(uploading, ahead && !isOver(ahead) ? ahead : await begun());
     return await slots.hold(send, signal);
   } catch (error) {
@@ -129,10 +132,16 @@ async function uploaded(uploading: Uploading): Promise<Media> {
 async function begin(uploading: Uploading): Promise<Whole | Parts> {
   const { file, options, threshold } = uploading;
   const sha256 = await declaredDigest(file, options);
-  const earlier = options.resume && (await found(uploading, options.resume, sha256));
+  const resume = resumed(uploading);
+  const earlier = resume && (await found(uploading, resume, sha256));
   if (earlier) return earlier;
   const input = inputOf(file, options, sha256);
   return file.size > threshold ? beginParts(uploading, input) : beginWhole(uploading, input);
+}
+
+/** What is to be resumed; nothing is looked for in the place of a file that goes by one PUT. */
+function resumed({ file, threshold, options }: Uploading): UploadOptions['resume'] {
+  return options.resume === 'auto' && file.size <= threshold ? undefined : options.resume;
 }
 
 /** Whether an upload was begun so long ago that the server may have cleared it. */
@@ -145,9 +154,12 @@ function deliver(uploading: Uploading, begun: Whole | Parts): Promise<Media> {
   return 'partSize' in begun ? deliverParts(uploading, begun) : deliverWhole(uploading, begun);
 }
 
-function giveUp({ endpoint, retries }: Uploading, beginning: Promise<Whole | Parts>): void {
+function giveUp({ endpoint, retries, abandoned }: Uploading, beginning: Promise<Whole | Parts>): void {
   const quietly = { ...retries, onWait: undefined };
   beginning
-    .then(({ mediaId }) => retrying(() => call(endpoint, 'media.cancelUpload', { mediaId }), quietly))
+    .then(({ mediaId }) => {
+      abandoned.add(mediaId);
+      return retrying(() => call(endpoint, 'media.cancelUpload', { mediaId }), quietly);
+    })
     .catch(() => undefined); // what nobody cancels, the server clears
 }
